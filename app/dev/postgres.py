@@ -1,0 +1,208 @@
+"""A real PostgreSQL for development and tests, as a child process.
+
+    with EmbeddedPostgres(Path(".data/postgres")) as server:
+        server.create_database("payments")
+        connect(server.url("payments"))
+
+It listens on 127.0.0.1 alone (a Unix socket's path may be 107 bytes long, a checkout's may be longer) and
+asks for a random password. It ends with its parent, a killed one too. In its folder:
+
+    cluster/          PostgreSQL's own data
+    password, port    kept, so that the address stays the same
+    log               what the server says
+    binaries/         a copy, only where its user cannot reach the wheel's
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import secrets
+import shutil
+import subprocess
+import tempfile
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+from app.dev import postmaster
+from app.dev.account import open_home
+from app.dev.binaries import binaries_for
+from app.dev.errors import DevError
+from app.dev.ports import HOST, free_port, why_not
+from app.dev.private_file import write_private
+from app.dev.watchdog import Watchdog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+USER = "payments"
+START_SECONDS = 60.0  # recovery after a crash takes its time
+RELAUNCH_SECONDS = 0.3
+ERROR = re.compile(r"FATAL: |PANIC: |ERROR: |error: ")
+ERROR_PREFIX = re.compile(r"^.*?(?:FATAL|PANIC|ERROR|error|DETAIL|HINT): +")
+SETTINGS = (f"listen_addresses={HOST}", "unix_socket_directories=", "max_connections=200", "timezone=UTC")
+# Tests lose nothing that matters when the machine stops.
+NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
+
+
+class EmbeddedPostgres:
+    """One server on one folder. The caller lets no other launcher use the folder meanwhile."""
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        is_durable: bool = True,
+        log: Path | None = None,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
+        """`pause` is called while waiting for the server; what it raises ends the start."""
+        self._folder = folder
+        self._is_durable = is_durable
+        self._log = log or folder / "log"
+        self._pause = pause
+        self._undo = ExitStack()
+        self._port = "5432"  # initdb wants a valid one in PGPORT, and listens on none
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Come back when the server takes connections. Raises DevError, one line for people."""
+        with ExitStack() as undo:
+            try:
+                self._watchdog = undo.enter_context(Watchdog())
+                self._prepare()
+                self._launch(undo)
+            except OSError as error:
+                raise DevError(f"PostgreSQL cannot use {self._folder}: {error.strerror or error}.") from error
+            self._undo = undo.pop_all()
+
+    def stop(self) -> None:
+        """End the server, in less than 3 seconds; do nothing when there is none."""
+        self._undo.close()
+
+    def url(self, database: str) -> str:
+        return f"postgresql+asyncpg://{USER}:{self._password}@{HOST}:{self._port}/{database}"
+
+    def create_database(self, name: str) -> None:
+        """Create it unless it is there. The name goes into SQL as it stands: none of a stranger's."""
+        self._run(
+            [self._binaries / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"],
+            f"SELECT 'CREATE DATABASE {name}' WHERE NOT EXISTS"  # noqa: S608 - see above
+            f" (SELECT FROM pg_database WHERE datname = '{name}') \\gexec\n",
+        )
+
+    def _prepare(self) -> None:
+        """Have a folder, binaries, a password and a cluster, made now or found from before."""
+        self._home, self._account = open_home(self._folder)
+        self._log.write_bytes(b"")
+        self._binaries = binaries_for(self._account, self._home)
+        self._password = self._kept("password") or self._keep("password", secrets.token_urlsafe(24))
+        self._cluster = self._home / "cluster"
+        if self._cluster.exists():
+            postmaster.end_leftover(self._cluster)
+        else:
+            self._initialise()
+
+    def _initialise(self) -> None:
+        """Make the cluster under another name first: one cut short must not be taken for a whole one."""
+        unfinished = self._home / "cluster.new"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        options = [f"--username={USER}", f"--pwfile={self._home / 'password'}", "--auth=scram-sha-256"]
+        options += ["--encoding=UTF8", "--locale=C", *([] if self._is_durable else ["--no-sync"])]
+        self._run([self._binaries / "initdb", *options, unfinished])
+        unfinished.rename(self._cluster)
+
+    def _launch(self, undo: ExitStack) -> None:
+        """Start the server, on the kept port when it is free.
+
+        Again with another when somebody took it in between, or a killed server's sessions were still ending.
+        """
+        for kept in (self._kept("port"), "", ""):
+            self._port = self._keep("port", str(free_port())) if not kept or why_not(int(kept)) else kept
+            self.process = self._spawn([self._binaries / "postgres", "-D", self._cluster, *self._settings()])
+            undo.callback(self._end, self.process)
+            if self._comes_up(self.process):
+                return
+            self._end(self.process)
+            self._pause(RELAUNCH_SECONDS)
+        raise DevError(f"PostgreSQL did not start: {self._complaint()}")
+
+    def _settings(self) -> list[str]:
+        chosen = [*SETTINGS, f"port={self._port}", *([] if self._is_durable else NOT_DURABLE)]
+        return [f"--{setting}" for setting in chosen]
+
+    def _comes_up(self, process: subprocess.Popen[bytes]) -> bool:
+        deadline = time.monotonic() + START_SECONDS
+        while process.poll() is None and time.monotonic() < deadline:
+            if postmaster.is_ready(self._cluster, process.pid):
+                return True
+            self._pause(postmaster.TICK)
+        return False
+
+    def _run(self, command: list[str | Path], script: str = "") -> None:
+        process = self._spawn(command, stdin=subprocess.PIPE)
+        try:
+            if process.stdin:
+                with suppress(BrokenPipeError), process.stdin:  # it may be gone already: its log says why
+                    process.stdin.write(script.encode())
+            while process.poll() is None:
+                self._pause(postmaster.TICK)
+        finally:
+            self._end(process)
+        if process.returncode:
+            raise DevError(f"PostgreSQL's {Path(command[0]).name} failed: {self._complaint()}")
+
+    def _spawn(self, command: list[str | Path], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+        """Run one of PostgreSQL's programs, with no setting from our own environment (PGPORT, PGDATA, …)."""
+        connection = {"PGHOST": HOST, "PGPORT": self._port, "PGUSER": USER, "PGPASSWORD": self._password}
+        with self._log.open("ab") as log:
+            process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
+                command,
+                stdin=stdin,
+                stdout=log,
+                stderr=log,
+                cwd=self._home,
+                env={"PATH": os.defpath, "LC_ALL": "C", "PGDATABASE": "postgres", **connection},
+                start_new_session=True,
+                **self._account.popen_arguments,
+            )
+        self._watchdog.watch(process.pid, postmaster.FAST)
+        return process
+
+    def _end(self, process: subprocess.Popen[bytes]) -> None:
+        postmaster.stop(process.pid, lambda: process.poll() is None)
+        self._watchdog.forget(process.pid)
+
+    def _complaint(self) -> str:
+        """Return what went wrong in the log's words: the last error with the detail below it."""
+        lines = self._log.read_text(errors="replace").splitlines() or ["it said nothing"]
+        first = max((number for number, line in enumerate(lines) if ERROR.search(line)), default=-1)
+        return " ".join(ERROR_PREFIX.sub("", line) for line in lines[first:][:2]) + f" (log: {self._log})"
+
+    def _kept(self, name: str) -> str:
+        try:
+            return (self._home / name).read_text()
+        except FileNotFoundError:
+            return ""
+
+    def _keep(self, name: str, value: str) -> str:
+        write_private(self._home / name, value, owner=self._account)
+        return value
+
+
+@contextmanager
+def temporary_postgres() -> Iterator[EmbeddedPostgres]:
+    """A server that keeps nothing: for tests, and to look at what migrations make."""
+    with (
+        tempfile.TemporaryDirectory(prefix="payments-postgres-") as folder,
+        EmbeddedPostgres(Path(folder), is_durable=False) as server,
+    ):
+        yield server

@@ -1,0 +1,18 @@
+from __future__ import annotations
+
+import os
+import secrets
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def write_private(path: Path, text: str, *, owner: tuple[int, int] = (-1, -1)) -> None:
+    """Replace the file at once, readable by its owner (user id, group id) alone, at every moment."""
+    started = path.with_name(f".{path.name}.{secrets.token_hex(4)}")
+    descriptor = os.open(started, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        os.chown(descriptor, *owner)
+        file.write(text)
+    started.replace(path)
