@@ -1,0 +1,56 @@
+# `make help` lists the commands. A fresh machine needs make and Python 3.11 to 3.14, nothing else.
+
+BIN = .venv/bin
+PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
+LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
+	--no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+# More words for the command: make test ARGS="-k webhook", make run ARGS="--port 9000"
+ARGS =
+
+.PHONY: help run test test-all check bench lock openapi .venv
+.SUFFIXES:
+
+help: ## list these commands
+	@sed -n 's/^\([a-z.-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
+		printf '  make %-10s %s\n' "$$name" "$$text"; done
+
+run: .venv/installed ## start everything: PostgreSQL, the Stripe sandbox, the API, its worker, the shop
+	@exec $(BIN)/python -m app dev $(ARGS)
+
+test: .venv/installed ## run the tests, but for the long suites
+	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+
+test-all: .venv/installed ## run every test
+	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+check: .venv/installed ## format, lint, types, import rules, drift of openapi.yaml and of the migrations
+	$(BIN)/ruff format --check
+	$(BIN)/ruff check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/python -m app openapi --check
+	$(BIN)/python -m app.dev.drift
+
+bench: .venv/installed ## run the benchmarks
+	$(BIN)/python -m bench $(ARGS)
+
+lock: .venv/installed ## write the versions that pyproject.toml allows into requirements/
+	$(LOCK) --output-file requirements/base.txt
+	$(LOCK) --group dev --output-file requirements/dev.txt
+
+openapi: .venv/installed ## write openapi.yaml from the code
+	$(BIN)/python -m app openapi
+
+.venv: .venv/installed ## the environment alone, from the locked versions
+
+# The file is there only after a whole installation, and it is older than the lock when the lock has changed:
+# in both cases the environment is made anew, so that nothing of another time is left in it.
+.venv/installed: requirements/dev.txt
+	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; \
+		then break; fi; python=; done; \
+	if [ -z "$$python" ]; then echo "Python 3.11 to 3.14 is needed, and not found on the PATH." >&2; exit 1; fi; \
+	echo "Installing the locked versions into .venv, once."; \
+	"$$python" -m venv --clear .venv
+	@$(PIP) install --quiet --require-hashes --requirement requirements/dev.txt
+	@touch $@
