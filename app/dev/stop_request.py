@@ -1,0 +1,22 @@
+from __future__ import annotations
+
+import os
+import signal
+
+STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+class StopRequest:
+    """Whether somebody asked us to stop: a signal, or a `make` that was killed and could not pass it on."""
+
+    def __init__(self) -> None:
+        self._is_signalled = False
+        self._make = os.getppid() if "MAKELEVEL" in os.environ else None
+        for number in STOP_SIGNALS:
+            signal.signal(number, self._take)
+
+    def __bool__(self) -> bool:
+        return self._is_signalled or self._make not in {None, os.getppid()}
+
+    def _take(self, *_: object) -> None:
+        self._is_signalled = True
