@@ -1,0 +1,1 @@
+"""How a request to `/v1` is read, checked, done once, and answered."""

@@ -1,0 +1,189 @@
+"""The ASGI endpoint of `/v1`: one request from its bytes to its answer.
+
+The order is Stripe's: key, limits, idempotency, then the work. The work is one synchronous step with one commit, so
+an answer is on its way only when all that it says is kept.
+"""
+
+import json
+from collections import deque
+from email.utils import formatdate
+from typing import Any
+
+from starlette.types import Receive, Scope, Send
+
+from sandbox.account import Account, Cause
+from sandbox.api import auth, forms
+from sandbox.api.expand import expanded
+from sandbox.api.faults import Fault, Faults
+from sandbox.api.idempotency import IdempotencyKeys
+from sandbox.api.operation import Call, Operation, Routes
+from sandbox.api.params import check
+from sandbox.api.requests import Logged, new_log
+from sandbox.api.wire import Answer, Cut, cut, read_body, respond
+from sandbox.config import API_VERSION
+from sandbox.errors import ApiError, InvalidParamError, NotImplementedHereError
+from sandbox.payment_intents.shape import public
+from sandbox.store import JsonObject
+from sandbox.timers import run_due
+from sandbox.webhooks.sender import Sender
+
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+OK, SERVER_ERROR = 200, 500
+
+
+class Endpoint:
+    def __init__(self, account: Account, routes: Routes, sender: Sender) -> None:
+        self._account = account
+        self._routes = routes
+        self._sender = sender
+        self.faults = Faults()
+        self.keys = IdempotencyKeys(account)
+        self.log: deque[Logged] = new_log()
+
+    def forget(self) -> None:
+        self.faults.clear()
+        self.keys.forget()
+        self.log.clear()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
+        body = await read_body(receive)
+        logged = Logged(scope["method"], scope["path"], self._account.ids.new("req"))
+        self.log.append(logged)
+        self._account.base_url = self._account.config.public_url or f"http://{headers.get('host', '127.0.0.1')}"
+        fault = self.faults.take(logged.method, logged.path)
+        try:
+            answer = await self._answer(scope, headers, body, logged, fault)
+        except Cut:
+            await cut(scope, receive)
+            return
+        await self._send(scope, receive, send, answer, logged, fault)
+
+    async def _send(
+        self, scope: Scope, receive: Receive, send: Send, answer: Answer, logged: Logged, fault: Fault | None
+    ) -> None:
+        await self.faults.wait(logged.method, logged.path, is_after=True)
+        if fault is not None and fault.kind == "lose_answer":
+            await cut(scope, receive)
+            return
+        if fault is not None and fault.kind == "malformed":
+            answer = Answer(answer.status, "<html><body>upstream connect error", answer.headers)
+        logged.status = answer.status
+        headers = {
+            "Content-Type": "application/json",
+            "Date": formatdate(self._account.clock.now(), usegmt=True),
+            "Request-Id": logged.request_id,
+            "Stripe-Version": API_VERSION,
+            "Access-Control-Allow-Origin": "*",
+            "Access-Control-Expose-Headers": "Request-Id, Stripe-Manage-Version",
+            **answer.headers,
+        }
+        if logged.idempotency_key is not None:
+            headers["Idempotency-Key"] = logged.idempotency_key
+        is_cut = fault is not None and fault.kind == "cut_answer"
+        await respond(send, Answer(answer.status, answer.body, headers), is_cut=is_cut)
+        if is_cut:
+            await cut(scope, receive)
+
+    async def _answer(
+        self, scope: Scope, headers: dict[str, str], body: bytes, logged: Logged, fault: Fault | None
+    ) -> Answer:
+        try:
+            form = _form(scope, body)
+            logged.params = dict(form)
+            logged.is_publishable = auth.is_publishable(self._account.config, headers, form)
+            if fault is not None and fault.is_before_the_key:
+                await self.faults.delay(logged.method, logged.path)
+                if fault.kind == "drop":
+                    raise Cut
+                raise fault.error()
+            if logged.method == "POST" and headers.get("idempotency-key"):
+                logged.idempotency_key = headers["idempotency-key"]
+                return await self._once(form, logged, fault)
+            await self.faults.delay(logged.method, logged.path)
+            return self._work(form, logged, fault)[0]
+        except ApiError as error:
+            return _refusal(error, logged)
+
+    async def _once(self, form: forms.Form, logged: Logged, fault: Fault | None) -> Answer:
+        """Do the work unless its key is known; keep the first answer."""
+        key, endpoint = logged.idempotency_key or "", f"{logged.method} {logged.path}"
+        stored = self.keys.begin(key, endpoint, form)
+        if stored is not None:
+            logged.is_replayed = True
+            headers = {"Idempotent-Replayed": "true", "Original-Request": stored["request_id"]}
+            return Answer(stored["status"], stored["body"], headers)
+        try:
+            await self.faults.delay(logged.method, logged.path)
+            answer, is_stored = self._work(form, logged, fault, key)
+            if is_stored:
+                value = {"status": answer.status, "body": answer.body, "request_id": logged.request_id}
+                self.keys.finish(key, value, endpoint, form)
+                self._account.commit()
+            return answer
+        finally:
+            self.keys.abandon(key)
+
+    def _work(
+        self, form: forms.Form, logged: Logged, fault: Fault | None, key: str | None = None
+    ) -> tuple[Answer, bool]:
+        """Do what is asked in one step; tell whether the answer is to be stored."""
+        self._account.cause = Cause(logged.request_id, key)
+        try:
+            if fault is not None and fault.kind == "fail" and not fault.is_done:
+                raise fault.error()
+            answer, is_stored = Answer(OK, _encode(self._done(form, logged))), True
+            if fault is not None and fault.kind == "fail":
+                raise fault.error()
+        except ApiError as error:
+            answer, is_stored = _refusal(error, logged), error.is_stored
+        finally:
+            self._account.cause = Cause()
+        run_due(self._account)
+        if not (is_stored and key):
+            self._account.commit()
+        self._sender.wake()
+        return answer, is_stored
+
+    def _done(self, form: forms.Form, logged: Logged) -> JsonObject:
+        operation, call = _call(self._routes, form, logged)
+        result = operation.run(self._account, call)
+        if call.params.get("expand"):
+            result = expanded(self._account, result, call.params["expand"])
+        return public(result) if call.is_publishable else result
+
+
+def _form(scope: Scope, body: bytes) -> forms.Form:
+    encoded = body if scope["method"] == "POST" else scope["query_string"]
+    try:
+        return forms.parse(encoded.decode("ascii"))
+    except UnicodeDecodeError:
+        raise InvalidParamError("Invalid request: the parameters are not form-encoded.") from None
+
+
+def _call(routes: Routes, form: forms.Form, logged: Logged) -> tuple[Operation, Call]:
+    found = routes.find(logged.method, logged.path)
+    if found is None:
+        raise NotImplementedHereError(f"{logged.method} {logged.path}")
+    operation, identifier = found
+    if logged.is_publishable and not operation.allows_publishable:
+        raise auth.not_publishable()
+    given: dict[str, Any] = dict(form)
+    client_secret = given.pop("client_secret", None) if operation.allows_publishable else None
+    if logged.is_publishable and client_secret is None and identifier:
+        raise InvalidParamError(
+            "Missing required param: client_secret.", code="parameter_missing", param="client_secret"
+        )
+    params = check(operation.schema, given, operation.required)
+    return operation, Call(
+        logged.method, logged.path.rstrip("/"), params, identifier, client_secret, logged.is_publishable
+    )
+
+
+def _refusal(error: ApiError, logged: Logged) -> Answer:
+    body = error.body()
+    body["error"]["request_log_url"] = f"https://dashboard.stripe.com/test/logs/{logged.request_id}"
+    intent = body["error"].get("payment_intent")
+    if intent is not None and logged.is_publishable:
+        body["error"]["payment_intent"] = public(intent)
+    return Answer(error.status, _encode(body), error.headers)

@@ -1,0 +1,46 @@
+"""The pages that Stripe would host, as plain HTML."""
+
+from html import escape
+
+from sandbox.currencies import shown
+from sandbox.store import JsonObject
+
+_STYLE = """
+body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: #f6f8fa; color: #1a1f36;
+  font: 16px/1.5 system-ui, sans-serif; }
+main { width: min(24em, 90vw); box-sizing: border-box; padding: 28px; background: #fff; border-radius: 12px;
+  box-shadow: 0 8px 30px rgb(0 0 0 / 12%); }
+h1 { margin: 0 0 8px; font-size: 22px; }
+button { display: block; width: 100%; margin-top: 12px; padding: 11px; font: inherit; font-weight: 600; cursor: pointer;
+  border: 1px solid #cfd7df; border-radius: 8px; background: #fff; color: inherit; }
+button.main { background: #635bff; border-color: #635bff; color: #fff; }
+label { display: block; margin-top: 12px; }
+input { display: block; width: 100%; box-sizing: border-box; padding: 10px 12px; font: inherit;
+  border: 1px solid #cfd7df; border-radius: 6px; }
+.row { display: grid; grid-template-columns: 1fr 1fr; gap: 12px; }
+.error { color: #b3093c; }
+"""
+
+
+def _page(title: str, content: str) -> str:
+    return (
+        f'<!doctype html><html lang="en"><head><meta charset="utf-8"><title>{escape(title)}</title>'
+        '<meta name="viewport" content="width=device-width, initial-scale=1">'
+        f'<meta name="referrer" content="no-referrer"><style>{_STYLE}</style></head>'
+        f"<body><main>{content}</main></body></html>"
+    )
+
+
+def message_page(message: str) -> str:
+    return _page("Sandbox", f"<h1>{escape(message)}</h1>")
+
+
+def challenge_page(intent: JsonObject) -> str:
+    amount = escape(shown(intent["amount"], intent["currency"]))
+    return _page(
+        "3D Secure",
+        f"<h1>3D Secure</h1><p>{amount} · your bank wants to know that it is you.</p>"
+        '<form method="post">'
+        '<button class="main" name="outcome" value="succeed">Complete authentication</button>'
+        '<button name="outcome" value="fail">Fail authentication</button></form>',
+    )

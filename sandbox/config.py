@@ -1,0 +1,90 @@
+"""All that can be chosen about a sandbox, read once and frozen."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Literal
+
+API_VERSION = "2026-10-28.endive"
+
+OPEN_STATUSES = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+ALL_STATUSES = OPEN_STATUSES | {"processing", "requires_capture", "succeeded", "canceled"}
+
+
+@dataclass(frozen=True)
+class Unconfirmed:
+    """Behaviours of Stripe that nothing we could read confirms; each default is our best guess."""
+
+    in_use_error_type: str = "idempotency_error"
+    """The error type of the 409 for a key whose first request is still running."""
+    unexpected_state_param: str | None = None
+    """The `param` of a `payment_intent_unexpected_state` error."""
+    metadata_statuses: frozenset[str] = ALL_STATUSES
+    """The statuses in which `metadata` and `description` of a PaymentIntent can be updated."""
+    amount_update_during_action: Literal["reconfirm", "keep", "refuse"] = "reconfirm"
+    """What a new amount does to a running 3DS challenge."""
+    expiry_cancels_failed_attempt: bool = True
+    """Whether a Checkout Session that expires cancels the PaymentIntent of its failed attempt."""
+    abandoned_after: timedelta | None = None
+    """When a bare PaymentIntent that nobody confirms is cancelled; None is never."""
+    confirmation_limit: int = 100
+    """How often a PaymentIntent can be confirmed; one more confirm cancels it."""
+    three_decimal_last_digit_zero: bool = True
+    """Whether amounts in BHD, JOD, KWD, OMR and TND must end in 0."""
+    failed_authentication_leaves_charge: bool = False
+    """Whether a failed 3DS challenge leaves a failed Charge."""
+    webhook_timeout: timedelta = timedelta(seconds=20)
+    """How long an endpoint may take to answer."""
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """Keys of None accept any `sk_test_…` or `pk_test_…`; without `state` all is in memory only."""
+
+    secret_key: str | None = None
+    publishable_key: str | None = None
+    webhook_url: str | None = None
+    webhook_secret: str | None = None
+    public_url: str | None = None
+    """Where a browser finds the sandbox; None means where the request came to."""
+    state: Path | None = None
+    seed: int | None = None
+    """With a seed, two runs with the same requests give the same ids."""
+    frozen_at: int | None = None
+    """With a Unix time, the clock stands still there and moves only when told."""
+    keep: int | None = None
+    """How many objects of each kind are kept, the newest; None keeps all."""
+    webhook_backoff: tuple[float, ...] = (1, 3, 10, 60, 600, 3600, 10800)
+    """Seconds of the sandbox's clock before each retry; Stripe's own test mode retries 3 times in hours."""
+    webhook_concurrency: int = 1
+    """How many deliveries an endpoint gets at once; more than 1 gives up the order."""
+    capture_delay: timedelta = timedelta(0)
+    """How long after a success the balance transaction arrives (Stripe promises an hour)."""
+    settle_delay: timedelta = timedelta(minutes=1)
+    """How long a pending refund or a bank debit takes, and when a failing refund fails."""
+    authorization_period: timedelta = timedelta(days=7)
+    search_lag: timedelta = timedelta(0)
+    """How old an object must be for the search to find it (Stripe: up to a minute)."""
+    unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
+
+    def __post_init__(self) -> None:
+        for key, prefix in ((self.secret_key, "sk_test_"), (self.publishable_key, "pk_test_")):
+            if key is not None and not (key.isascii() and key.startswith(prefix)):
+                raise ValueError(f"The sandbox takes only test keys: this one must begin with {prefix}.")
+        if (self.webhook_url is None) != (self.webhook_secret is None):
+            raise ValueError("A webhook needs both its url and its secret.")
+        if self.webhook_secret is not None and not self.webhook_secret.startswith("whsec_"):
+            raise ValueError("A webhook secret must begin with whsec_.")
+
+
+def from_environment(environment: Mapping[str, str] = os.environ, state: Path | None = None) -> SandboxConfig:
+    """Read the keys and secrets; an empty variable counts as absent."""
+    return SandboxConfig(
+        secret_key=environment.get("SANDBOX_SECRET_KEY") or None,
+        publishable_key=environment.get("SANDBOX_PUBLISHABLE_KEY") or None,
+        webhook_url=environment.get("SANDBOX_WEBHOOK_URL") or None,
+        webhook_secret=environment.get("SANDBOX_WEBHOOK_SECRET") or None,
+        state=state,
+    )

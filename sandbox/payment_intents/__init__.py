@@ -1,0 +1,1 @@
+"""PaymentIntents: from their creation to the money."""

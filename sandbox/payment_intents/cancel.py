@@ -1,0 +1,49 @@
+"""Cancel a PaymentIntent, by request, by the clock or by the confirmation limit."""
+
+from sandbox.account import Account
+from sandbox.api.operation import Call
+from sandbox.config import OPEN_STATUSES
+from sandbox.errors import UnexpectedStateError
+from sandbox.events import emit
+from sandbox.payment_intents.find import find
+from sandbox.payment_intents.params import listed
+from sandbox.store import JsonObject
+
+CANCELABLE = OPEN_STATUSES | {"requires_capture"}
+
+
+def cancel(account: Account, call: Call) -> JsonObject:
+    intent = find(account, call)
+    check_cancelable(account, intent)
+    return cancel_intent(account, intent, call.params.get("cancellation_reason"))
+
+
+def check_cancelable(account: Account, intent: JsonObject) -> None:
+    if intent["status"] not in CANCELABLE:
+        message = (
+            f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
+            f"with one of the following statuses may be canceled: {listed(CANCELABLE)}."
+        )
+        raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
+
+
+def cancel_intent(account: Account, intent: JsonObject, reason: str | None) -> JsonObject:
+    """Cancel it; an authorisation is released without a Refund and without a change of its Charge."""
+    account.timers.remove("expire_authorization", intent["id"])
+    changed = account.change(
+        intent,
+        amount_capturable=0,
+        canceled_at=account.clock.timestamp(),
+        cancellation_reason=reason,
+        next_action=None,
+        status="canceled",
+    )
+    emit(account, "payment_intent.canceled", changed)
+    return changed
+
+
+def abandon(account: Account, intent_id: str) -> None:
+    """Cancel a PaymentIntent that nobody paid, where the config says that Stripe does so."""
+    intent = account.get("payment_intent", intent_id)
+    if intent is not None and intent["status"] in OPEN_STATUSES:
+        cancel_intent(account, intent, "automatic")

@@ -1,0 +1,164 @@
+"""Create, retrieve, update, cancel and list PaymentIntents."""
+
+from typing import Any
+
+from sandbox.account import Account
+from sandbox.api.listing import page
+from sandbox.api.operation import Call, Operation
+from sandbox.api.params import EXPAND, merged
+from sandbox.config import OPEN_STATUSES
+from sandbox.currencies import check_amount
+from sandbox.errors import ApiError, InvalidParamError, UnexpectedStateError, missing
+from sandbox.events import emit
+from sandbox.payment_intents import params, shape
+from sandbox.payment_intents.cancel import cancel
+from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, confirm, confirm_intent
+from sandbox.payment_intents.find import find
+from sandbox.payment_methods import from_data, resolve
+from sandbox.store import JsonObject
+
+SUPPORTED_TYPES = ("card", "us_bank_account")
+_NOT_FIELDS = {*CONFIRM_ONLY, "expand", "confirm", "payment_method_data", "metadata", "payment_method"}
+_TYPE_CHOICES = ("automatic_payment_methods", "excluded_payment_method_types", "payment_method_configuration")
+
+
+def create(account: Account, call: Call) -> JsonObject:
+    given = call.params
+    check_amount(given["amount"], given["currency"], account.config.unconfirmed)
+    _check_combination(given)
+    _check_customer(account, given)
+    method = chosen_method(account, given)
+    intent = shape.new(
+        account,
+        **{name: value for name, value in given.items() if name not in _NOT_FIELDS},
+        **_method_types(given),
+        metadata=merged({}, given.get("metadata") or {}),
+        payment_method=method and method["id"],
+        status="requires_confirmation" if method else "requires_payment_method",
+    )
+    if given.get("confirm"):
+        check_confirmable(account, intent, call, method)
+    account.add(intent)
+    if account.config.unconfirmed.abandoned_after is not None:
+        account.timers.add(account.config.unconfirmed.abandoned_after.total_seconds(), "abandon", intent["id"])
+    emit(account, "payment_intent.created", intent)
+    return confirm_intent(account, intent, call, method) if given.get("confirm") else intent
+
+
+def chosen_method(account: Account, given: dict[str, Any]) -> JsonObject | None:
+    """Give the PaymentMethod that the parameters name or describe."""
+    if "payment_method" in given:
+        return resolve(account, given["payment_method"], given.get("customer"))
+    data = given.get("payment_method_data")
+    return None if data is None else from_data(account, data)
+
+
+def _check_combination(given: dict[str, Any]) -> None:
+    if "allowed_payment_method_types" in given:
+        for other in _TYPE_CHOICES:
+            if other in given:
+                message = f"You may only specify one of these parameters: allowed_payment_method_types, {other}."
+                raise InvalidParamError(message, param=other)
+    if not given.get("confirm"):
+        for name in CONFIRM_ONLY:
+            if name in given:
+                message = f"The parameter `{name}` cannot be passed when creating a PaymentIntent unless `confirm` is set to true."
+                raise InvalidParamError(message, param=name)
+    if given.get("error_on_requires_action") and "allowed_payment_method_types" not in given:
+        message = "`error_on_requires_action` cannot be used with `automatic_payment_methods`."
+        raise InvalidParamError(message, param="error_on_requires_action")
+
+
+def _check_customer(account: Account, given: dict[str, Any]) -> None:
+    customer = given.get("customer")
+    if customer is not None and account.get("customer", customer) is None:
+        raise missing("customer", customer, "customer")
+
+
+def _method_types(given: dict[str, Any]) -> dict[str, Any]:
+    """Decide between automatic payment methods, the default, and an explicit list."""
+    usable = SUPPORTED_TYPES if given["currency"] == "usd" else SUPPORTED_TYPES[:1]
+    allowed = given.get("allowed_payment_method_types")
+    if allowed is not None:
+        types = [kind for kind in usable if kind in allowed]
+        if not types:
+            message = "None of the allowed payment method types can be used for this PaymentIntent."
+            raise InvalidParamError(message, param="allowed_payment_method_types")
+        return {"payment_method_types": types, "automatic_payment_methods": None}
+    excluded = given.get("excluded_payment_method_types") or ()
+    automatic = {
+        "allow_redirects": "always",
+        "enabled": True,
+        **(given.get("automatic_payment_methods") or {}),
+    }
+    return {
+        "payment_method_types": [kind for kind in usable if kind not in excluded],
+        "automatic_payment_methods": automatic if automatic["enabled"] else None,
+    }
+
+
+def retrieve(account: Account, call: Call) -> JsonObject:
+    return find(account, call)
+
+
+def update(account: Account, call: Call) -> JsonObject:
+    intent = find(account, call)
+    given = call.params
+    _check_updatable(account, intent, given)
+    _check_customer(account, given)
+    changes = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
+    if "metadata" in given:
+        changes["metadata"] = merged(intent["metadata"], given["metadata"])
+    changes |= _changed_amount(account, intent, given)
+    method = chosen_method(account, given)
+    if method is not None:
+        changes |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
+    return account.change(intent, **changes, last_payment_error=None)
+
+
+def _check_updatable(account: Account, intent: JsonObject, given: dict[str, Any]) -> None:
+    for name in given:
+        statuses = params.statuses_for(account, name)
+        if intent["status"] not in statuses:
+            message = (
+                f"This PaymentIntent's {name} could not be updated because it has a status of {intent['status']}. "
+                f"You may only update the {name} of a PaymentIntent with one of the following statuses: "
+                f"{params.listed(statuses)}."
+            )
+            raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
+    if "transfer_group" in given and intent["transfer_group"] not in {None, given["transfer_group"]}:
+        raise ApiError("The transfer_group cannot be changed once it is set.", param="transfer_group")
+
+
+def _changed_amount(account: Account, intent: JsonObject, given: dict[str, Any]) -> dict[str, Any]:
+    wanted = {**intent, **given}
+    if all(wanted[name] == intent[name] for name in ("amount", "currency")):
+        return {}
+    check_amount(wanted["amount"], wanted["currency"], account.config.unconfirmed)
+    if intent["status"] != "requires_action":
+        return {}
+    policy = account.config.unconfirmed.amount_update_during_action
+    if policy == "refuse":
+        statuses = params.listed(OPEN_STATUSES - {"requires_action"})
+        message = (
+            "This PaymentIntent's amount could not be updated because it has a status of requires_action. You may "
+            f"only update the amount of a PaymentIntent with one of the following statuses: {statuses}."
+        )
+        raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
+    return {} if policy == "keep" else {"status": "requires_confirmation", "next_action": None}
+
+
+def list_payment_intents(account: Account, call: Call) -> JsonObject:
+    customer = call.params.get("customer")
+    found = account.store.newest("payment_intent")
+    return page(call, (intent for intent in found if customer in {None, intent["customer"]}))
+
+
+OPERATIONS = (
+    Operation("POST", "/v1/payment_intents", create, params.CREATE, required=("amount", "currency")),
+    Operation("GET", "/v1/payment_intents", list_payment_intents, params.LIST),
+    Operation("GET", "/v1/payment_intents/:id", retrieve, EXPAND, allows_publishable=True),
+    Operation("POST", "/v1/payment_intents/:id", update, params.UPDATE),
+    Operation("POST", "/v1/payment_intents/:id/confirm", confirm, params.CONFIRM, allows_publishable=True),
+    Operation("POST", "/v1/payment_intents/:id/cancel", cancel, params.CANCEL),
+)

@@ -1,0 +1,1 @@
+"""Webhooks: who wants which events, and how they are brought there."""

@@ -1,0 +1,72 @@
+"""Sandboxes for the tests, each in a thread of its own on a free port, and an endpoint that receives webhooks."""
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import stripe
+from aiohttp import web
+
+from sandbox.config import SandboxConfig
+from sandbox.server import make_server
+
+SECRET_KEY = "sk_test_contract"
+PUBLISHABLE_KEY = "pk_test_contract"
+WEBHOOK_SECRET = "whsec_contract"
+
+
+@contextmanager
+def running(config: SandboxConfig) -> Iterator[str]:
+    """Run a sandbox and give its address."""
+    server = make_server(config, port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 10
+    while not server.started:
+        assert thread.is_alive(), "the sandbox did not start"
+        assert time.monotonic() < deadline, "the sandbox did not start in time"
+        time.sleep(0.005)
+    port = server.servers[0].sockets[0].getsockname()[1]
+    try:
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        server.should_exit = True
+        thread.join(timeout=10)
+
+
+def client_of(url: str, *, key: str = SECRET_KEY, retries: int = 0) -> stripe.StripeClient:
+    http = stripe.RequestsClient(timeout=10)
+    return stripe.StripeClient(key, base_addresses={"api": url}, http_client=http, max_network_retries=retries)
+
+
+@dataclass
+class Received:
+    event: dict[str, Any]
+    signature: str
+    payload: bytes
+
+
+@dataclass
+class Receiver:
+    """An endpoint that answers `statuses` in turn and then 200, and keeps what it got."""
+
+    url: str = ""
+    received: list[Received] = field(default_factory=list)
+    statuses: list[int] = field(default_factory=list)
+
+    @property
+    def types(self) -> list[str]:
+        return [entry.event["type"] for entry in self.received]
+
+    @property
+    def ids(self) -> list[str]:
+        return [entry.event["id"] for entry in self.received]
+
+    async def answer(self, request: web.Request) -> web.Response:
+        payload = await request.read()
+        entry = Received(await request.json(), request.headers["Stripe-Signature"], payload)
+        self.received.append(entry)
+        return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
