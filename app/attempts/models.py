@@ -1,0 +1,44 @@
+"""The ledger: every attempt to pay, the failed ones included."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Text, func
+from sqlalchemy.orm import Mapped, mapped_column
+from uuid_utils.compat import uuid7
+
+from app.database import Base
+
+
+class PaymentAttempt(Base):
+    """One attempt. Its key is the Charge's id; an attempt that failed in 3DS may have no Charge.
+
+    `cart_version` is the one it was for, as the Charge's own metadata tells.
+    """
+
+    __tablename__ = "payment_attempts"
+    __table_args__ = (
+        CheckConstraint("amount >= 0", name="amount"),
+        CheckConstraint("status IN ('succeeded', 'pending', 'failed')", name="status"),
+    )
+
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    payment_intent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment_intents.id"), index=True)
+    key: Mapped[str] = mapped_column(Text, unique=True)
+    charge_id: Mapped[str | None]
+    status: Mapped[str]
+    amount: Mapped[int]
+    currency: Mapped[str]
+    cart_version: Mapped[int | None]
+    payment_method_type: Mapped[str | None]
+    card_brand: Mapped[str | None]
+    card_last4: Mapped[str | None]
+    failure_code: Mapped[str | None]
+    decline_code: Mapped[str | None]
+    message: Mapped[str | None]
+    outcome_type: Mapped[str | None]
+    risk_level: Mapped[str | None]
+    seller_message: Mapped[str | None]
+    three_d_secure: Mapped[str | None]
+    attempted_at: Mapped[datetime]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,0 +1,72 @@
+"""What callers get of the ledger."""
+
+import uuid
+from datetime import datetime
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class AttemptRead(BaseModel):
+    """One attempt to pay."""
+
+    model_config = ConfigDict(
+        from_attributes=True,
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019ab0c6-0a41-7b52-8f2e-6f4f1d2c9a77",
+                    "payment_intent_id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11",
+                    "charge_id": "ch_3TmX5aLkdIwHu7ix0kQ8v1Zb",
+                    "status": "failed",
+                    "amount": 1999,
+                    "currency": "eur",
+                    "cart_version": 3,
+                    "payment_method_type": "card",
+                    "card_brand": "visa",
+                    "card_last4": "0002",
+                    "failure_code": "card_declined",
+                    "decline_code": "generic_decline",
+                    "message": "Your card was declined.",
+                    "outcome_type": "issuer_declined",
+                    "risk_level": "normal",
+                    "seller_message": "The bank did not return any further details with this decline.",
+                    "three_d_secure": None,
+                    "attempted_at": "2026-11-23T09:00:12Z",
+                }
+            ]
+        },
+    )
+
+    id: uuid.UUID
+    payment_intent_id: uuid.UUID = Field(description="The PaymentIntent that was to be paid, by our id.")
+    charge_id: str | None = Field(description="Stripe's Charge; an attempt that failed in 3DS may have none.")
+    status: str = Field(description="`succeeded`, `pending` or `failed`.")
+    amount: int = Field(description="In minor units.")
+    currency: str
+    cart_version: int | None = Field(description="The version of the cart that it was to pay for.")
+    payment_method_type: str | None
+    card_brand: str | None
+    card_last4: str | None
+    failure_code: str | None
+    decline_code: str | None = Field(description="The bank's reason, in Stripe's words.")
+    message: str | None = Field(description="A sentence that the shopper may read.")
+    outcome_type: str | None
+    risk_level: str | None
+    seller_message: str | None = Field(description="A sentence for the shop's staff.")
+    three_d_secure: str | None = Field(description="The result of 3D Secure, where it ran.")
+    attempted_at: datetime
+
+
+class AttemptPage(BaseModel):
+    """Attempts, newest first."""
+
+    data: list[AttemptRead]
+    next_cursor: str | None
+
+
+class AttemptSummary(BaseModel):
+    """How often it was tried."""
+
+    count: int
+    failed: int
+    last: AttemptRead | None

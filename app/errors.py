@@ -1,0 +1,217 @@
+"""The error tree. Each class fixes its HTTP status and stable code; the docstring is the promise.
+
+PaymentsError
+├── InvalidRequest                 400/413/422 …: the request itself is wrong, nothing was changed
+│   ├── MalformedJson              400 malformed_json
+│   ├── ValidationFailed           422 validation_failed
+│   │   └── InvalidCursor          422 invalid_cursor
+│   ├── BodyTooLarge               413 body_too_large
+│   ├── InvalidSignature           400 invalid_signature
+│   └── InvalidEvent               400 invalid_event
+├── Unauthorized                   401 unauthorized
+├── Forbidden                      403 forbidden
+├── NotFound                       404 not_found
+│   └── PaymentIntentNotFound      payment_intent_not_found
+├── MethodNotAllowed               405 method_not_allowed
+├── Conflict                       409: right, but not in this state
+│   ├── AlreadyPaid                already_paid
+│   ├── PaymentInProgress          payment_in_progress
+│   ├── StaleCartVersion           stale_cart_version
+│   ├── CartVersionConflict        cart_version_conflict
+│   ├── PreviousPaymentIntentMismatch  previous_payment_intent_mismatch
+│   ├── Moved                      moved
+│   └── ClientSecretUnavailable    client_secret_unavailable
+├── StripeRefused                  422 stripe_refused: Stripe's own definite "no"
+└── Unavailable                    503: not known yet, or not now; send the same request again
+    ├── StripeUnavailable          stripe_unavailable
+    ├── StripeMisconfigured        stripe_misconfigured
+    ├── NotConverged               not_converged
+    ├── DatabaseUnavailable        database_unavailable
+    └── NotMigrated                not_migrated
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any, ClassVar
+
+
+class PaymentsError(Exception):
+    """Something that the caller is told as a problem document (RFC 9457)."""
+
+    status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
+    code: str = "internal_error"
+    title: ClassVar[str] = "Internal error"
+    headers: ClassVar[Mapping[str, str]] = {}
+
+    def __init__(self, detail: str | None = None, **extensions: Any) -> None:
+        self.detail = detail or " ".join((type(self).__doc__ or self.title).split())
+        self.extensions = extensions
+        super().__init__(self.detail)
+
+
+class InvalidRequest(PaymentsError):
+    """The request itself is wrong; nothing was changed."""
+
+    status, code, title = HTTPStatus.BAD_REQUEST, "invalid_request", "Invalid request"
+
+
+class MalformedJson(InvalidRequest):
+    """The body is not valid JSON."""
+
+    code, title = "malformed_json", "Malformed JSON"
+
+
+class ValidationFailed(InvalidRequest):
+    """Some fields are not valid; `errors` names each with its reason."""
+
+    status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "validation_failed", "Validation failed"
+
+
+class InvalidCursor(ValidationFailed):
+    """`after` is not a cursor of this list."""
+
+    code, title = "invalid_cursor", "Invalid cursor"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is larger than this service accepts."""
+
+    status, code, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "Body too large"
+
+
+class InvalidSignature(InvalidRequest):
+    """The Stripe-Signature header does not prove that Stripe sent this body, now."""
+
+    code, title = "invalid_signature", "Invalid signature"
+
+
+class InvalidEvent(InvalidRequest):
+    """The signature is right, but the body is no snapshot event that this service can read."""
+
+    code, title = "invalid_event", "Invalid event"
+
+
+class Unauthorized(PaymentsError):
+    """A valid API key is required: send it as `Authorization: Bearer <key>`."""
+
+    status, code, title = HTTPStatus.UNAUTHORIZED, "unauthorized", "Unauthorized"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="payments"'}
+
+
+class Forbidden(PaymentsError):
+    """The API key is valid, but lacks the scope that this operation needs."""
+
+    status, code, title = HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"
+    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="payments", error="insufficient_scope"'}
+
+
+class NotFound(PaymentsError):
+    """There is nothing at this address."""
+
+    status, code, title = HTTPStatus.NOT_FOUND, "not_found", "Not found"
+
+
+class PaymentIntentNotFound(NotFound):
+    """This reference has no PaymentIntent; create it with PUT."""
+
+    code, title = "payment_intent_not_found", "PaymentIntent not found"
+
+
+class MethodNotAllowed(PaymentsError):
+    """This address does not take this method."""
+
+    status, code, title = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"
+
+
+class Conflict(PaymentsError):
+    """The request is right, but not in the present state; nothing was changed."""
+
+    status, code, title = HTTPStatus.CONFLICT, "conflict", "Conflict"
+
+
+class AlreadyPaid(Conflict):
+    """This reference is paid, with another amount or currency.
+
+    To take another payment, name the paid one in `previous_payment_intent`.
+    """
+
+    code, title = "already_paid", "Already paid"
+
+
+class PaymentInProgress(Conflict):
+    """A payment of this reference is under way and can't be changed; wait for its result."""
+
+    code, title = "payment_in_progress", "Payment in progress"
+
+
+class StaleCartVersion(Conflict):
+    """A newer version of this cart was recorded already; nothing was changed."""
+
+    code, title = "stale_cart_version", "Stale cart version"
+
+
+class CartVersionConflict(Conflict):
+    """This version of the cart was recorded already, with another amount."""
+
+    code, title = "cart_version_conflict", "Cart version conflict"
+
+
+class PreviousPaymentIntentMismatch(Conflict):
+    """`previous_payment_intent` does not name the succeeded PaymentIntent of this reference."""
+
+    code, title = "previous_payment_intent_mismatch", "Previous PaymentIntent mismatch"
+
+
+class Moved(Conflict):
+    """The PaymentIntent of this session was moved to a cart; `cart_id` names it."""
+
+    code, title = "moved", "Moved"
+
+
+class ClientSecretUnavailable(Conflict):
+    """The PaymentIntent can't be paid in its present state, so its client secret is not handed out."""
+
+    code, title = "client_secret_unavailable", "Client secret unavailable"
+
+
+class StripeRefused(PaymentsError):
+    """Stripe refused the request; the reference stays as it was before it."""
+
+    status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "stripe_refused", "Refused by Stripe"
+
+
+class Unavailable(PaymentsError):
+    """Not now; send the same request again."""
+
+    status, code, title = HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Unavailable"
+    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+
+
+class StripeUnavailable(Unavailable):
+    """Stripe did not answer; the outcome is not known yet. Send the same request again."""
+
+    code, title = "stripe_unavailable", "Stripe unavailable"
+
+
+class StripeMisconfigured(Unavailable):
+    """Stripe does not accept this service's API key; its operators must mend that."""
+
+    code, title = "stripe_misconfigured", "Stripe misconfigured"
+
+
+class NotConverged(Unavailable):
+    """Stripe does not hold the newest request yet. Send the same request again."""
+
+    code, title = "not_converged", "Not converged"
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database can't be reached. Send the same request again."""
+
+    code, title = "database_unavailable", "Database unavailable"
+
+
+class NotMigrated(Unavailable):
+    """The database does not have this version's tables; run `python -m app migrate`."""
+
+    code, title = "not_migrated", "Not migrated"

@@ -1,0 +1,48 @@
+"""Our domain events: at once the timeline of a cart, the feed that others read, and the outbox."""
+
+import uuid
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy import ForeignKeyConstraint, Identity, Index, UniqueConstraint, func
+from sqlalchemy.orm import Mapped, mapped_column
+from sqlalchemy.types import UserDefinedType
+
+from app.database import Base
+
+
+class XID8(UserDefinedType[int]):
+    """PostgreSQL's 64-bit transaction number."""
+
+    cache_ok = True
+
+    def get_col_spec(self, **_: Any) -> str:
+        return "xid8"
+
+
+class Event(Base):
+    """Something that happened to a payment; append-only.
+
+    `sequence` counts within its reference without a gap. `xid` is the writing transaction: with `id` it
+    makes a feed cursor that never skips a row that was committed late, which `id` alone would.
+    """
+
+    __tablename__ = "events"
+    __table_args__ = (
+        UniqueConstraint("reference_kind", "reference_id", "sequence"),
+        ForeignKeyConstraint(["reference_kind", "reference_id"], ["payment_references.kind", "payment_references.id"]),
+        Index(None, "xid", "id"),
+        Index(None, "payment_intent_id"),
+    )
+
+    id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)
+    xid: Mapped[int] = mapped_column(XID8(), server_default=func.pg_current_xact_id())
+    reference_kind: Mapped[str]
+    reference_id: Mapped[str]
+    sequence: Mapped[int]
+    payment_intent_id: Mapped[uuid.UUID | None]
+    type: Mapped[str]
+    data: Mapped[dict[str, Any]]
+    actor: Mapped[str]
+    stripe_request_id: Mapped[str | None]
+    created_at: Mapped[datetime] = mapped_column(server_default=func.now())

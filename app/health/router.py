@@ -1,0 +1,36 @@
+"""Whether this process lives, and whether it can do its work."""
+
+from typing import Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, ConfigDict
+
+from app import migrate
+from app.errors import DatabaseUnavailable, NotMigrated
+from app.problems import documented
+from app.resources import ResourcesDependency
+
+router = APIRouter(tags=["Health"])
+
+
+class Health(BaseModel):
+    """It is well."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"status": "ok"}]})
+
+    status: Literal["ok"] = "ok"
+
+
+@router.get("/livez", summary="Is the process alive?")
+async def live() -> Health:
+    """Answer as long as the process can; nothing else is asked."""
+    return Health()
+
+
+@router.get("/readyz", summary="Can it do its work?", responses=documented(DatabaseUnavailable, NotMigrated))
+async def ready(resources: ResourcesDependency) -> Health:
+    """Answer 200 when the database is there and has this version's tables."""
+    async with resources.sessions() as session:
+        if not await migrate.is_current(session):
+            raise NotMigrated
+    return Health()

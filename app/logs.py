@@ -1,0 +1,45 @@
+"""Logs: past-tense events with ids, as JSON in production. No secret may get in.
+
+The `stripe` logger prints whole bodies at DEBUG and addresses with client secrets at INFO; it is pinned to WARNING.
+"""
+
+import logging
+import sys
+
+import structlog
+
+from app.settings import Settings
+
+LOUD = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
+
+
+def configure(settings: Settings) -> None:
+    """Send our events and the libraries' messages to standard error, in one shape."""
+    shared: list[structlog.typing.Processor] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.stdlib.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+    ]
+    is_json = settings.environment == "production"
+    # Tracebacks without the values of local variables: those may be secrets.
+    last: list[structlog.typing.Processor] = (
+        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        if is_json
+        else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
+    )
+    structlog.configure(
+        processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
+        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    for name in LOUD:
+        logging.getLogger(name).setLevel(logging.WARNING)

@@ -1,0 +1,57 @@
+"""The API is put together here, and nowhere else."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import TypedDict
+
+from fastapi import FastAPI
+from starlette.middleware import Middleware
+
+from app import __version__, openapi, problems
+from app.health.router import router as health
+from app.middleware import BodyLimit, RequestLog
+from app.payment_intents.router import router as payment_intents
+from app.resources import Resources, open_resources
+from app.settings import Settings
+from app.webhooks.router import PATH as WEBHOOK_PATH
+from app.webhooks.router import router as webhooks
+
+DESCRIPTION = """\
+Exactly one Stripe PaymentIntent for each cart or customer session, and the whole history of attempts to pay it.
+
+Amounts are integers in minor units, times are RFC 3339 in UTC. Errors are problem details (RFC 9457) with a stable
+`code`. A 503 says that nothing is known to have failed: send the same request again after `Retry-After`."""
+
+
+class State(TypedDict):
+    """What a request finds in `request.state`."""
+
+    resources: Resources
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Put the API together."""
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[State]:
+        async with open_resources(settings) as resources:
+            yield {"resources": resources}
+
+    app = FastAPI(
+        title="Payments",
+        version=__version__,
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        docs_url="/docs" if settings.environment == "development" else None,
+        redoc_url=None,
+        generate_unique_id_function=lambda route: route.name,
+        middleware=[
+            Middleware(RequestLog),
+            Middleware(BodyLimit, limit=settings.max_body_bytes, limits={WEBHOOK_PATH: settings.max_webhook_bytes}),
+        ],
+    )
+    problems.install(app)
+    for router in (payment_intents, webhooks, health):
+        app.include_router(router)
+    openapi.install(app)
+    return app

@@ -1,0 +1,94 @@
+"""What surrounds every request: a bound on its body, a log line, and an answer when all else failed."""
+
+import time
+from collections.abc import Callable, Mapping
+from uuid import uuid4
+
+import structlog
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.errors import BodyTooLarge, PaymentsError
+from app.problems import respond
+
+log = structlog.get_logger()
+
+QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+
+
+class BodyLimit:
+    """Refuse a body over the limit, whether it tells its length or not; paths may have limits of their own."""
+
+    def __init__(self, app: ASGIApp, *, limit: int, limits: Mapping[str, int]) -> None:
+        self._app = app
+        self._limit = limit
+        self._limits = limits
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        limit = self._limits.get(scope["path"], self._limit)
+        length = dict(scope["headers"]).get(b"content-length", b"0")
+        if length.isdigit() and int(length) > limit:
+            await respond(BodyTooLarge(max_bytes=limit))(scope, receive, send)
+        else:
+            await self._app(scope, _counted(receive, limit), send)
+
+
+def _counted(receive: Receive, limit: int) -> Receive:
+    received = 0
+
+    async def bounded() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > limit:
+            raise BodyTooLarge(max_bytes=limit)
+        return message
+
+    return bounded
+
+
+class RequestLog:
+    """Log each request as one line, without its query string, and bind its id to all lines of its work.
+
+    An error that nobody foresaw is logged with its kind and place and told as a problem, without details.
+    """
+
+    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._app = app
+        self._clock = clock
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=uuid4().hex)
+        began, status = self._clock(), 0
+
+        async def watched(message: Message) -> None:
+            nonlocal status
+            if message["type"] == "http.response.start":
+                status = message["status"]
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            log.exception("request.failed", method=scope["method"], path=scope["path"])
+            if status:
+                raise
+            await respond(PaymentsError("Something went wrong here; send the same request again."))(
+                scope, receive, watched
+            )
+        finally:
+            if scope["path"] not in QUIET:
+                milliseconds = round((self._clock() - began) * 1000, 1)
+                log.info(
+                    "request.answered",
+                    method=scope["method"],
+                    path=scope["path"],
+                    status=status,
+                    milliseconds=milliseconds,
+                )

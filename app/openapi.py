@@ -1,0 +1,46 @@
+"""The OpenAPI document: the app's own, with the shape of problems in it, and the copy in the repository."""
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+from fastapi import FastAPI
+from fastapi.openapi.utils import get_openapi
+
+from app.problems import Problem
+
+FILE = Path(__file__).parent.parent / "openapi.yaml"
+
+
+def install(app: FastAPI) -> None:
+    """Make the application serve this document."""
+
+    def document() -> dict[str, Any]:
+        app.openapi_schema = app.openapi_schema or _generate(app)
+        return app.openapi_schema
+
+    app.openapi = document  # type: ignore[method-assign] # FastAPI's documented way to extend it
+
+
+def _generate(app: FastAPI) -> dict[str, Any]:
+    document = get_openapi(
+        title=app.title,
+        version=app.version,
+        description=app.description,
+        routes=app.routes,
+        tags=app.openapi_tags,
+    )
+    problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas = document["components"]["schemas"]
+    schemas |= problem.pop("$defs") | {"Problem": problem}
+    return document
+
+
+def render(app: FastAPI) -> str:
+    """Render the document as the repository keeps it."""
+    return yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=120)
+
+
+def is_current(app: FastAPI) -> bool:
+    """Tell whether the repository's copy is the app's own."""
+    return FILE.exists() and FILE.read_text(encoding="utf-8") == render(app)

@@ -1,0 +1,180 @@
+"""Bring Stripe to what was requested: perform the protocol's steps, one writer at a time.
+
+Each look is one short transaction that locks the reference first; no transaction and no connection is held
+while Stripe works or while another writer holds the lease.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+
+import structlog
+
+from app.errors import NotConverged, PaymentIntentNotFound, StripeRefused, Unavailable
+from app.payment_intents import recording, repository
+from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol import (
+    Call,
+    Cancel,
+    Create,
+    Done,
+    Find,
+    GiveUp,
+    Retrieve,
+    Rules,
+    Run,
+    Step,
+    Update,
+    Wait,
+    decide,
+    doubt,
+    release,
+    roll_back,
+)
+from app.payment_intents.recording import Door
+from app.references.models import Reference
+from app.resources import Resources
+from app.settings import Settings
+from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, UnexpectedState
+
+log = structlog.get_logger()
+
+# A waiter looks again after so long, then ever later: most calls take Stripe a few hundred milliseconds.
+FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
+
+# A call is sent only this soon after its step was committed; later, the lease might not outlast it.
+SEND_WITHIN = 2.0
+
+
+def rules_of(settings: Settings) -> Rules:
+    """Say what the settings mean for a run. A request that was given up may still live in the network a while."""
+    return Rules(
+        instance=settings.instance,
+        lease=settings.lease_duration,
+        longest_request=settings.lease_duration + timedelta(seconds=30),
+    )
+
+
+class Convergence:
+    """One run on one reference: `begin` it in the transaction that commits the wish, then `finish` it after.
+
+    `row` is the reference's newest as of the last look.
+    """
+
+    def __init__(self, resources: Resources, reference: Reference, run: Run) -> None:
+        self._resources = resources
+        self._reference = reference
+        self._run = run
+        self._rules = rules_of(resources.settings)
+        self._began = self._looked = time.monotonic()
+        self._pause = FIRST_PAUSE
+        self.row: PaymentIntent
+
+    def begin(self, door: Door, row: PaymentIntent) -> Step:
+        """Decide the next step under the lock; a PUT that finds the row closed opens the next with its request."""
+        if row.closed_at is not None and self._run.is_put:
+            row = recording.open_next(door, requested=row.requested, revision=row.revision)
+        self.row = row
+        known = row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
+        return decide(row, self._run, self._rules, now=door.now, is_secret_known=known)
+
+    async def finish(self, step: Step) -> PaymentIntent:
+        """Perform this step and all that follow; give the reference's newest row, as it is then.
+
+        Raises NotConverged (too many calls, or others held the lease too long), StripeRefused (this run's own
+        request) or StripeUnavailable (unknown; the request stands).
+        """
+        while not isinstance(step, Done):
+            if isinstance(step, GiveUp):
+                raise NotConverged
+            if time.monotonic() - self._began > self._resources.settings.converge_deadline.total_seconds():
+                await self._let_go(is_in_doubt=False)
+                raise NotConverged
+            step = await self._after(step)
+        return self.row
+
+    async def _after(self, step: Call | Wait) -> Step:
+        if isinstance(step, Wait):
+            await asyncio.sleep(self._pause)
+            self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+            return await self._look()
+        if time.monotonic() - self._looked > SEND_WITHIN:
+            return await self._look()
+        try:
+            snapshot = await perform(self._resources.stripe, step)
+        except UnexpectedState as refusal:
+            snapshot = refusal.snapshot
+        except StripeRefused as refusal:
+            return await self._refused(step, refusal)
+        except Unavailable:
+            await self._let_go(is_in_doubt=True)
+            raise
+        return await self._answered(step, snapshot)
+
+    async def _look(self) -> Step:
+        async with self._open() as (door, newest, _):
+            return self.begin(door, newest)
+
+    async def _answered(self, step: Call, snapshot: PaymentIntentSnapshot | None) -> Step:
+        async with self._open(snapshot.request_id if snapshot else None) as (door, newest, called):
+            if snapshot is None:
+                self._run.has_searched = True
+            else:
+                self._run.has_created |= isinstance(step, Create)
+                recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
+                log.info("payment_intent.recorded", stripe_id=snapshot.id, status=snapshot.status)
+            return self.begin(door, newest)
+
+    async def _refused(self, step: Call, refusal: StripeRefused) -> Step:
+        """Take Stripe's definite "no": close what could not be created, give up what could not be applied."""
+        async with self._open() as (door, newest, called):
+            if called.lease_token != self._run.token:
+                return self.begin(door, newest)
+            release(called)
+            match step:
+                case Create() if recording.refuse(door, called, refusal) not in {None, self._run.revision}:
+                    return self.begin(door, newest)
+                case Update() if self._run.sent and called.revision != self._run.sent["revision"]:
+                    return self.begin(door, newest)
+                case Update() if not self._run.may_roll_back(called):
+                    return Done()  # its own caller waits for the lease, tries it, and is told
+                case Update():
+                    roll_back(called)
+        raise refusal
+
+    async def _let_go(self, *, is_in_doubt: bool) -> None:
+        """Release the lease; in doubt, leave the trace that a request may still be on its way."""
+        async with self._open() as (door, _, called):
+            if called.lease_token == self._run.token:
+                release(called)
+                if is_in_doubt:
+                    doubt(called, self._rules, door.now)
+
+    @asynccontextmanager
+    async def _open(self, request_id: str | None = None) -> AsyncIterator[tuple[Door, PaymentIntent, PaymentIntent]]:
+        """Lock the reference; give the way in, the newest row and the one that the last call was about."""
+        self._looked = time.monotonic()
+        async with self._resources.sessions.begin() as session:
+            actor = self._run.actor.because_of(request_id)
+            door, newest = await recording.open_door(session, self._reference, actor, self._rules.instance)
+            if newest is None:
+                raise PaymentIntentNotFound
+            called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)
+            yield door, newest, called
+
+
+async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | None:
+    """Make the step's call to Stripe; only Find may find nothing."""
+    match step:
+        case Create(opening, key):
+            return await stripe.create_payment_intent(opening, key=key)
+        case Find(metadata, created_after):
+            return await stripe.find_payment_intent(metadata=metadata, created_after=created_after)
+        case Retrieve(stripe_id):
+            return await stripe.retrieve_payment_intent(stripe_id)
+        case Update(stripe_id, params, key):
+            return await stripe.update_payment_intent(stripe_id, params, key=key)
+        case Cancel(stripe_id, reason, key):
+            return await stripe.cancel_payment_intent(stripe_id, reason=reason, key=key)

@@ -1,0 +1,202 @@
+"""CONVERGE of the protocol: what the holder of a row's lease does next. Pure: no database, no Stripe.
+
+`decide` looks at the row, under its lock, and gives one step; the caller commits, performs the step, records
+the answer and decides again, until it is done. Whoever differs from this must change the model too
+(docs/protocol.md).
+"""
+
+import uuid
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.events.repository import Actor
+from app.payment_intents import content
+from app.payment_intents.content import Marks
+from app.payment_intents.models import PaymentIntent
+
+# One run makes at most so many calls: a create, a sync, an update, a cancel, each perhaps once more.
+MAX_CALLS = 6
+
+# Stripe forgets a key after 24 h or more, and would then create a second PaymentIntent under it.
+KEY_IS_SAFE_FOR = timedelta(hours=20)
+
+# Our clock and Stripe's may differ by so much when a creation time is compared.
+CLOCK_SKEW = timedelta(minutes=10)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What the settings say about one run."""
+
+    instance: str
+    lease: timedelta
+    longest_request: timedelta
+
+
+@dataclass(slots=True)
+class Run:
+    """One writer's attempt to bring Stripe to what was requested, and what it has learnt so far.
+
+    `revision` is a PUT's own; jobs have none. `version` is the row's at the last look under the lock.
+    `sent` is the content of the last update with its revision.
+    """
+
+    actor: Actor
+    revision: int | None = None
+    wants_secret: bool = False
+    token: uuid.UUID = field(default_factory=uuid.uuid4)
+    calls: int = 0
+    version: int = 0
+    is_fresh: bool = False
+    has_searched: bool = False
+    has_created: bool = False
+    sent: dict[str, Any] | None = None
+
+    @property
+    def is_put(self) -> bool:
+        return self.revision is not None
+
+    def may_roll_back(self, row: PaymentIntent) -> bool:
+        """Whether the newest request is this run's to give up: its own, or nobody waits for it any more."""
+        return self.revision in (None, row.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """Another writer holds the lease."""
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """Nothing is left to do, or nothing may be done."""
+
+
+@dataclass(frozen=True, slots=True)
+class GiveUp:
+    """Too many calls and still no agreement."""
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """Create it; the key finds the first one when this was sent before."""
+
+    opening: dict[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Find:
+    """Look for it at Stripe by our marks: the key may be forgotten."""
+
+    metadata: dict[str, str]
+    created_after: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieve:
+    """Ask Stripe how it stands."""
+
+    stripe_id: str
+    began_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """Send what differs. The random key serves the repeats of this one call alone."""
+
+    stripe_id: str
+    params: dict[str, Any]
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
+class Cancel:
+    """Cancel it."""
+
+    stripe_id: str
+    reason: str | None
+    key: str
+
+
+Call = Create | Find | Retrieve | Update | Cancel
+Step = Wait | Done | GiveUp | Call
+
+
+def decide(row: PaymentIntent, run: Run, rules: Rules, *, now: datetime, is_secret_known: bool = True) -> Step:
+    """Take the lease, or find it taken, and say what comes next. Changes the row, which the caller has locked."""
+    if row.lease_token not in (None, run.token):
+        if row.lease_until is not None and row.lease_until > now:
+            return Wait()
+        doubt(row, rules, now)
+    if not row.is_open:
+        return _done(row)
+    if run.calls == MAX_CALLS:
+        release(row)
+        return GiveUp()
+    row.lease_token, row.lease_until = run.token, now + rules.lease
+    run.version = row.version
+    step = _next(row, run, rules, now, is_secret_known=is_secret_known)
+    if isinstance(step, Done):
+        return _done(row)
+    run.calls += 1
+    return step
+
+
+def doubt(row: PaymentIntent, rules: Rules, now: datetime) -> None:
+    """Note that a request may still be on its way to Stripe, now and for as long as a request can live."""
+    row.needs_sync = True
+    row.check_at = now + rules.longest_request
+
+
+def release(row: PaymentIntent) -> None:
+    row.lease_token = row.lease_until = None
+
+
+def _done(row: PaymentIntent) -> Done:
+    release(row)
+    return Done()
+
+
+def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secret_known: bool) -> Call | Done:
+    marks = Marks(rules.instance, row.id, row.reference)
+    if row.stripe_id is None:
+        return _birth(row, run, marks, now)
+    if row.is_closing and row.status == "processing":
+        row.is_closing = False
+    if row.is_closing:
+        return _cancel(row, row.stripe_id)
+    if row.needs_sync or row.applied is None or (row.check_at is not None and not run.is_fresh):
+        return Retrieve(row.stripe_id, now)
+    if row.is_frozen:
+        if run.may_roll_back(row):
+            roll_back(row)
+        return Done()
+    if not content.agree(row.applied, row.requested):
+        return _change(row, row.stripe_id, row.applied, run, marks)
+    return Retrieve(row.stripe_id, now) if run.wants_secret and not is_secret_known else Done()
+
+
+def _birth(row: PaymentIntent, run: Run, marks: Marks, now: datetime) -> Call:
+    if not run.has_searched and row.created_at < now - KEY_IS_SAFE_FOR:
+        return Find(marks.identity(), row.created_at - CLOCK_SKEW)
+    return Create(row.opening, f"payment_intent:{row.id}:create")
+
+
+def _change(row: PaymentIntent, stripe_id: str, applied: dict[str, Any], run: Run, marks: Marks) -> Call:
+    if row.status == "requires_action" and not content.same_price(applied, row.requested):
+        row.is_closing = True  # what the shopper is authenticating must not change under them
+        return _cancel(row, stripe_id)
+    run.sent = row.requested | {"revision": row.revision}
+    params = content.update_parameters(applied, row.requested, row.revision, marks)
+    return Update(stripe_id, params, f"payment_intent:{row.id}:update:{uuid.uuid4()}")
+
+
+def _cancel(row: PaymentIntent, stripe_id: str) -> Cancel:
+    return Cancel(stripe_id, row.closing_reason, f"payment_intent:{row.id}:cancel:{uuid.uuid4()}")
+
+
+def roll_back(row: PaymentIntent) -> None:
+    """Return the request to what Stripe holds, so that a refused one is not tried for ever."""
+    applied = row.applied or {}
+    row.requested = {name: applied.get(name, value) for name, value in row.requested.items()}

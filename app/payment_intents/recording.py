@@ -1,0 +1,206 @@
+"""The one door in: all that we learn of a PaymentIntent from Stripe is written here.
+
+Both ways in expect the reference to be locked. `record_answer` takes the answer to our own call, `record_hint`
+what came unasked (a webhook) or without the lease. State moves forward only: a terminal one is taken at once
+and never left, anything else must fit the row's version or costs a retrieve. No clock decides.
+"""
+
+import uuid
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from sqlalchemy.ext.asyncio import AsyncSession
+from uuid_utils.compat import uuid7
+
+from app import jobs
+from app.errors import StripeRefused
+from app.events import repository as events
+from app.events.repository import Actor
+from app.payment_intents import content, repository
+from app.payment_intents.content import Marks
+from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol import Retrieve, Rules, Run, doubt, release
+from app.references import repository as references
+from app.references.models import PaymentReference, Reference
+from app.stripe_gateway import PaymentIntentSnapshot
+
+AMOUNT_MISMATCH = "amount_mismatch"
+
+
+@dataclass(frozen=True, slots=True)
+class Door:
+    """One transaction's way in: the session, the locked reference, who caused it, and the time in the database."""
+
+    session: AsyncSession
+    reference: PaymentReference
+    actor: Actor
+    instance: str
+    now: datetime
+
+    def append(self, row: PaymentIntent, type_: str, **data: object) -> None:
+        events.append(self.session, self.reference, type_, data, payment_intent_id=row.id, actor=self.actor)
+
+
+def record_answer(
+    door: Door, row: PaymentIntent, run: Run, rules: Rules, snapshot: PaymentIntentSnapshot, *, call: object
+) -> None:
+    """RECORD of the protocol: take the answer to a call that this run began."""
+    _name(row, snapshot)
+    if not row.is_open or _is_of_another(row, snapshot):
+        return
+    if snapshot.is_replay:
+        _suspect(door, row, snapshot)
+    elif snapshot.is_terminal:
+        _apply(door, row, snapshot, run)
+    elif row.lease_token != run.token:
+        doubt(row, rules, door.now)
+    elif row.status is None or row.version == run.version or (row.status == snapshot.status and not row.needs_sync):
+        _apply(door, row, snapshot, run)
+        run.is_fresh = True
+        if isinstance(call, Retrieve) and row.check_at is not None and call.began_at >= row.check_at:
+            row.check_at = None
+    else:
+        row.needs_sync = True
+
+
+async def record_hint(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+    """WEBHOOK of the protocol: a terminal state is taken; another status costs a retrieve, by a job.
+
+    Its amount is ignored, since it may be old. A success of a row that we hold as closed is asked for too.
+    """
+    _name(row, snapshot)
+    if _is_of_another(row, snapshot):
+        return
+    if row.is_open and snapshot.is_terminal:
+        _apply(door, row, snapshot, run=None)
+    elif row.is_open and row.status != snapshot.status:
+        _suspect(door, row, snapshot)
+        await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
+    elif row.is_open and row.lease_token is not None:
+        row.version += 1
+    elif not row.is_open and snapshot.status == "succeeded" != row.status:
+        await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
+
+
+def record_late_success(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+    """Take the success of a row that we held as closed, just retrieved: Stripe is right."""
+    if row.status != "succeeded" == snapshot.status and row.stripe_id == snapshot.id:
+        _apply(door, row, snapshot, run=None)
+
+
+def refuse(door: Door, row: PaymentIntent, refusal: StripeRefused) -> int:
+    """Close a row whose creation Stripe refused, so that the next PUT opens another; give the refused revision."""
+    close(door, row, "refused")
+    door.append(row, "payment_intent.refused", stripe_code=refusal.extensions["stripe_code"])
+    revision: int = content.opened_with(row.opening)["revision"]
+    return revision
+
+
+async def open_door(
+    session: AsyncSession, reference: Reference, actor: Actor, instance: str
+) -> tuple[Door, PaymentIntent | None]:
+    """Lock the reference, made now if it is new; give the way in and its newest row."""
+    locked = await references.lock_or_create(session, reference)
+    row, now = await repository.newest_and_now(session, reference)
+    return Door(session, locked, actor, instance, now), row
+
+
+def open_next(
+    door: Door, *, requested: dict[str, Any], revision: int, previous_id: uuid.UUID | None = None
+) -> PaymentIntent:
+    """Open the reference's next generation, with the parameters of its creation frozen in it."""
+    payment_intent_id = uuid7()
+    marks = Marks(door.instance, payment_intent_id, door.reference.name)
+    row = PaymentIntent(
+        id=payment_intent_id,
+        reference_kind=door.reference.kind,
+        reference_id=door.reference.id,
+        generation=door.reference.take_generation(),
+        previous_id=previous_id,
+        opening=content.opening_parameters(requested, revision, marks),
+        requested=requested,
+        revision=revision,
+        touched_at=door.now,
+        created_at=door.now,
+    )
+    door.session.add(row)
+    door.append(row, "payment_intent.opened", generation=row.generation, amount=requested["amount"])
+    return row
+
+
+def close(door: Door, row: PaymentIntent, reason: str) -> None:
+    """Close a row, so that the reference may open its next one."""
+    row.closed_at = row.closed_at or door.now
+    row.closed_reason = row.closed_reason or reason
+    row.is_closing = False
+    release(row)
+
+
+def _name(row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+    if row.stripe_id is None:
+        row.stripe_id = snapshot.id
+        row.version += 1
+
+
+def _is_of_another(row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> bool:
+    return row.stripe_id != snapshot.id
+
+
+def _suspect(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+    """Ask Stripe before believing it; only a row that knows nothing takes it for now."""
+    if row.status is None:
+        _take(door, row, snapshot)
+    row.needs_sync = True
+    row.version += 1
+
+
+def _apply(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> None:
+    row.applied = _content_held(row, snapshot, run)
+    if (version := row.applied.get("cart_version")) is not None:
+        door.reference.cart_version = max(version, door.reference.cart_version or 0)
+    row.needs_sync = False
+    row.version += 1
+    _take(door, row, snapshot)
+    if snapshot.status == "canceled":
+        close(door, row, snapshot.cancellation_reason or "canceled")
+    if snapshot.status == "succeeded":
+        _settle(door, row)
+
+
+def _take(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+    is_news = row.status != snapshot.status
+    row.status = snapshot.status
+    row.amount, row.currency = snapshot.amount, snapshot.currency
+    row.amount_received = snapshot.amount_received
+    row.amount_capturable = snapshot.amount_capturable
+    if is_news:
+        door.append(
+            row,
+            f"payment_intent.{snapshot.status}",
+            stripe_id=snapshot.id,
+            amount=snapshot.amount,
+            currency=snapshot.currency,
+            amount_received=snapshot.amount_received,
+        )
+
+
+def _content_held(row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> dict[str, Any]:
+    """Tell what Stripe holds: the content of the revision in its metadata, if we still know that one."""
+    revision = snapshot.metadata.get("revision", "")
+    sent = run.sent if run else None
+    known = (row.requested | {"revision": row.revision}, sent, row.applied, content.opened_with(row.opening))
+    held: dict[str, Any] = next((each for each in known if each and str(each.get("revision")) == revision), {})
+    return held | {"amount": snapshot.amount, "currency": snapshot.currency}
+
+
+def _settle(door: Door, row: PaymentIntent) -> None:
+    """Hold what was received against what the cart owes."""
+    if row.amount_received != row.requested["amount"] or row.currency != row.requested["currency"]:
+        _flag(door, row, AMOUNT_MISMATCH)
+
+
+def _flag(door: Door, row: PaymentIntent, flag: str) -> None:
+    if flag not in row.flags:
+        row.flags = [*row.flags, flag]
+        door.append(row, "payment_intent.flagged", flag=flag)

@@ -1,0 +1,214 @@
+"""What callers send and get."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+
+from app.attempts.schemas import AttemptSummary
+from app.payment_intents.content import MARKS
+from app.payment_intents.currencies import CURRENCIES
+from app.payment_intents.models import PaymentIntent
+from app.references.models import Kind
+
+# Stripe takes up to 12 digits for cards; it refuses by itself what a card network or a method can't take.
+MAX_AMOUNT = 999_999_999_999
+
+# Stripe allows 50 pairs; ours take six.
+MAX_METADATA = 50 - len(MARKS)
+
+TEXT = r"^[^\x00]*$"  # PostgreSQL stores no NUL
+
+
+def _known(currency: str) -> str:
+    if currency not in CURRENCIES:
+        raise ValueError("is not a currency that Stripe takes payments in")
+    return currency
+
+
+Amount = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=1,
+        le=MAX_AMOUNT,
+        description="In minor units (cents), at least 1. An emptied cart is cancelled.",
+    ),
+]
+Currency = Annotated[
+    str,
+    StringConstraints(to_lower=True, pattern=r"^[A-Za-z]{3}$"),
+    AfterValidator(_known),
+    Field(description="Three letters, ISO 4217.", examples=["eur"]),
+]
+Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
+MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00\[\]]+$")]
+MetadataValue = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
+
+
+class Strict(BaseModel):
+    """A request body: what is not known is refused, not ignored."""
+
+    model_config = ConfigDict(extra="forbid")
+
+
+class Address(Strict):
+    """A postal address, as Stripe has it."""
+
+    line1: Line | None = None
+    line2: Line | None = None
+    city: Line | None = None
+    state: Line | None = None
+    postal_code: Line | None = None
+    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+
+
+class Shipping(Strict):
+    """Where the goods go."""
+
+    name: Line
+    address: Address
+    phone: Line | None = None
+    carrier: Line | None = None
+    tracking_number: Line | None = None
+
+
+class PaymentIntentPut(Strict):
+    """What the cart or session owes now. It replaces what was requested before: a field left out is unset."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1999, "currency": "eur", "cart_version": 3}]})
+
+    amount: Amount
+    currency: Currency
+    cart_version: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] | None = Field(
+        None,
+        description="Your number of this state of the cart: an older one is refused, so that late calls do no harm.",
+    )
+    customer: Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9]{1,100}$")] | None = None
+    description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = None
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = (
+        Field(None, examples=["ada@example.com"])
+    )
+    shipping: Shipping | None = None
+    statement_descriptor_suffix: (
+        Annotated[
+            str,
+            StringConstraints(max_length=22, pattern=r"""^[^\x00-\x1f<>\\'"*]*[A-Za-z][^\x00-\x1f<>\\'"*]*$"""),
+        ]
+        | None
+    ) = None
+    setup_future_usage: Literal["on_session", "off_session"] | None = None
+    capture_method: Literal["automatic", "automatic_async", "manual"] = "automatic_async"
+    previous_payment_intent: uuid.UUID | None = Field(
+        None,
+        description="The id of the succeeded PaymentIntent that this one follows: another order of the same reference.",
+    )
+
+    @field_validator("metadata")
+    @classmethod
+    def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
+        if taken := MARKS & metadata.keys():
+            raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
+        return metadata
+
+    def content(self) -> dict[str, Any]:
+        """Give what takes part in convergence."""
+        return self.model_dump(exclude={"previous_payment_intent"})
+
+
+class ReferenceRead(BaseModel):
+    """What the payment is for."""
+
+    kind: Kind
+    id: str
+
+
+class PaymentIntentRead(BaseModel):
+    """The state of a reference's newest PaymentIntent."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11",
+                    "reference": {"kind": "cart", "id": "cart-1001"},
+                    "generation": 1,
+                    "stripe_id": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
+                    "status": "requires_payment_method",
+                    "amount": 1999,
+                    "requested_amount": 1999,
+                    "is_converged": True,
+                    "currency": "eur",
+                    "amount_received": 0,
+                    "amount_capturable": 0,
+                    "amount_refunded": 0,
+                    "cart_version": 3,
+                    "flags": [],
+                    "attempts": {"count": 0, "failed": 0, "last": None},
+                    "created_at": "2026-11-23T09:00:00Z",
+                    "updated_at": "2026-11-23T09:00:01Z",
+                }
+            ]
+        }
+    )
+
+    id: uuid.UUID = Field(description="Our id.")
+    reference: ReferenceRead
+    generation: int = Field(description="The number of this PaymentIntent among those of its reference, from 1.")
+    stripe_id: str | None = Field(description="Stripe's id; null until Stripe answered.")
+    status: str | None = Field(description="In Stripe's words; null until Stripe answered.")
+    amount: int | None = Field(description="What Stripe holds, in minor units; null until Stripe answered.")
+    requested_amount: int = Field(description="What was requested last, in minor units.")
+    is_converged: bool = Field(description="Whether Stripe holds what was requested last.")
+    currency: str | None
+    amount_received: int
+    amount_capturable: int
+    amount_refunded: int
+    cart_version: int | None
+    flags: list[str] = Field(description="What a person should look at: `amount_mismatch`, `duplicate_payment`.")
+    attempts: AttemptSummary
+    created_at: datetime
+    updated_at: datetime
+
+    @classmethod
+    def of(cls, row: PaymentIntent, attempts: AttemptSummary, **more: Any) -> Self:
+        return cls(
+            id=row.id,
+            reference=ReferenceRead(kind=row.reference_kind, id=row.reference_id),
+            generation=row.generation,
+            stripe_id=row.stripe_id,
+            status=row.status,
+            amount=row.amount,
+            requested_amount=row.requested["amount"],
+            is_converged=row.is_converged,
+            currency=row.currency,
+            amount_received=row.amount_received,
+            amount_capturable=row.amount_capturable,
+            amount_refunded=row.amount_refunded,
+            cart_version=row.requested["cart_version"],
+            flags=row.flags,
+            attempts=attempts,
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            **more,
+        )
+
+
+class PaymentIntentPutRead(PaymentIntentRead):
+    """The state after a PUT, with what the shopper's browser needs to pay."""
+
+    client_secret: str | None = Field(
+        description="For `stripe.confirmCardPayment` in the shopper's browser alone; null when it can't be paid."
+    )
+
+
+class ClientSecretRead(BaseModel):
+    """What the shopper's browser needs to pay."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"client_secret": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R_secret_…"}]}
+    )
+
+    client_secret: str

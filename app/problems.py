@@ -1,0 +1,169 @@
+"""Errors as problem details (RFC 9457), in answers and in the OpenAPI document.
+
+Whatever goes wrong, the body is `application/problem+json` with a stable `code`. What the caller sent is never
+repeated in it: it may be a secret.
+"""
+
+from collections import defaultdict
+from collections.abc import Mapping
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import TimeoutError as PoolTimeoutError
+from starlette.exceptions import HTTPException
+
+from app.errors import (
+    BodyTooLarge,
+    DatabaseUnavailable,
+    Forbidden,
+    InvalidRequest,
+    MalformedJson,
+    MethodNotAllowed,
+    NotFound,
+    PaymentsError,
+    Unauthorized,
+    ValidationFailed,
+)
+
+MEDIA_TYPE = "application/problem+json"
+
+# The database stops, was stopped, starts, has no connection left, or did not give a lock in time.
+AWAY = frozenset({"57P01", "57P02", "57P03", "53300", "55P03"})
+
+log = structlog.get_logger()
+
+
+class FieldError(BaseModel):
+    """What is wrong with one field."""
+
+    field: str = Field(description="Where it is: `amount`, `metadata.color`, `path.reference_id`.")
+    code: str = Field(description="The stable kind of fault.", examples=["greater_than_equal"])
+    message: str
+
+
+class Problem(BaseModel):
+    """Why a request failed (RFC 9457)."""
+
+    type: str = Field(description="Always `about:blank`; `code` tells the kind.")
+    title: str
+    status: int
+    detail: str
+    code: str = Field(description="Stable; meant for programs.")
+    errors: list[FieldError] | None = Field(default=None, description="With `validation_failed`: each wrong field.")
+
+
+def respond(error: PaymentsError) -> JSONResponse:
+    """Render an error."""
+    body = {
+        "type": "about:blank",
+        "title": error.title,
+        "status": error.status,
+        "detail": error.detail,
+        "code": error.code,
+        **{name: value for name, value in error.extensions.items() if value is not None},
+    }
+    return JSONResponse(body, error.status, dict(error.headers), media_type=MEDIA_TYPE)
+
+
+# What every operation that needs an API key may answer besides its own errors.
+AUTHENTICATED = (Unauthorized, Forbidden, ValidationFailed, DatabaseUnavailable)
+
+
+def documented(*errors: type[PaymentsError]) -> dict[int | str, dict[str, Any]]:
+    """Describe these errors for OpenAPI, one response for each status, with an example of each code."""
+    by_status: defaultdict[int | str, list[type[PaymentsError]]] = defaultdict(list)
+    for error in errors:
+        by_status[error.status.value].append(error)
+    return {status: _response(members) for status, members in by_status.items()}
+
+
+def _response(errors: list[type[PaymentsError]]) -> dict[str, Any]:
+    examples = {
+        error.code: {"summary": error.title, "value": _example(error())}
+        for error in sorted(errors, key=lambda error: error.code)
+    }
+    return {
+        "description": "; ".join(f"`{code}`" for code in examples),
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+    }
+
+
+def _example(error: PaymentsError) -> dict[str, Any]:
+    fields = {"title": error.title, "status": error.status.value, "detail": error.detail, "code": error.code}
+    return {"type": "about:blank"} | fields
+
+
+def _name(location: tuple[str | int, ...]) -> str:
+    """Name a field as the caller knows it: those of the body without a prefix."""
+    parts = [str(part) for part in location]
+    return ".".join(parts[1:] if parts[0] == "body" and len(parts) > 1 else parts)
+
+
+def _invalid(error: RequestValidationError) -> PaymentsError:
+    if any(each["type"] == "json_invalid" for each in error.errors()):
+        return MalformedJson()
+    errors = [{"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)} for each in error.errors()]
+    return ValidationFailed(f"{len(errors)} field(s) are not valid, {errors[0]['field']} first.", errors=errors)
+
+
+def _explain(error: Mapping[str, Any]) -> str:
+    if error["loc"] == ("body", "amount") and error["type"] == "greater_than_equal":
+        return "The amount must be at least 1; cancel the PaymentIntent when nothing is owed."
+    return str(error["msg"])
+
+
+def _of_http(error: HTTPException) -> PaymentsError:
+    match error.status_code:
+        case HTTPStatus.NOT_FOUND:
+            return NotFound()
+        case HTTPStatus.METHOD_NOT_ALLOWED:
+            return MethodNotAllowed()
+        case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
+            return Unauthorized()
+        case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
+            return BodyTooLarge()
+        case _:
+            return InvalidRequest(str(error.detail))
+
+
+def _of_database(error: Exception) -> PaymentsError | None:
+    """Tell a database that is away from one that refused a statement, which is our own fault."""
+    if isinstance(error, DBAPIError):
+        is_away = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in AWAY
+    else:
+        is_away = isinstance(error, PoolTimeoutError | OSError)
+    return DatabaseUnavailable() if is_away else None
+
+
+def install(app: FastAPI) -> None:
+    """Make the application answer every error as a problem."""
+
+    async def payments_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, PaymentsError)  # noqa: S101 - registered for this class alone
+        return respond(error)
+
+    async def validation_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
+        return respond(_invalid(error))
+
+    async def http_error(_: Request, error: Exception) -> JSONResponse:
+        assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
+        return respond(_of_http(error))
+
+    async def database_error(_: Request, error: Exception) -> JSONResponse:
+        if known := _of_database(error):
+            log.warning("database.unavailable", kind=type(error).__name__)
+            return respond(known)
+        raise error
+
+    app.add_exception_handler(PaymentsError, payments_error)
+    app.add_exception_handler(RequestValidationError, validation_error)
+    app.add_exception_handler(HTTPException, http_error)
+    for kind in (DBAPIError, PoolTimeoutError, OSError):
+        app.add_exception_handler(kind, database_error)

@@ -1,0 +1,43 @@
+"""The reference named in a URL: `/v1/{carts|sessions}/{id}/…`."""
+
+from typing import Annotated, Literal
+
+from fastapi import Depends, Path
+from starlette.convertors import Convertor, register_url_convertor
+
+from app.references.models import Kind, Reference
+
+
+class Segment(Convertor[str]):
+    """One part of a path, which may be empty: an empty id gets the same clear error as any other odd one."""
+
+    regex = "[^/]*"
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("segment", Segment())
+
+KINDS: dict[str, Kind] = {"carts": "cart", "sessions": "session"}
+
+ReferenceId = Annotated[
+    str,
+    Path(
+        min_length=1,
+        max_length=128,
+        pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$",
+        description="Your id of the cart or session: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`, first a letter or digit.",
+        examples=["cart-1001"],
+    ),
+]
+
+
+def _reference(kind: Literal["carts", "sessions"], reference_id: ReferenceId) -> Reference:
+    return Reference(KINDS[kind], reference_id)
+
+
+ReferencePath = Annotated[Reference, Depends(_reference)]

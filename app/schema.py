@@ -1,0 +1,13 @@
+"""All tables in one place, for migrations: importing it imports every model."""
+
+from app.attempts import models as attempts
+from app.auth import models as auth
+from app.database import Base
+from app.events import models as events
+from app.payment_intents import models as payment_intents
+from app.references import models as references
+from app.webhooks import models as webhooks
+
+MODELS = (attempts, auth, events, payment_intents, references, webhooks)
+
+metadata = Base.metadata

@@ -1,0 +1,27 @@
+"""The only package that imports stripe."""
+
+from app.stripe_gateway.gateway import StripeGateway, UnexpectedState, open_gateway
+from app.stripe_gateway.signature import verify
+from app.stripe_gateway.snapshots import (
+    FROZEN,
+    PAYABLE,
+    TERMINAL,
+    ChargeSnapshot,
+    Failure,
+    PaymentIntentSnapshot,
+    StripeEvent,
+)
+
+__all__ = [
+    "FROZEN",
+    "PAYABLE",
+    "TERMINAL",
+    "ChargeSnapshot",
+    "Failure",
+    "PaymentIntentSnapshot",
+    "StripeEvent",
+    "StripeGateway",
+    "UnexpectedState",
+    "open_gateway",
+    "verify",
+]

@@ -1,0 +1,176 @@
+"""Calls to Stripe, each bounded in time, each ending in one of three ways.
+
+- a snapshot: Stripe did it, or had done it before (`is_replay`);
+- `StripeRefused`: Stripe's definite "no", nothing was done;
+- `StripeUnavailable`: unknown; the work may be done, or land later.
+
+The library's raw requests are used: they skip building its objects, half of a call's cost, and its
+objects show client secrets in their repr. Source of the rules: docs.stripe.com/error-low-level.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from datetime import datetime, timedelta
+from typing import Any
+
+import aiohttp
+import stripe
+from stripe import StripeClient
+
+from app.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
+from app.settings import Settings
+from app.stripe_gateway.client_secrets import ClientSecrets
+from app.stripe_gateway.snapshots import ChargeSnapshot, Json, PaymentIntentSnapshot
+
+Params = Mapping[str, Any]
+
+# Stripe's own libraries write a telemetry id under the home directory unless told not to.
+stripe.enable_telemetry = False
+
+# An attempt that fails on the way is repeated by the library with the same key; the deadline bounds all of them.
+MAX_NETWORK_RETRIES = 2
+
+# A page of Stripe's lists, its largest.
+PAGE_SIZE = 100
+
+
+class UnexpectedState(Exception):
+    """Stripe refused because of the PaymentIntent's state, which it attached."""
+
+    def __init__(self, snapshot: PaymentIntentSnapshot) -> None:
+        super().__init__(f"{snapshot.id} is {snapshot.status}")
+        self.snapshot = snapshot
+
+
+class StripeGateway:
+    """Stripe's API as this service uses it. Bound to one event loop: open it in the lifespan."""
+
+    def __init__(self, client: StripeClient, *, deadline: timedelta, secret_lifetime: timedelta) -> None:
+        self._client = client
+        self._deadline = deadline.total_seconds()
+        self._secrets = ClientSecrets(secret_lifetime)
+
+    def client_secret(self, stripe_id: str) -> str | None:
+        """Give the client secret if Stripe told this process in the last minutes; else retrieve first."""
+        return self._secrets.get(stripe_id)
+
+    async def create_payment_intent(self, params: Params, *, key: str) -> PaymentIntentSnapshot:
+        """Create it, or get the first answer again when `key` was used before."""
+        return await self._payment_intent("post", "/v1/payment_intents", params, key=key)
+
+    async def retrieve_payment_intent(self, stripe_id: str) -> PaymentIntentSnapshot:
+        return await self._payment_intent("get", f"/v1/payment_intents/{stripe_id}", {})
+
+    async def update_payment_intent(self, stripe_id: str, params: Params, *, key: str) -> PaymentIntentSnapshot:
+        """Update it. Raises UnexpectedState when its status allows that no more."""
+        return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}", params, key=key)
+
+    async def cancel_payment_intent(self, stripe_id: str, *, reason: str | None, key: str) -> PaymentIntentSnapshot:
+        """Cancel it. Raises UnexpectedState when it is canceled already, or paid."""
+        params = {"cancellation_reason": reason} if reason else {}
+        return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/cancel", params, key=key)
+
+    async def find_payment_intent(
+        self, *, metadata: Mapping[str, str], created_after: datetime
+    ) -> PaymentIntentSnapshot | None:
+        """Look through all PaymentIntents created since then for the one with this metadata.
+
+        Stripe's lists are consistent at once, its search is not.
+        """
+        params = {"created": {"gte": int(created_after.timestamp())}}
+        async for obj in self._list("/v1/payment_intents", params):
+            snapshot = PaymentIntentSnapshot.parse(obj)
+            if metadata.items() <= snapshot.metadata.items():
+                return snapshot
+        return None
+
+    async def list_charges(self, stripe_id: str) -> list[ChargeSnapshot]:
+        """List every attempt of a PaymentIntent that reached a Charge, newest first."""
+        charges = self._list("/v1/charges", {"payment_intent": stripe_id})
+        return [ChargeSnapshot.parse(obj) async for obj in charges]
+
+    async def _payment_intent(
+        self, method: str, path: str, params: Params, *, key: str | None = None
+    ) -> PaymentIntentSnapshot:
+        obj, headers = await self._call(method, path, params, key=key)
+        try:
+            snapshot = PaymentIntentSnapshot.parse(
+                obj,
+                is_replay=headers.get("idempotent-replayed") == "true",
+                request_id=headers.get("request-id"),
+            )
+        except (KeyError, TypeError) as error:
+            raise StripeUnavailable from error
+        self._secrets.remember(snapshot.id, obj.get("client_secret"))
+        return snapshot
+
+    async def _list(self, path: str, params: Params) -> AsyncIterator[Json]:
+        cursor: dict[str, str] = {}
+        while True:
+            page, _ = await self._call("get", path, {**params, "limit": PAGE_SIZE, **cursor})
+            for obj in page["data"]:
+                yield obj
+            if not page["has_more"]:
+                return
+            cursor = {"starting_after": page["data"][-1]["id"]}
+
+    async def _call(
+        self, method: str, path: str, params: Params, *, key: str | None = None
+    ) -> tuple[Json, Mapping[str, str]]:
+        options = {"idempotency_key": key} if key else {}
+        try:
+            async with asyncio.timeout(self._deadline):
+                response = await self._client.raw_request_async(method, path, **params, **options)
+        except stripe.StripeError as error:
+            raise _meaning(error) from None  # the cause holds Stripe's body, and that the client secret
+        except (TimeoutError, aiohttp.ClientError) as error:
+            # The library lets a connection that breaks while the body is read escape as aiohttp's own.
+            raise StripeUnavailable from error
+        if not isinstance(response.data, Mapping):
+            raise StripeUnavailable
+        return response.data, {name.lower(): value for name, value in response.headers.items()}
+
+
+def _meaning(error: stripe.StripeError) -> Exception:
+    """Tell a definite "no" from an outcome that is not known."""
+    body: Json = error.json_body if isinstance(error.json_body, Mapping) else {}
+    told: Json = body["error"] if isinstance(body.get("error"), Mapping) else {}
+    match error:
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            return StripeMisconfigured()
+        case stripe.RateLimitError():
+            return StripeUnavailable("Stripe limits this service's requests now. Send the same request again.")
+        case stripe.IdempotencyError() | stripe.InvalidRequestError() | stripe.CardError():
+            return _refusal(told)
+        case _:
+            return StripeUnavailable()
+
+
+def _refusal(told: Json) -> Exception:
+    attached = told.get("payment_intent")
+    if told.get("code") == "payment_intent_unexpected_state" and isinstance(attached, Mapping):
+        return UnexpectedState(PaymentIntentSnapshot.parse(attached))
+    return StripeRefused(
+        f"Stripe refused the request: {told.get('message') or 'it gave no reason'}",
+        stripe_code=told.get("code"),
+        stripe_param=told.get("param"),
+    )
+
+
+@asynccontextmanager
+async def open_gateway(settings: Settings) -> AsyncIterator[StripeGateway]:
+    """Open the connections to Stripe, or to the stand-in that `STRIPE_API_BASE` names."""
+    connector = aiohttp.TCPConnector(limit=settings.stripe_connections)
+    session = aiohttp.ClientSession(connector=connector)
+    timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds())
+    client = StripeClient(
+        settings.stripe_secret_key.get_secret_value(),
+        http_client=stripe.AIOHTTPClient(timeout=timeout, session=session),
+        max_network_retries=MAX_NETWORK_RETRIES,
+        base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
+    )
+    try:
+        yield StripeGateway(client, deadline=settings.stripe_deadline, secret_lifetime=settings.client_secret_lifetime)
+    finally:
+        await session.close()

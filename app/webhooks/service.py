@@ -1,0 +1,81 @@
+"""Take in one event of Stripe's: exactly once, in one transaction, without a call to Stripe."""
+
+from typing import Literal
+
+import structlog
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.errors import InvalidEvent
+from app.events.repository import Actor
+from app.payment_intents import content, ledger, recording
+from app.payment_intents import repository as payment_intents
+from app.payment_intents.models import PaymentIntent
+from app.payment_intents.recording import Door
+from app.payment_intents.repository import Name
+from app.resources import Resources
+from app.stripe_gateway import ChargeSnapshot, PaymentIntentSnapshot, StripeEvent, verify
+from app.webhooks import repository
+
+log = structlog.get_logger()
+
+Outcome = Literal["recorded", "ignored", "duplicate"]
+Told = PaymentIntentSnapshot | ChargeSnapshot
+
+
+async def receive(resources: Resources, body: bytes, signature: str | None) -> Outcome:
+    """Verify an event and take it in. Raises InvalidSignature or InvalidEvent."""
+    event = verify(body, signature, resources.settings.stripe_webhook_secret)
+    told = _read(event)
+    async with resources.sessions.begin() as session:
+        outcome = await _take(session, resources.settings.instance, event, told)
+    log.info("webhook.received", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=outcome)
+    return outcome
+
+
+def _read(event: StripeEvent) -> Told | None:
+    """Read the object that the event carries; None when its kind is no concern of ours."""
+    try:
+        match event.object_kind:
+            case "payment_intent":
+                return PaymentIntentSnapshot.parse(event.object, request_id=event.request_id)
+            case "charge":
+                return ChargeSnapshot.parse(event.object)
+            case _:
+                return None
+    except (KeyError, TypeError, ValueError) as error:
+        raise InvalidEvent from error
+
+
+async def _take(session: AsyncSession, instance: str, event: StripeEvent, told: Told | None) -> Outcome:
+    """Lock what it is about, store the event, and let it in; the lock comes first, for the feed's order."""
+    name = _name(told, instance)
+    reference = await payment_intents.find_reference(session, name) if name else None
+    if told is None or name is None or reference is None:
+        return "ignored" if await repository.accept(session, event, outcome="ignored") else "duplicate"
+    actor = Actor(f"stripe:{event.id}", event.request_id)
+    door, _ = await recording.open_door(session, reference, actor, instance)
+    if not await repository.accept(session, event, outcome="recorded"):
+        return "duplicate"
+    if row := await payment_intents.find(session, name):
+        await _let_in(door, row, event, told)
+    return "recorded"
+
+
+def _name(told: Told | None, instance: str) -> Name | None:
+    """Tell how its PaymentIntent is found here."""
+    match told:
+        case PaymentIntentSnapshot(id=stripe_id, metadata=metadata):
+            return Name(stripe_id, content.marked_by(metadata, instance))
+        case ChargeSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
+            return Name(stripe_id, content.marked_by(metadata, instance))
+        case _:
+            return None
+
+
+async def _let_in(door: Door, row: PaymentIntent, event: StripeEvent, told: Told) -> None:
+    if isinstance(told, ChargeSnapshot):
+        await ledger.record_charge(door, row, told)
+        return
+    await recording.record_hint(door, row, told)
+    if event.type == "payment_intent.payment_failed":
+        await ledger.record_failure(door, row, told, event)

@@ -1,0 +1,52 @@
+"""How Alembic reaches the database: the same way and with the same settings as the service."""
+
+import asyncio
+from typing import Any, Literal
+
+from alembic import context
+from alembic.autogenerate.api import AutogenContext
+from sqlalchemy import Connection
+from sqlalchemy.dialects.postgresql.base import ischema_names
+
+from app.database import create_engine
+from app.events.models import XID8
+from app.schema import metadata
+from app.settings import DatabaseSettings
+
+ischema_names["xid8"] = XID8  # so that reading the database back knows it
+
+
+def _is_ours(name: str | None, kind: str, _: Any) -> bool:
+    """Leave the job engine's tables to it."""
+    return not (kind == "table" and name is not None and name.startswith("pgqueuer"))
+
+
+def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
+    if kind == "type" and type(item).__name__ == "XID8":
+        autogen.imports.add("from app.events.models import XID8")
+        return "XID8()"
+    return False
+
+
+def _run(connection: Connection) -> None:
+    context.configure(
+        connection=connection,
+        target_metadata=metadata,
+        include_name=_is_ours,
+        render_item=_render,
+        compare_type=True,
+        transaction_per_migration=True,
+    )
+    with context.begin_transaction():
+        context.run_migrations()
+
+
+async def _migrate() -> None:
+    engine = create_engine(DatabaseSettings())
+    async with engine.connect() as connection:
+        await connection.run_sync(_run)
+        await connection.commit()
+    await engine.dispose()
+
+
+asyncio.run(_migrate())
