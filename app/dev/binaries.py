@@ -38,9 +38,7 @@ def binaries_for(account: Account, home: Path) -> Path:
         return binaries
     package = _wheel()
     if package is None or package not in binaries.parents:
-        raise DevError(
-            f"the user with id {account.uid} cannot run the PostgreSQL in {binaries}; set DATABASE_URL."
-        )
+        raise DevError(f"the user with id {account.uid} cannot run the PostgreSQL in {binaries}; set DATABASE_URL.")
     return _copy(package, home / "binaries", account) / binaries.relative_to(package.parent)
 
 
@@ -68,9 +66,7 @@ def _copy(package: Path, target: Path, account: Account) -> Path:
         shutil.rmtree(leftover, ignore_errors=True)
     for folder in package.parent.glob(f"{WHEEL}*"):
         if not folder.name.endswith("-info"):
-            shutil.copytree(
-                folder, started / folder.name, ignore=shutil.ignore_patterns("include", "*.py", "*.pyc")
-            )
+            shutil.copytree(folder, started / folder.name, ignore=shutil.ignore_patterns("include", "*.py", "*.pyc"))
     for path in (started, *started.rglob("*")):  # the modes may be for their owner alone
         os.chown(path, *account)
     started.rename(target)

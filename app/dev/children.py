@@ -37,9 +37,7 @@ class Child(NamedTuple):
 class Children:
     """Every wait goes through `pause`, so that each ends as soon as we are to stop or a child is gone."""
 
-    def __init__(
-        self, logs: Path, stop_request: StopRequest, *, secrets: Collection[str], keep_open: int
-    ) -> None:
+    def __init__(self, logs: Path, stop_request: StopRequest, *, secrets: Collection[str], keep_open: int) -> None:
         """`secrets` are never shown; `keep_open` is the lock that outlives us while the children do."""
         logs.mkdir(mode=0o700, exist_ok=True)
         self._logs = logs
@@ -117,7 +115,7 @@ class Children:
                     umask=0o077,
                 )
             except OSError as error:
-                raise DevError(f"{name} cannot be started: {error}") from error
+                raise DevError(f"{name} cannot be started: {error.strerror}: {error.filename}") from error
         self._started.append(process)
         self._watchdog.watch(process.pid, signal.SIGTERM)
         return process

@@ -17,9 +17,7 @@ def dev(
     port: Annotated[int, typer.Option(min=1, max=65535, help="The API's port.")] = 8000,
     sandbox_port: Annotated[int, typer.Option(min=1, max=65535, help="The Stripe sandbox's port.")] = 12111,
     shop_port: Annotated[int, typer.Option(min=1, max=65535, help="The example shop's port.")] = 8080,
-    data_dir: Annotated[Path, typer.Option(help="Keeps the database, the keys and the logs.")] = Path(
-        ".data"
-    ),
+    data_dir: Annotated[Path, typer.Option(help="Keeps the database, the keys and the logs.")] = Path(".data"),
 ) -> None:
     """Start PostgreSQL, the Stripe sandbox, the API, its worker and the example shop.
 
@@ -49,9 +47,7 @@ def _present(ready: DevJson, warnings: list[str]) -> None:
     _say("")
     for warning in warnings:
         _say(warning, style="yellow")
-    _say(
-        "Ctrl-C stops all of it. Addresses and secrets, the database's too, are in dev.json beside the logs."
-    )
+    _say("Ctrl-C stops all of it. Addresses and secrets, the database's too, are in dev.json beside the logs.")
 
 
 def _say(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:

@@ -103,13 +103,9 @@ class Configuration(NamedTuple):
 
 
 def configure(places: Places, dotenv: Path) -> Configuration:
-    given = {
-        name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in GIVEN and value
-    }
+    given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in GIVEN and value}
     if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEYS):
-        raise DevError(
-            "STRIPE_SECRET_KEY is a live key, which moves real money: development takes test keys only."
-        )
+        raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: development takes test keys only.")
     is_real = "STRIPE_SECRET_KEY" in given
     made_up = _made_up(places.data_dir / "secrets.json")
     return Configuration(
@@ -120,9 +116,7 @@ def configure(places: Places, dotenv: Path) -> Configuration:
         webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", made_up["webhook_secret"]),
         is_real_stripe=is_real,
         given_database_url=given.get("DATABASE_URL"),
-        warnings=[
-            f"{name} is not set: {loss}" for name, loss in LOSSES.items() if is_real and name not in given
-        ],
+        warnings=[f"{name} is not set: {loss}" for name, loss in LOSSES.items() if is_real and name not in given],
     )
 
 
@@ -143,8 +137,6 @@ def _made_up(path: Path) -> dict[str, str]:
 
 def _inherited() -> Environment:
     """Return our environment without what belongs to one child only, and with no proxy for this machine."""
-    environment = {
-        name: value for name, value in os.environ.items() if name not in {*GIVEN, "STRIPE_API_BASE"}
-    }
+    environment = {name: value for name, value in os.environ.items() if name not in {*GIVEN, "STRIPE_API_BASE"}}
     direct = ",".join(filter(None, [HOST, os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]))
     return environment | {"PYTHONUNBUFFERED": "1", "NO_PROXY": direct, "no_proxy": direct}

@@ -30,9 +30,7 @@ def sole_use(folder: Path) -> Iterator[int]:
     with (folder / "dev.lock").open("a+") as launcher, (folder / "children.lock").open("a+") as children:
         if not _lock(launcher):
             launcher.seek(0)
-            raise DevError(
-                f"another `dev`, process {launcher.read()}, works in {folder}: stop it or use --data-dir."
-            )
+            raise DevError(f"another `dev`, process {launcher.read()}, works in {folder}: stop it or use --data-dir.")
         launcher.truncate(0)
         launcher.write(str(os.getpid()))
         launcher.flush()

@@ -74,9 +74,7 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
 class Launch:
     """One start: each step comes as early as what it needs is there."""
 
-    def __init__(
-        self, configuration: Configuration, programs: Programs, children: Children, undo: ExitStack
-    ) -> None:
+    def __init__(self, configuration: Configuration, programs: Programs, children: Children, undo: ExitStack) -> None:
         self._configuration = configuration
         self._places = configuration.places
         self._programs = programs
@@ -164,11 +162,7 @@ def _check_ports(configuration: Configuration) -> None:
     if configuration.sandbox_url:
         wanted["--sandbox-port"] = places.sandbox_port
     if len(set(wanted.values())) < len(wanted):
-        raise DevError(
-            f"the ports must differ: {', '.join(f'{name} {port}' for name, port in wanted.items())}."
-        )
+        raise DevError(f"the ports must differ: {', '.join(f'{name} {port}' for name, port in wanted.items())}.")
     for name, port in wanted.items():
         if problem := why_not(port):
-            raise DevError(
-                f"nothing can listen on port {port}: {problem}. Free it, or choose another with {name}."
-            )
+            raise DevError(f"nothing can listen on port {port}: {problem}. Free it, or choose another with {name}.")

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import os
 import socket
 
 HOST = "127.0.0.1"
@@ -16,5 +17,5 @@ def why_not(port: int) -> str:
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:
-        return error.strerror or str(error)
+        return os.strerror(error.errno or 0)  # its own text repeats the address
     return ""

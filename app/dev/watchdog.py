@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-GRACE = 3.0  # seconds between asking and killing
+GRACE = 1.5  # seconds between asking and killing; the next start may be waiting for us
 FORGET = 0
 
 

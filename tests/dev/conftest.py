@@ -1,0 +1,13 @@
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    """A folder with a space in its name that PostgreSQL's user may pass; pytest's own are for root alone."""
+    with tempfile.TemporaryDirectory(prefix="payments dev ") as name:
+        Path(name).chmod(0o711)
+        yield Path(name)
