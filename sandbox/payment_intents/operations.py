@@ -18,7 +18,15 @@ from sandbox.payment_methods import from_data, resolve
 from sandbox.store import JsonObject
 
 SUPPORTED_TYPES = ("card", "us_bank_account")
-_NOT_FIELDS = {*CONFIRM_ONLY, "expand", "confirm", "payment_method_data", "metadata", "payment_method"}
+_NOT_FIELDS = {
+    *CONFIRM_ONLY,
+    "expand",
+    "confirm",
+    "payment_method_data",
+    "metadata",
+    "payment_method",
+    "automatic_payment_methods",
+}
 _TYPE_CHOICES = ("automatic_payment_methods", "excluded_payment_method_types", "payment_method_configuration")
 
 
