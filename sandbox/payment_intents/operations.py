@@ -5,7 +5,7 @@ from typing import Any
 from sandbox.account import Account
 from sandbox.api.listing import page
 from sandbox.api.operation import Call, Operation
-from sandbox.api.params import EXPAND, merged
+from sandbox.api.params import merged
 from sandbox.config import OPEN_STATUSES
 from sandbox.currencies import check_amount
 from sandbox.errors import ApiError, InvalidParamError, UnexpectedStateError, missing
@@ -165,7 +165,7 @@ def list_payment_intents(account: Account, call: Call) -> JsonObject:
 OPERATIONS = (
     Operation("POST", "/v1/payment_intents", create, params.CREATE, required=("amount", "currency")),
     Operation("GET", "/v1/payment_intents", list_payment_intents, params.LIST),
-    Operation("GET", "/v1/payment_intents/:id", retrieve, EXPAND, allows_publishable=True),
+    Operation("GET", "/v1/payment_intents/:id", retrieve, params.RETRIEVE, allows_publishable=True),
     Operation("POST", "/v1/payment_intents/:id", update, params.UPDATE),
     Operation("POST", "/v1/payment_intents/:id/confirm", confirm, params.CONFIRM, allows_publishable=True),
     Operation("POST", "/v1/payment_intents/:id/cancel", cancel, params.CANCEL),

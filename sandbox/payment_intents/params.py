@@ -117,6 +117,7 @@ CONFIRM: Schema = {
     "capture_method": one_of("automatic", "automatic_async", "manual"),
     "expected_payment_method_type": ignored,
 }
+RETRIEVE: Schema = {**EXPAND, "is_stripe_sdk": ignored}
 CAPTURE: Schema = {
     **EXPAND,
     "amount_to_capture": amount,
