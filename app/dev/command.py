@@ -41,7 +41,7 @@ def _present(ready: DevJson, warnings: list[str]) -> None:
     stripe = f"{ready.sandbox_url} (sandbox)" if ready.sandbox_url else "the real one, with your test key"
     _say("")
     _say(f"  Shop       {ready.shop_url}", style="bold")
-    _say(f"  API        {ready.api_url}")
+    _say(f"  API        {ready.api_url}/docs")
     _say(f"  Stripe     {stripe}")
     _say(f"  API key    {ready.api_key}")
     _say("")

@@ -92,8 +92,8 @@ class Launch:
             self._start_sandbox()
         database_url = configuration.given_database_url or self._start_postgres()
         environment = configuration.for_app(database_url)
-        children.run("migrate", [*self._programs.app, "migrate"], environment)
         children.start("api", [*self._programs.app, "serve", *_listen(places.port)], environment)
+        children.run("migrate", [*self._programs.app, "migrate"], environment)  # the API is not ready before
         children.start("worker", [*self._programs.app, "worker"], environment)
         api_key = self._kept_key() or self._create_key(environment)
         shop = [*self._programs.shop, *_listen(places.shop_port)]
