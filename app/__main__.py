@@ -37,7 +37,7 @@ def serve(
 ) -> None:
     """Serve the API."""
     settings = _settings()
-    logs.configure(settings)
+    logs.configure(is_json=settings.environment == "production", level=settings.log_level)
     uvicorn.run(
         create_app(settings),
         host=host,
@@ -54,7 +54,7 @@ def serve(
 def work() -> None:
     """Do the jobs: converge, sweep, reconcile."""
     settings = _settings()
-    logs.configure(settings)
+    logs.configure(is_json=settings.environment == "production", level=settings.log_level)
     asyncio.run(worker.run(settings))
 
 

@@ -8,19 +8,16 @@ import sys
 
 import structlog
 
-from app.settings import Settings
-
 LOUD = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
 
 
-def configure(settings: Settings) -> None:
+def configure(*, is_json: bool, level: str) -> None:
     """Send our events and the libraries' messages to standard error, in one shape."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
         structlog.processors.TimeStamper(fmt="iso", utc=True),
     ]
-    is_json = settings.environment == "production"
     # Tracebacks without the values of local variables: those may be secrets.
     last: list[structlog.typing.Processor] = (
         [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
@@ -29,7 +26,7 @@ def configure(settings: Settings) -> None:
     )
     structlog.configure(
         processors=[*shared, structlog.stdlib.ProcessorFormatter.wrap_for_formatter],
-        wrapper_class=structlog.make_filtering_bound_logger(settings.log_level),
+        wrapper_class=structlog.make_filtering_bound_logger(level),
         logger_factory=structlog.stdlib.LoggerFactory(),
         cache_logger_on_first_use=True,
     )
@@ -40,6 +37,6 @@ def configure(settings: Settings) -> None:
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
-    logging.basicConfig(handlers=[handler], level=settings.log_level, force=True)
+    logging.basicConfig(handlers=[handler], level=level, force=True)
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)

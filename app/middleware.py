@@ -89,6 +89,6 @@ class RequestLog:
                     "request.answered",
                     method=scope["method"],
                     path=scope["path"],
-                    status=status,
+                    status=int(status),
                     milliseconds=milliseconds,
                 )

@@ -42,11 +42,12 @@ class Settings(DatabaseSettings):
     stripe_secret_key: SecretStr
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     stripe_api_base: str | None = None
-    stripe_timeout: timedelta = timedelta(seconds=8)
-    stripe_deadline: timedelta = timedelta(seconds=20)
+    stripe_timeout: timedelta = timedelta(seconds=6)
+    stripe_deadline: timedelta = timedelta(seconds=12)
     stripe_connections: PositiveInt = 500
 
-    converge_deadline: timedelta = timedelta(seconds=25)
+    lease_slack: timedelta = timedelta(seconds=3)
+    converge_deadline: timedelta = timedelta(seconds=20)
     client_secret_lifetime: timedelta = timedelta(minutes=5)
 
     cors_origins: tuple[str, ...] = ()
@@ -60,12 +61,16 @@ class Settings(DatabaseSettings):
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
     @model_validator(mode="after")
-    def _a_call_fits_its_deadline(self) -> Self:
+    def _times_fit(self) -> Self:
         if self.stripe_timeout > self.stripe_deadline:
             raise ValueError("STRIPE_TIMEOUT (one attempt) must not exceed STRIPE_DEADLINE (all attempts of a call)")
+        if self.converge_deadline <= self.lease_duration:
+            raise ValueError(
+                "CONVERGE_DEADLINE must exceed STRIPE_DEADLINE + LEASE_SLACK: who waits must outlive a dead writer"
+            )
         return self
 
     @cached_property
     def lease_duration(self) -> timedelta:
         """How long one writer owns a row: a call's deadline and slack, so no live holder loses it in a call."""
-        return self.stripe_deadline + timedelta(seconds=5)
+        return self.stripe_deadline + self.lease_slack

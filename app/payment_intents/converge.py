@@ -44,15 +44,13 @@ log = structlog.get_logger()
 # A waiter looks again after so long, then ever later: most calls take Stripe a few hundred milliseconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
 
-# A call is sent only this soon after its step was committed; later, the lease might not outlast it.
-SEND_WITHIN = 2.0
-
 
 def rules_of(settings: Settings) -> Rules:
     """Say what the settings mean for a run. A request that was given up may still live in the network a while."""
     return Rules(
         instance=settings.instance,
         lease=settings.lease_duration,
+        send_within=settings.lease_slack / 2,
         longest_request=settings.lease_duration + timedelta(seconds=30),
     )
 
@@ -100,7 +98,7 @@ class Convergence:
             await asyncio.sleep(self._pause)
             self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
             return await self._look()
-        if time.monotonic() - self._looked > SEND_WITHIN:
+        if time.monotonic() - self._looked > self._rules.send_within.total_seconds():
             return await self._look()
         try:
             snapshot = await perform(self._resources.stripe, step)
@@ -122,8 +120,9 @@ class Convergence:
             if snapshot is None:
                 self._run.has_searched = True
             else:
-                self._run.has_created |= isinstance(step, Create)
+                is_first = called.applied is None
                 recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
+                self._run.is_first |= is_first and called.applied is not None
                 log.info("payment_intent.recorded", stripe_id=snapshot.id, status=snapshot.status)
             return self.begin(door, newest)
 

@@ -27,10 +27,14 @@ CLOCK_SKEW = timedelta(minutes=10)
 
 @dataclass(frozen=True, slots=True)
 class Rules:
-    """What the settings say about one run."""
+    """What the settings say about one run.
+
+    A call is sent only `send_within` of its step's commit: later, the lease might not outlast it.
+    """
 
     instance: str
     lease: timedelta
+    send_within: timedelta
     longest_request: timedelta
 
 
@@ -39,7 +43,8 @@ class Run:
     """One writer's attempt to bring Stripe to what was requested, and what it has learnt so far.
 
     `revision` is a PUT's own; jobs have none. `version` is the row's at the last look under the lock.
-    `sent` is the content of the last update with its revision.
+    `sent` is the content of the last update with its revision; `is_first` says that nobody had an answer about this
+    PaymentIntent before.
     """
 
     actor: Actor
@@ -50,7 +55,7 @@ class Run:
     version: int = 0
     is_fresh: bool = False
     has_searched: bool = False
-    has_created: bool = False
+    is_first: bool = False
     sent: dict[str, Any] | None = None
 
     @property

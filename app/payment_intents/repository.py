@@ -24,7 +24,7 @@ async def newest_and_now(session: AsyncSession, reference: Reference) -> tuple[P
         .order_by(PaymentIntent.generation.desc().nulls_last())
         .limit(1)
     )
-    row, now = (await session.execute(statement)).one().tuple()
+    row, now = (await session.execute(statement)).one()
     return row, now
 
 

@@ -70,7 +70,7 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     if row.is_payable and secret is None:
         raise NotConverged
     async with resources.sessions() as session:
-        return Answer(row, await attempts.summarize(session, row.id), run.has_created, secret)
+        return Answer(row, await attempts.summarize(session, row.id), run.is_first, secret)
 
 
 def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted: dict[str, Any]) -> None:

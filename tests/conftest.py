@@ -1,0 +1,208 @@
+"""The parts that tests run against: a real PostgreSQL, the sandbox as Stripe, the API on a real port.
+
+One PostgreSQL serves the whole run; it is started by the process that was started by hand and each worker gets
+a database of its own, made from a template that was migrated once.
+"""
+
+import asyncio
+import os
+import socket
+import threading
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
+from datetime import timedelta
+
+import asyncpg
+import httpx
+import pytest
+import uvicorn
+from pgqueuer import PgQueuer
+from pgqueuer.types import QueueExecutionMode
+from sqlalchemy import text
+
+from app import logs, migrate, worker
+from app.auth import api_keys
+from app.auth.api_keys import Scope
+from app.dev.postgres import temporary_postgres
+from app.main import create_app
+from app.resources import Resources, open_resources
+from app.settings import Settings
+from sandbox.config import SandboxConfig
+from sandbox.control import SandboxControl
+from sandbox.server import make_server
+
+SECRET_KEY = "sk_test_service"
+WEBHOOK_SECRET = "whsec_service"
+TEMPLATE = "payments_template"
+SERVER = "PAYMENTS_TEST_SERVER"  # the address of the run's PostgreSQL, as the workers get it
+
+TABLES = "payment_references, payment_intents, payment_attempts, events, webhook_events, api_keys, pgqueuer"
+
+logs.configure(is_json=False, level="INFO")
+
+Jobs = Callable[[], Awaitable[None]]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Start PostgreSQL once, before the workers, which inherit its address."""
+    if hasattr(config, "workerinput"):
+        return
+    stack = ExitStack()
+    server = stack.enter_context(temporary_postgres())
+    config.add_cleanup(stack.close)
+    server.create_database(TEMPLATE)
+    os.environ["DATABASE_URL"] = server.url(TEMPLATE)
+    migrate.upgrade()
+    del os.environ["DATABASE_URL"]
+    os.environ[SERVER] = server.url("{}")
+
+
+@pytest.fixture(scope="session")
+def database_url(worker_id: str) -> str:
+    """Give the address of this worker's own database, with all tables."""
+    name = f"payments_{worker_id}"
+
+    async def create() -> None:
+        connection = await asyncpg.connect(_plain(os.environ[SERVER].format("postgres")))
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
+        await connection.close()
+
+    asyncio.run(create())
+    return os.environ[SERVER].format(name)
+
+
+def _plain(url: str) -> str:
+    return url.replace("+asyncpg", "")
+
+
+@pytest.fixture(scope="session")
+def api_socket() -> Iterator[socket.socket]:
+    """Listen on one port for all of this worker's tests, so that the sandbox knows where to send webhooks."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        yield listener
+
+
+@pytest.fixture(scope="session")
+def api_url(api_socket: socket.socket) -> str:
+    return f"http://127.0.0.1:{api_socket.getsockname()[1]}"
+
+
+@pytest.fixture(scope="session")
+def sandbox_url(api_url: str) -> Iterator[str]:
+    """Run the sandbox in a thread of its own."""
+    config = SandboxConfig(
+        secret_key=SECRET_KEY,
+        webhook_url=f"{api_url}/v1/stripe/webhook",
+        webhook_secret=WEBHOOK_SECRET,
+        webhook_backoff=(0.05, 0.1, 0.2, 0.5, 1, 2, 3600),
+    )
+    server = make_server(config, port=0)
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    while not server.started:
+        assert thread.is_alive(), "the sandbox did not start"
+        time.sleep(0.005)
+    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    server.should_exit = True
+    thread.join(timeout=10)
+
+
+@pytest.fixture
+async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxControl]:
+    """Give a Stripe that knows nothing yet."""
+    async with SandboxControl(sandbox_url) as control:
+        await control.reset()
+        yield control
+
+
+@pytest.fixture
+def settings(database_url: str, sandbox_url: str) -> Settings:
+    """Settings with short times, so that a slow Stripe is soon too slow."""
+    return Settings.model_validate(
+        {
+            "environment": "development",
+            "instance": "test",
+            "database_url": database_url,
+            "stripe_secret_key": SECRET_KEY,
+            "stripe_webhook_secret": WEBHOOK_SECRET,
+            "stripe_api_base": sandbox_url,
+            "stripe_timeout": timedelta(seconds=1.5),
+            "stripe_deadline": timedelta(seconds=2),
+            "lease_slack": timedelta(seconds=1),
+            "converge_deadline": timedelta(seconds=5),
+        }
+    )
+
+
+@pytest.fixture
+async def resources(settings: Settings, sandbox: SandboxControl) -> AsyncIterator[Resources]:
+    """Give an empty database with its surroundings, for a look behind the API."""
+    async with open_resources(settings) as resources:
+        async with resources.sessions.begin() as session:
+            await session.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE"))
+        yield resources
+
+
+NewKey = Callable[..., Awaitable[str]]
+
+
+@pytest.fixture
+def new_key(resources: Resources) -> NewKey:
+    """Make API keys."""
+
+    async def create(*scopes: Scope, client: str = "shop") -> str:
+        async with resources.sessions.begin() as session:
+            return api_keys.create(session, client=client, scopes=scopes).secret
+
+    return create
+
+
+@asynccontextmanager
+async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[None]:
+    """Serve the API on a listening socket, in this event loop."""
+    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, server_header=False)
+    server = uvicorn.Server(config)
+    server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
+    task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
+    while not server.started:
+        assert not task.done(), "the API did not start"
+        await asyncio.sleep(0.005)
+    yield
+    server.should_exit = True
+    await task
+
+
+@pytest.fixture
+async def anonymous(
+    resources: Resources, settings: Settings, api_socket: socket.socket, api_url: str
+) -> AsyncIterator[httpx.AsyncClient]:
+    """Give a client of the API without a key."""
+    async with (
+        serving(settings, api_socket),
+        httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=15) as client,
+    ):
+        yield client
+
+
+@pytest.fixture
+async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClient:
+    """Give a client of the API with a key for payments."""
+    key = await new_key("payments:read", "payments:write")
+    anonymous.headers["Authorization"] = f"Bearer {key}"
+    return anonymous
+
+
+@pytest.fixture
+def jobs(resources: Resources, database_url: str) -> Jobs:
+    """Give what does all queued jobs and comes back when none is left."""
+
+    async def run() -> None:
+        async with asyncpg.create_pool(_plain(database_url), min_size=2, max_size=4) as pool:
+            queue = PgQueuer.from_asyncpg_pool(pool)
+            worker.register(queue, resources)
+            with suppress(asyncio.CancelledError):
+                await queue.qm.run(mode=QueueExecutionMode.drain, dequeue_timeout=timedelta(seconds=1))
+
+    return run
