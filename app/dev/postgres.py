@@ -164,6 +164,7 @@ class EmbeddedPostgres:
         """Run one of PostgreSQL's programs, with no setting from our own environment (PGPORT, PGDATA, …)."""
         connection = {"PGHOST": HOST, "PGPORT": self._port, "PGUSER": USER, "PGPASSWORD": self._password}
         with self._log.open("ab") as log:
+            self._log_start = log.tell()
             process = subprocess.Popen(  # noqa: S603 - PostgreSQL's own programs
                 command,
                 stdin=stdin,
@@ -182,10 +183,11 @@ class EmbeddedPostgres:
         self._watchdog.forget(process.pid)
 
     def _complaint(self) -> str:
-        """Return what went wrong in the log's words: the last error with the detail below it."""
-        lines = self._log.read_text(errors="replace").splitlines() or ["it said nothing"]
-        first = max((number for number, line in enumerate(lines) if ERROR.search(line)), default=-1)
-        return " ".join(ERROR_PREFIX.sub("", line) for line in lines[first:][:2]) + f" (log: {self._log})"
+        """Return what the last program said was wrong: its first error, which the others follow from."""
+        lines = self._log.read_bytes()[self._log_start :].decode(errors="replace").splitlines() or ["it said nothing"]
+        first = next((number for number, line in enumerate(lines) if ERROR.search(line)), len(lines) - 1)
+        told = [lines[first], *(line for line in lines[first + 1 : first + 2] if "DETAIL: " in line)]
+        return " ".join(ERROR_PREFIX.sub("", line) for line in told) + f" (log: {self._log})"
 
     def _kept(self, name: str) -> str:
         try:
