@@ -8,13 +8,15 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from sandbox import balance, charges, events, payment_methods, refunds
+from sandbox import balance, charges, customers, disputes, events, payment_methods, refunds
 from sandbox.account import Account
 from sandbox.api.cors import Preflight
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.operation import Routes
 from sandbox.api.wire import expose_transport
+from sandbox.browser.checkout import checkout_routes
 from sandbox.browser.routes import browser_routes
+from sandbox.checkout import sessions
 from sandbox.config import SandboxConfig
 from sandbox.control_routes import control_routes
 from sandbox.payment_intents import operations as payment_intents
@@ -28,6 +30,9 @@ OPERATIONS = (
     *charges.OPERATIONS,
     *balance.OPERATIONS,
     *refunds.OPERATIONS,
+    *disputes.OPERATIONS,
+    *customers.OPERATIONS,
+    *sessions.OPERATIONS,
     *events.OPERATIONS,
     *endpoints.OPERATIONS,
 )
@@ -61,6 +66,7 @@ def create_app(config: SandboxConfig) -> Starlette:
         Mount("/v2", app=Preflight(api)),
         *control_routes(account, api, sender),
         *browser_routes(account, sender),
+        *checkout_routes(account, sender),
     ]
     return Sandbox(routes=routes, lifespan=lifespan)
 

@@ -1,4 +1,4 @@
-"""The test payment methods, as data: their numbers, the names of their PaymentMethods, and what becomes of a payment."""
+"""The test payment methods, as data: numbers, the names of their PaymentMethods, and what becomes of a payment."""
 
 from dataclasses import dataclass
 from typing import Literal

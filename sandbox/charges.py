@@ -145,13 +145,18 @@ def _bank_details(bank: JsonObject) -> JsonObject:
     return {**{name: bank[name] for name in shown}, "mandate": None, "payment_reference": None}
 
 
+def settled_at_once(account: Account, charge: JsonObject) -> JsonObject:
+    """Give the Charge as a synchronous capture leaves it."""
+    entry = add_balance_transaction(account, "charge", charge["amount_captured"], charge)
+    return {**charge, "balance_transaction": entry["id"], "receipt_url": _receipt(account, charge["id"])}
+
+
 def settle(account: Account, charge_id: str) -> None:
     """Bring the balance transaction, which an asynchronous capture leaves for later."""
     charge = account.get("charge", charge_id)
     if charge is None or charge["balance_transaction"] is not None:
         return
-    entry = add_balance_transaction(account, "charge", charge["amount_captured"], charge)
-    changed = account.change(charge, balance_transaction=entry["id"], receipt_url=_receipt(account, charge_id))
+    changed = account.add(settled_at_once(account, charge))
     emit(account, "charge.updated", changed, {"balance_transaction": None, "receipt_url": None})
 
 

@@ -163,6 +163,11 @@ class SandboxControl:
         body = {"outcome": outcome, "leaves_charge": leaves_charge}
         return await self._call("POST", f"payment_intents/{payment_intent_id}/authenticate", body)
 
+    async def pay_session(self, session_id: str, payment_method: str = "pm_card_visa") -> JsonObject:
+        """Pay on the hosted page of a Checkout Session; raise httpx.HTTPStatusError (402) for a decline."""
+        body = {"payment_method": payment_method}
+        return await self._call("POST", f"checkout/sessions/{session_id}/pay", body)
+
     async def _client_secret(self, payment_intent_id: str) -> str:
         intents = await self.objects("payment_intents")
         return next(str(intent["client_secret"]) for intent in intents if intent["id"] == payment_intent_id)

@@ -9,18 +9,34 @@ from collections.abc import Awaitable, Callable
 from dataclasses import asdict
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.account import Account
 from sandbox.api.endpoint import Endpoint
-from sandbox.api.faults import Fault, FaultKind, Hold, Latency
+from sandbox.api.faults import Fault, Hold, Latency
+from sandbox.checkout.payment import pay_session
+from sandbox.control_bodies import (
+    AdvanceBody,
+    AuthenticateBody,
+    Body,
+    CancelBody,
+    FaultBody,
+    HoldBody,
+    LatencyBody,
+    PayBody,
+    RefundBody,
+    RollBody,
+    WaitBody,
+    WebhooksBody,
+)
 from sandbox.dashboard import cancel_payment_intent, refund_payment_intent
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge
+from sandbox.payment_methods import resolve
 from sandbox.store import JsonObject
 from sandbox.timers import run_due
 from sandbox.webhooks import endpoints
@@ -28,69 +44,6 @@ from sandbox.webhooks.mode import DeliveryMode
 from sandbox.webhooks.sender import Sender
 
 NO_CONTENT, BAD_REQUEST, FORBIDDEN, NOT_FOUND, TIMED_OUT = 204, 400, 403, 404, 408
-
-
-class Body(BaseModel):
-    model_config = ConfigDict(extra="forbid")
-
-
-class MatchBody(Body):
-    method: str | None = None
-    path: str | None = None
-
-
-class FaultBody(MatchBody):
-    kind: FaultKind
-    count: int = 1
-    status: int = 500
-    code: str | None = None
-    is_stored: bool = False
-    is_done: bool = False
-    reason: str | None = None
-
-
-class LatencyBody(MatchBody):
-    seconds: float
-
-
-class HoldBody(MatchBody):
-    is_after: bool = False
-
-
-class AuthenticateBody(Body):
-    outcome: str
-    leaves_charge: bool | None = None
-
-
-class CancelBody(Body):
-    reason: str | None = None
-
-
-class RefundBody(Body):
-    amount: int | None = None
-    reason: str | None = None
-
-
-class WebhooksBody(Body):
-    is_paused: bool | None = None
-    is_shuffled: bool | None = None
-    copies: int | None = None
-    twins: int | None = None
-    lose: int | None = None
-    delay: float | None = None
-
-
-class WaitBody(Body):
-    timeout: float = 10.0
-
-
-class RollBody(Body):
-    endpoint: str = endpoints.CONFIGURED
-    overlap: float = 86_400
-
-
-class AdvanceBody(Body):
-    seconds: float
 
 
 _Body = TypeVar("_Body", bound=Body)
@@ -169,6 +122,17 @@ class Control:
         else:
             result = fail_challenge(self._account, intent, body.leaves_charge)
         return self._committed(result)
+
+    async def pay_session(self, request: Request) -> Response:
+        body = await _read(request, PayBody)
+        session = self._account.get("checkout.session", request.path_params["id"])
+        if session is None:
+            raise ApiError("There is no such Checkout Session.", status=NOT_FOUND)
+        try:
+            pay_session(self._account, session, resolve(self._account, body.payment_method))
+        finally:
+            self._committed()
+        return JSONResponse(self._account.get("checkout.session", session["id"]))
 
     async def cancel(self, request: Request) -> Response:
         body = await _read(request, CancelBody)
@@ -291,6 +255,7 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("DELETE", "/requests", control.clear_requests),
         ("GET", "/publishable_key", control.publishable_key),
         ("POST", "/payment_intents/{id}/authenticate", control.authenticate),
+        ("POST", "/checkout/sessions/{id}/pay", control.pay_session),
         ("POST", "/payment_intents/{id}/cancel", control.cancel),
         ("POST", "/payment_intents/{id}/refund", control.refund),
         ("POST", "/webhooks", control.webhooks),

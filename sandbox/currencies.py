@@ -3,11 +3,9 @@
 from sandbox.config import Unconfirmed
 from sandbox.errors import InvalidParamError
 
+_HALF_A_UNIT = "usd eur aud brl cad chf inr nzd sgd ars cop idr ils php rub zar"
 MINIMUMS = {
-    **dict.fromkeys(
-        ("usd", "eur", "aud", "brl", "cad", "chf", "inr", "nzd", "sgd", "ars", "cop", "idr", "ils", "php", "rub", "zar"),
-        50,
-    ),
+    **dict.fromkeys(_HALF_A_UNIT.split(), 50),
     "gbp": 30, "aed": 200, "czk": 1500, "dkk": 250, "hkd": 400, "huf": 17500, "jpy": 50, "krw": 50, "mxn": 1000,
     "myr": 200, "nok": 300, "pln": 200, "ron": 200, "sek": 300, "thb": 1000,
 }  # fmt: skip
@@ -17,100 +15,13 @@ ZERO_DECIMAL = frozenset(
 )
 WHOLE_UNITS_IN_CENTS = frozenset({"isk", "ugx"})
 THREE_DECIMAL = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
-OTHERS = frozenset(
-    [
-        "afn",
-        "all",
-        "amd",
-        "ang",
-        "aoa",
-        "awg",
-        "azn",
-        "bam",
-        "bbd",
-        "bdt",
-        "bgn",
-        "bmd",
-        "bnd",
-        "bob",
-        "bsd",
-        "bwp",
-        "byn",
-        "bzd",
-        "cdf",
-        "cny",
-        "crc",
-        "cve",
-        "dop",
-        "dzd",
-        "egp",
-        "etb",
-        "fjd",
-        "fkp",
-        "gel",
-        "gip",
-        "gmd",
-        "gtq",
-        "gyd",
-        "hnl",
-        "htg",
-        "jmd",
-        "kes",
-        "kgs",
-        "khr",
-        "kyd",
-        "kzt",
-        "lak",
-        "lbp",
-        "lkr",
-        "lrd",
-        "lsl",
-        "mad",
-        "mdl",
-        "mkd",
-        "mmk",
-        "mnt",
-        "mop",
-        "mur",
-        "mvr",
-        "mwk",
-        "mzn",
-        "nad",
-        "ngn",
-        "nio",
-        "npr",
-        "pab",
-        "pen",
-        "pgk",
-        "pkr",
-        "qar",
-        "rsd",
-        "sar",
-        "sbd",
-        "scr",
-        "shp",
-        "sle",
-        "sos",
-        "srd",
-        "std",
-        "szl",
-        "tjs",
-        "top",
-        "try",
-        "ttd",
-        "twd",
-        "tzs",
-        "uah",
-        "uyu",
-        "uzs",
-        "wst",
-        "xcd",
-        "xcg",
-        "yer",
-        "zmw",
-    ]
+_OTHERS = (
+    "afn all amd ang aoa awg azn bam bbd bdt bgn bmd bnd bob bsd bwp byn bzd cdf cny crc cve dop dzd egp etb fjd "
+    "fkp gel gip gmd gtq gyd hnl htg jmd kes kgs khr kyd kzt lak lbp lkr lrd lsl mad mdl mkd mmk mnt mop mur mvr "
+    "mwk mzn nad ngn nio npr pab pen pgk pkr qar rsd sar sbd scr shp sle sos srd std szl tjs top try ttd twd tzs "
+    "uah uyu uzs wst xcd xcg yer zmw"
 )
-SUPPORTED = frozenset(MINIMUMS) | ZERO_DECIMAL | WHOLE_UNITS_IN_CENTS | THREE_DECIMAL | OTHERS
+SUPPORTED = frozenset(MINIMUMS) | ZERO_DECIMAL | WHOLE_UNITS_IN_CENTS | THREE_DECIMAL | frozenset(_OTHERS.split())
 _DEFAULT_MINIMUM = 1
 
 

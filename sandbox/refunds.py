@@ -89,11 +89,9 @@ def _check_refundable(account: Account, charge: JsonObject, left: int, wanted: i
         message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
         raise ApiError(message, code="charge_disputed")
     if wanted is not None and wanted > left:
-        limit, what = (
-            (charge["amount"], "charge amount") if left == charge["amount"] else (left, "unrefunded amount on charge")
-        )
-        message = f"Refund amount ({shown(wanted, charge['currency'])}) is greater than {what} ({shown(limit, charge['currency'])})"
-        raise ApiError(message, param="amount")
+        what = "charge amount" if left == charge["amount"] else "unrefunded amount on charge"
+        asked, limit = shown(wanted, charge["currency"]), shown(left, charge["currency"])
+        raise ApiError(f"Refund amount ({asked}) is greater than {what} ({limit})", param="amount")
 
 
 def _new(

@@ -1,4 +1,4 @@
-"""The server under the sandbox: uvicorn, with neither a log of addresses (they can hold secrets) nor a date of its own."""
+"""The server under the sandbox: uvicorn, without a log of addresses (they can hold secrets) or a date of its own."""
 
 import uvicorn
 

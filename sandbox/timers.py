@@ -2,20 +2,23 @@
 
 from collections.abc import Callable, Mapping
 
-from sandbox import charges, refunds
+from sandbox import charges, disputes, refunds
 from sandbox.account import Account
-from sandbox.payment_intents import attempt, cancel
+from sandbox.checkout import payment, sessions
+from sandbox.payment_intents import attempt, cancel, capture
 
-ACTIONS: Mapping[str, Callable[[Account, str], None]] = {
+ACTIONS: Mapping[str, Callable[[Account, str], object]] = {
     "settle_charge": charges.settle,
     "finish_processing": attempt.finish_processing,
     "finish_refund": refunds.finish,
+    "open_dispute": disputes.open_dispute,
+    "expire_authorization": capture.expire_authorization,
+    "expire_session": sessions.expire_session,
+    "follow_payment": payment.follow,
     "abandon": cancel.abandon,
 }
 
 
 def run_due(account: Account) -> None:
     while (timer := account.timers.take_due()) is not None:
-        action = ACTIONS.get(timer["action"])
-        if action is not None:
-            action(account, timer["on"])
+        ACTIONS[timer["action"]](account, timer["on"])

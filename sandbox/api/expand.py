@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 
 from sandbox.account import Account
 from sandbox.api.listing import as_list
+from sandbox.checkout.sessions import line_items
 from sandbox.errors import InvalidParamError
 from sandbox.store import JsonObject
 
@@ -52,6 +53,8 @@ def _expand(account: Account, value: JsonObject, fields: list[str], path: str) -
         return {**value, name: _expand(account, part, rest, path)}
     if value["object"] == "charge" and name == "refunds":
         return {**value, name: _expand(account, _refunds(account, value), rest, path)}
+    if value["object"] == "checkout.session" and name == "line_items":
+        return {**value, name: line_items(account, value["id"])}
     kind = EXPANDABLE.get(value["object"], {}).get(name)
     if kind is None:
         raise InvalidParamError(f"This property cannot be expanded ({path}).", param="expand")

@@ -62,8 +62,9 @@ class IdempotencyKeys:
 
     def _in_use(self, key: str) -> ApiError:
         message = (
-            "There is currently another in-progress request using this Idempotent Key (that probably means you submitted "
-            f"twice, and the other request is still going through): {key}. Please try again later."
+            "There is currently another in-progress request using this Idempotent Key (that probably means "
+            f"you submitted twice, and the other request is still going through): {key}. Please try again "
+            "later."
         )
         error = ApiError(message, code="idempotency_key_in_use", status=CONFLICT)
         error.type = self._account.config.unconfirmed.in_use_error_type

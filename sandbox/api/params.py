@@ -157,7 +157,7 @@ def merged(old: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]
     return result
 
 
-def unsupported(name: str, value: Any) -> Any:
+def unsupported(name: str, value: Any) -> Any:  # noqa: ARG001  every kind has the same signature
     """Refuse a parameter that Stripe takes and the sandbox does not."""
     raise NotImplementedHereError(f"the parameter {name}", param=name)
 

@@ -8,7 +8,7 @@ MAX_BODY = 1 << 20
 _TRANSPORT = "sandbox.transport"
 
 
-class Cut(Exception):  # noqa: N818  it is no error, it ends a request
+class Cut(Exception):
     """The connection is to be cut without an answer."""
 
 

@@ -5,6 +5,12 @@ from html import escape
 from sandbox.currencies import shown
 from sandbox.store import JsonObject
 
+CHECKOUT_FIELDS = (
+    ("email", "Email", "email", "email"),
+    ("name", "Name on card", "text", "cc-name"),
+    ("number", "Card number", "text", "cc-number"),
+)
+
 _STYLE = """
 body { margin: 0; min-height: 100vh; display: grid; place-items: center; background: #f6f8fa; color: #1a1f36;
   font: 16px/1.5 system-ui, sans-serif; }
@@ -43,4 +49,28 @@ def challenge_page(intent: JsonObject) -> str:
         '<form method="post">'
         '<button class="main" name="outcome" value="succeed">Complete authentication</button>'
         '<button name="outcome" value="fail">Fail authentication</button></form>',
+    )
+
+
+def checkout_page(session: JsonObject, items: list[JsonObject], error: str | None = None) -> str:
+    bought = "".join(
+        f"<li>{item['quantity']} &times; {escape(str(item['description'] or 'Item'))}: "
+        f"{escape(shown(item['amount_total'], item['currency']))}</li>"
+        for item in items
+    )
+    fields = "".join(
+        f'<label>{label}<input name="{name}" type="{kind}" autocomplete="{auto}" required></label>'
+        for name, label, kind, auto in CHECKOUT_FIELDS
+    )
+    total = escape(shown(session["amount_total"], session["currency"]))
+    cancel = session["cancel_url"]
+    back = f'<p><a href="{escape(cancel, quote=True)}">Back</a></p>' if cancel else ""
+    problem = f'<p class="error" role="alert">{escape(error)}</p>' if error else ""
+    return _page(
+        "Checkout",
+        f"<h1>{total}</h1><ul>{bought}</ul>{problem}"
+        f'<form method="post">{fields}<div class="row">'
+        '<label>MM / YY<input name="expiry" autocomplete="cc-exp" required></label>'
+        '<label>CVC<input name="cvc" autocomplete="cc-csc" required></label></div>'
+        f'<button class="main">Pay {total}</button></form>{back}',
     )

@@ -5,7 +5,7 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.cards import Decline, TestMethod
-from sandbox.charges import failure, method_details, new_charge, outcome
+from sandbox.charges import failure, method_details, new_charge, outcome, settled_at_once
 from sandbox.errors import DOCS, CardError
 from sandbox.events import emit
 from sandbox.payment_methods import method_of
@@ -83,6 +83,8 @@ def _paid(
         payment_method_details=method_details(method, known, authentication, None),
         status="succeeded",
     )
+    if intent["capture_method"] == "automatic":
+        charge = settled_at_once(account, charge)
     account.add(charge)
     emit(account, "charge.succeeded", charge)
     return succeed(account, intent, charge)
@@ -100,7 +102,9 @@ def succeed(account: Account, intent: JsonObject, charge: JsonObject) -> JsonObj
         status="succeeded",
     )
     emit(account, "payment_intent.succeeded", changed)
-    account.timers.add(account.config.capture_delay.total_seconds(), "settle_charge", charge["id"])
+    if intent["capture_method"] != "automatic":
+        account.timers.add(account.config.capture_delay.total_seconds(), "settle_charge", charge["id"])
+    _tell_session(account, intent)
     if method_of(account, charge["payment_method"]).aftermath == "dispute":
         account.timers.add(0, "open_dispute", charge["id"])
     return changed
@@ -134,6 +138,7 @@ def _authorized(
         status="requires_capture",
     )
     emit(account, "payment_intent.amount_capturable_updated", changed)
+    _tell_session(account, intent)
     account.timers.add(period, "expire_authorization", intent["id"])
     return changed
 
@@ -150,6 +155,7 @@ def _delayed(account: Account, intent: JsonObject, method: JsonObject, known: Te
     changed = account.change(intent, latest_charge=charge["id"], next_action=None, status="processing")
     emit(account, "payment_intent.processing", changed)
     emit(account, "charge.pending", charge)
+    _tell_session(account, intent)
     account.timers.add(account.config.settle_delay.total_seconds(), "finish_processing", intent["id"])
     return changed
 
@@ -211,7 +217,14 @@ def failed(account: Account, intent: JsonObject, error: JsonObject) -> JsonObjec
         status="requires_payment_method",
     )
     emit(account, "payment_intent.payment_failed", changed)
+    _tell_session(account, intent)
     return changed
+
+
+def _tell_session(account: Account, intent: JsonObject) -> None:
+    """Let the Checkout Session follow, if the PaymentIntent belongs to one."""
+    if "session" in account.notes(intent["id"]):
+        account.timers.add(0, "follow_payment", intent["id"])
 
 
 def _raised(intent: JsonObject) -> JsonObject:

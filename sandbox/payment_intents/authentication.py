@@ -10,8 +10,8 @@ from sandbox.payment_methods import method_of
 from sandbox.store import JsonObject
 
 FAILED = (
-    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new PaymentMethod to "
-    "attempt to fulfill this PaymentIntent again."
+    "The provided PaymentMethod has failed authentication. You can provide payment_method_data or a new "
+    "PaymentMethod to attempt to fulfill this PaymentIntent again."
 )
 _CODE = "payment_intent_authentication_failure"
 

@@ -14,6 +14,7 @@ CANCELABLE = OPEN_STATUSES | {"requires_capture"}
 
 def cancel(account: Account, call: Call) -> JsonObject:
     intent = find(account, call)
+    check_not_of_session(account, intent, "cancel")
     check_cancelable(account, intent)
     return cancel_intent(account, intent, call.params.get("cancellation_reason"))
 
@@ -25,6 +26,18 @@ def check_cancelable(account: Account, intent: JsonObject) -> None:
             f"with one of the following statuses may be canceled: {listed(CANCELABLE)}."
         )
         raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
+
+
+def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> None:
+    """Refuse what only the Checkout Session may do; a hold may be released directly."""
+    session = account.notes(intent["id"]).get("session")
+    if session is None or (verb == "cancel" and intent["status"] == "requires_capture"):
+        return
+    message = (
+        f"You cannot {verb} this PaymentIntent because it was created by the Checkout Session {session}. "
+        "Expire the Checkout Session instead."
+    )
+    raise UnexpectedStateError(message, intent)
 
 
 def cancel_intent(account: Account, intent: JsonObject, reason: str | None) -> JsonObject:

@@ -8,7 +8,7 @@ from sandbox.api.operation import Call
 from sandbox.config import OPEN_STATUSES
 from sandbox.errors import ApiError, UnexpectedStateError, missing
 from sandbox.payment_intents.attempt import attempt
-from sandbox.payment_intents.cancel import cancel_intent
+from sandbox.payment_intents.cancel import cancel_intent, check_not_of_session
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.params import listed
 from sandbox.payment_methods import from_data, resolve
@@ -18,21 +18,23 @@ CONFIRM_ONLY = ("error_on_requires_action", "off_session", "return_url", "use_st
 _TAKEN_OVER = ("capture_method", "receipt_email", "setup_future_usage", "shipping", "payment_method_options")
 
 _NEEDS_RETURN_URL = (
-    "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of these payment "
-    "methods might redirect your customer off of your page, you must provide a `return_url`. If you don't want to accept "
-    "redirect-based payment methods, set `automatic_payment_methods[enabled]` to `true` and "
-    "`automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and Payment Intents."
+    "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
+    "these payment methods might redirect your customer off of your page, you must provide a `return_url`. "
+    "If you don't want to accept redirect-based payment methods, set `automatic_payment_methods[enabled]` "
+    "to `true` and `automatic_payment_methods[allow_redirects]` to `never` when creating Setup Intents and "
+    "Payment Intents."
 )
 _NEEDS_METHOD = (
-    "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the PaymentIntent "
-    "with a payment method and then confirm it again, or confirm it again directly with a payment method or "
-    "ConfirmationToken."
+    "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
+    "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
+    "payment method or ConfirmationToken."
 )
 _MANUAL = "This PaymentIntent cannot be confirmed with a publishable key because its confirmation_method is manual."
 
 
 def confirm(account: Account, call: Call) -> JsonObject:
     intent = find(account, call)
+    check_not_of_session(account, intent, "confirm")
     check_status(account, intent)
     method = _method(account, intent, call.params)
     check_confirmable(account, intent, call, method)
@@ -43,11 +45,13 @@ def check_status(account: Account, intent: JsonObject) -> None:
     if intent["status"] in OPEN_STATUSES:
         return
     message = (
-        "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed."
-        if intent["status"] == "succeeded"
-        else f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
-        f"with one of the following statuses may be confirmed: {listed(OPEN_STATUSES)}."
+        f"You cannot confirm this PaymentIntent because it has a status of {intent['status']}. Only a "
+        f"PaymentIntent with one of the following statuses may be confirmed: {listed(OPEN_STATUSES)}."
     )
+    if intent["status"] == "succeeded":
+        message = (
+            "You cannot confirm this PaymentIntent because it has already succeeded after being previously confirmed."
+        )
     raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
 
 
@@ -66,6 +70,8 @@ def _method(account: Account, intent: JsonObject, given: Mapping[str, Any]) -> J
 
 def check_confirmable(account: Account, intent: JsonObject, call: Call, method: JsonObject | None) -> None:
     """Check all that a confirm needs, before anything changes."""
+    if call.is_publishable and "amount_to_confirm" in call:
+        raise ApiError("`amount_to_confirm` needs a secret key.", param="amount_to_confirm")
     if call.is_publishable and intent["confirmation_method"] == "manual":
         raise ApiError(_MANUAL, code="payment_intent_invalid_parameter")
     if method is None:

@@ -12,8 +12,10 @@ from sandbox.errors import ApiError, InvalidParamError, UnexpectedStateError, mi
 from sandbox.events import emit
 from sandbox.payment_intents import params, shape
 from sandbox.payment_intents.cancel import cancel
+from sandbox.payment_intents.capture import capture
 from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, confirm, confirm_intent
 from sandbox.payment_intents.find import find
+from sandbox.payment_intents.search import search
 from sandbox.payment_methods import from_data, resolve
 from sandbox.store import JsonObject
 
@@ -70,7 +72,7 @@ def _check_combination(given: dict[str, Any]) -> None:
     if not given.get("confirm"):
         for name in CONFIRM_ONLY:
             if name in given:
-                message = f"The parameter `{name}` cannot be passed when creating a PaymentIntent unless `confirm` is set to true."
+                message = f"The parameter `{name}` cannot be passed when creating a PaymentIntent without `confirm`."
                 raise InvalidParamError(message, param=name)
     if given.get("error_on_requires_action") and "allowed_payment_method_types" not in given:
         message = "`error_on_requires_action` cannot be used with `automatic_payment_methods`."
@@ -165,8 +167,10 @@ def list_payment_intents(account: Account, call: Call) -> JsonObject:
 OPERATIONS = (
     Operation("POST", "/v1/payment_intents", create, params.CREATE, required=("amount", "currency")),
     Operation("GET", "/v1/payment_intents", list_payment_intents, params.LIST),
+    Operation("GET", "/v1/payment_intents/search", search, params.SEARCH, required=("query",)),
     Operation("GET", "/v1/payment_intents/:id", retrieve, params.RETRIEVE, allows_publishable=True),
     Operation("POST", "/v1/payment_intents/:id", update, params.UPDATE),
     Operation("POST", "/v1/payment_intents/:id/confirm", confirm, params.CONFIRM, allows_publishable=True),
+    Operation("POST", "/v1/payment_intents/:id/capture", capture, params.CAPTURE),
     Operation("POST", "/v1/payment_intents/:id/cancel", cancel, params.CANCEL),
 )

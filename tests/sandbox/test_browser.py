@@ -53,16 +53,12 @@ class Shop:
         self.intent_id = ""
 
     async def open(self, type: str = "card", redirect: str = "if_required") -> None:  # noqa: A002  Stripe's word
-        intent = await asyncio.to_thread(
-            self._client.v1.payment_intents.create, {"amount": 1099, "currency": "eur"}
-        )
+        intent = await asyncio.to_thread(self._client.v1.payment_intents.create, {"amount": 1099, "currency": "eur"})
         self.intent_id = intent.id
         await self.show(str(intent.client_secret), type, redirect)
 
     async def show(self, secret: str, type: str = "card", redirect: str = "if_required") -> None:  # noqa: A002  Stripe's word
-        self.html = SHOP.format(
-            sandbox=self._sandbox, key=PUBLISHABLE_KEY, secret=secret, type=type, redirect=redirect
-        )
+        self.html = SHOP.format(sandbox=self._sandbox, key=PUBLISHABLE_KEY, secret=secret, type=type, redirect=redirect)
         await self.page.goto(self._origin)
 
     async def pay(self, number: str, expiry: str = "12 / 34", cvc: str = "123") -> None:
@@ -204,9 +200,7 @@ async def test_the_payment_element_does_not_start_for_a_paid_payment_intent(
     await shop.shows("payment_intent_unexpected_state")
 
 
-async def test_the_next_action_of_a_server_side_confirm_is_handled(
-    shop: Shop, client: stripe.StripeClient
-) -> None:
+async def test_the_next_action_of_a_server_side_confirm_is_handled(shop: Shop, client: stripe.StripeClient) -> None:
     await shop.open()
     confirmed = await asyncio.to_thread(
         client.v1.payment_intents.confirm,
@@ -226,9 +220,7 @@ async def test_the_next_action_of_a_server_side_confirm_is_handled(
     await shop.shows("succeeded")
 
 
-async def test_a_redirect_leads_through_the_challenge_and_back(
-    shop: Shop, client: stripe.StripeClient
-) -> None:
+async def test_a_redirect_leads_through_the_challenge_and_back(shop: Shop, client: stripe.StripeClient) -> None:
     await shop.open()
     confirmed = await asyncio.to_thread(
         client.v1.payment_intents.confirm,

@@ -1,0 +1,118 @@
+"""Create, retrieve, update, list and expire Checkout Sessions."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from sandbox.account import Account
+from sandbox.api.listing import as_list, page
+from sandbox.api.operation import Call, Operation
+from sandbox.api.params import PAGING, merged
+from sandbox.checkout import params
+from sandbox.checkout.shape import new_item, new_session
+from sandbox.config import OPEN_STATUSES
+from sandbox.currencies import check_amount
+from sandbox.errors import ApiError, InvalidParamError, missing
+from sandbox.events import emit
+from sandbox.payment_intents.cancel import cancel_intent
+from sandbox.store import JsonObject
+
+SHORTEST, LONGEST = 30 * 60, 24 * 3600
+
+
+def create(account: Account, call: Call) -> JsonObject:
+    given = call.params
+    if given["mode"] == "payment" and not given.get("line_items"):
+        raise InvalidParamError("You must pass line_items in payment mode.", param="line_items")
+    expires_at = _expiry(account, given)
+    customer = given.get("customer")
+    if customer is not None and account.get("customer", customer) is None:
+        raise missing("customer", customer, "customer")
+    items = [new_item(account, item) for item in given["line_items"]]
+    if len({item["currency"] for item in items}) > 1:
+        raise InvalidParamError("All line items must have the same currency.", param="line_items")
+    check_amount(sum(item["amount_total"] for item in items), items[0]["currency"], account.config.unconfirmed)
+    given["metadata"] = merged({}, given.get("metadata") or {})
+    session = account.add(new_session(account, given, items, expires_at))
+    account.note(session["id"], items=items, intent_data=given.get("payment_intent_data") or {})
+    account.timers.add(expires_at - account.clock.now(), "expire_session", session["id"])
+    return session
+
+
+def _expiry(account: Account, given: dict[str, Any]) -> int:
+    now = account.clock.timestamp()
+    expires_at: int = given.get("expires_at", now + LONGEST)
+    if not now + SHORTEST - 60 <= expires_at <= now + LONGEST + 60:
+        message = (
+            "The `expires_at` timestamp must be less than 24 hours from Checkout Session creation."
+            if expires_at > now + LONGEST
+            else "The `expires_at` timestamp must be at least 30 minutes from Checkout Session creation."
+        )
+        raise InvalidParamError(message, param="expires_at")
+    return expires_at
+
+
+def find(account: Account, call: Call) -> JsonObject:
+    session = account.get("checkout.session", call.id)
+    if session is None:
+        raise missing("checkout.session", call.id, "session", status=404)
+    return session
+
+
+def update(account: Account, call: Call) -> JsonObject:
+    session = find(account, call)
+    if "metadata" not in call:
+        return session
+    return account.change(session, metadata=merged(session["metadata"], call.params["metadata"]))
+
+
+def expire(account: Account, call: Call) -> JsonObject:
+    session = find(account, call)
+    if session["status"] != "open":
+        message = (
+            'Only Checkout Sessions with a status in ["open"] can be expired. This Checkout Session has a status of '
+            f"{session['status']}."
+        )
+        raise ApiError(message)
+    return expire_session(account, session["id"]) or session
+
+
+def expire_session(account: Account, session_id: str) -> JsonObject | None:
+    """Expire an open session, by request or by the clock."""
+    session = account.get("checkout.session", session_id)
+    if session is None or session["status"] != "open":
+        return None
+    changed = account.change(session, status="expired", url=None)
+    emit(account, "checkout.session.expired", changed)
+    intent = account.get("payment_intent", session["payment_intent"]) if session["payment_intent"] else None
+    is_open = intent is not None and intent["status"] in OPEN_STATUSES
+    if intent is not None and is_open and account.config.unconfirmed.expiry_cancels_failed_attempt:
+        cancel_intent(account, intent, "automatic")
+    return changed
+
+
+def line_items(account: Account, session_id: str) -> JsonObject:
+    url = f"/v1/checkout/sessions/{session_id}/line_items"
+    return as_list(url, account.notes(session_id)["items"])
+
+
+def list_line_items(account: Account, call: Call) -> JsonObject:
+    return page(call, line_items(account, find(account, call)["id"])["data"])
+
+
+def list_sessions(account: Account, call: Call) -> JsonObject:
+    wanted = {name: call.params[name] for name in ("status", "customer", "payment_intent") if name in call}
+    return page(call, _matching(account.store.newest("checkout.session"), wanted))
+
+
+def _matching(sessions: Iterable[JsonObject], wanted: dict[str, Any]) -> Iterable[JsonObject]:
+    return (session for session in sessions if all(session[name] == value for name, value in wanted.items()))
+
+
+OPERATIONS = (
+    Operation("POST", "/v1/checkout/sessions", create, params.CREATE, required=("mode",)),
+    Operation("GET", "/v1/checkout/sessions", list_sessions, params.LIST),
+    Operation("GET", "/v1/checkout/sessions/:id", find),
+    Operation("POST", "/v1/checkout/sessions/:id", update, params.UPDATE),
+    Operation("POST", "/v1/checkout/sessions/:id/expire", expire),
+    Operation("GET", "/v1/checkout/sessions/:id/line_items", list_line_items, PAGING),
+)
