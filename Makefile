@@ -14,16 +14,16 @@ help: ## list these commands
 	@sed -n 's/^\([a-z.-]*\):.*## /\1|/p' Makefile | while IFS='|' read -r name text; do \
 		printf '  make %-10s %s\n' "$$name" "$$text"; done
 
-run: .venv/installed ## start everything: PostgreSQL, the Stripe sandbox, the API, its worker, the shop
+run: .venv ## start everything: PostgreSQL, the Stripe sandbox, the API, its worker, the shop
 	@exec $(BIN)/python -m app dev $(ARGS)
 
-test: .venv/installed ## run the tests, but for the long suites
+test: .venv ## run the tests, but for the long suites
 	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
 
-test-all: .venv/installed ## run every test
+test-all: .venv ## run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
-check: .venv/installed ## format, lint, types, import rules, drift of openapi.yaml and of the migrations
+check: .venv ## format, lint, types, import rules, drift of openapi.yaml and of the migrations
 	$(BIN)/ruff format --check
 	$(BIN)/ruff check
 	$(BIN)/mypy
@@ -31,26 +31,25 @@ check: .venv/installed ## format, lint, types, import rules, drift of openapi.ya
 	$(BIN)/python -m app openapi --check
 	$(BIN)/python -m app.dev.drift
 
-bench: .venv/installed ## run the benchmarks
+bench: .venv ## run the benchmarks
 	$(BIN)/python -m bench $(ARGS)
 
-lock: .venv/installed ## write the versions that pyproject.toml allows into requirements/
+lock: .venv ## write the versions that pyproject.toml allows into requirements/
 	$(LOCK) --output-file requirements/base.txt
 	$(LOCK) --group dev --output-file requirements/dev.txt
 
-openapi: .venv/installed ## write openapi.yaml from the code
+openapi: .venv ## write openapi.yaml from the code
 	$(BIN)/python -m app openapi
 
-.venv: .venv/installed ## the environment alone, from the locked versions
-
-# The file is there only after a whole installation, and it is older than the lock when the lock has changed:
-# in both cases the environment is made anew, so that nothing of another time is left in it.
-.venv/installed: requirements/dev.txt
-	@for python in python3 python3.14 python3.13 python3.12 python3.11; do \
+# What was installed is noted only after a whole installation. When that is not what the lock says now, the environment
+# is made anew, so that nothing of another time is left in it.
+.venv: ## the environment alone, from the locked versions
+	@$(BIN)/python -c '' 2>/dev/null && cmp -s requirements/dev.txt .venv/installed.txt && exit; \
+	for python in python3 python3.14 python3.13 python3.12 python3.11; do \
 		if "$$python" -c 'import sys; sys.exit(not (3, 11) <= sys.version_info < (3, 15))' 2>/dev/null; \
 		then break; fi; python=; done; \
 	if [ -z "$$python" ]; then echo "Python 3.11 to 3.14 is needed, and not found on the PATH." >&2; exit 1; fi; \
 	echo "Installing the locked versions into .venv, once."; \
-	"$$python" -m venv --clear .venv
-	@$(PIP) install --quiet --require-hashes --requirement requirements/dev.txt
-	@touch $@
+	rm -rf .venv && "$$python" -m venv .venv \
+	&& $(PIP) install --quiet --require-hashes --requirement requirements/dev.txt \
+	&& cp requirements/dev.txt .venv/installed.txt
