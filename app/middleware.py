@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from uuid import uuid4
 
 import structlog
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, PaymentsError
@@ -42,8 +43,8 @@ def _counted(receive: Receive, limit: int) -> Receive:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > limit:
-            raise BodyTooLarge(max_bytes=limit)
+        if received > limit:  # as FastAPI passes it on: any other error while it reads becomes a 400
+            raise HTTPException(BodyTooLarge.status)
         return message
 
     return bounded

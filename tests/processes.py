@@ -1,0 +1,59 @@
+"""The service as processes of its own, to be killed in the middle."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import httpx
+
+from app.dev.ports import free_port
+from app.settings import Settings
+
+
+def environment(settings: Settings) -> dict[str, str]:
+    """Give what a process needs to run with these settings."""
+    values = settings.model_dump(mode="json", include=settings.model_fields_set)
+    return {"PATH": os.environ["PATH"]} | {name.upper(): _text(settings, name, value) for name, value in values.items()}
+
+
+def _text(settings: Settings, name: str, value: Any) -> str:
+    match getattr(settings, name):
+        case (*several,) if name == "stripe_webhook_secret":
+            return ",".join(secret.get_secret_value() for secret in several)
+        case secret if hasattr(secret, "get_secret_value"):
+            return str(secret.get_secret_value())
+        case _:
+            return str(value)
+
+
+@asynccontextmanager
+async def api_process(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run the API as a process; give it and its address. It is killed at the end if it still runs."""
+    port = free_port()
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", "serve", "--port", str(port)),
+        env=environment(settings),
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    url = f"http://127.0.0.1:{port}"
+    try:
+        await _until_ready(url, process)
+        yield process, url
+    finally:
+        if process.returncode is None:
+            process.kill()
+            await process.wait()
+
+
+async def _until_ready(url: str, process: asyncio.subprocess.Process) -> None:
+    async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+        while True:
+            assert process.returncode is None, "the API did not start"
+            try:
+                if (await client.get("/readyz")).status_code == httpx.codes.OK:
+                    return
+            except httpx.TransportError:
+                await asyncio.sleep(0.05)
