@@ -1,0 +1,76 @@
+"""The shop is put together here: its pages, what they ask for, and what is said about errors."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from html import escape
+from pathlib import Path
+from string import Template
+
+from fastapi import FastAPI, Request, Response
+from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.staticfiles import StaticFiles
+
+from examples.shop import checkout
+from examples.shop.carts import CartNotFound, Carts
+from examples.shop.payments_api import PaymentsApi
+from examples.shop.problems import add_error_handlers
+from examples.shop.security import security_headers
+from examples.shop.settings import Settings
+
+STATIC = Path(__file__).parent / "static"
+
+
+def create_app(settings: Settings) -> FastAPI:
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.state.payments = PaymentsApi(settings)
+        yield
+        await app.state.payments.close()
+
+    app = FastAPI(lifespan=lifespan, openapi_url=None)
+    app.state.carts = Carts()
+    app.include_router(checkout.router)
+    app.mount("/static", StaticFiles(directory=STATIC))
+    _add_pages(app, _page(settings))
+    add_error_handlers(app)
+    _add_headers(app, security_headers(settings.stripe_js_url))
+    return app
+
+
+def _page(settings: Settings) -> str:
+    """Give the checkout page. It is the same for all carts: what differs, its script asks for."""
+    template = Template((STATIC / "checkout.html").read_text(encoding="utf-8"))
+    return template.substitute(
+        publishable_key=escape(settings.stripe_publishable_key), stripe_js_url=escape(settings.stripe_js_url)
+    )
+
+
+def _add_pages(app: FastAPI, page: str) -> None:
+    carts: Carts = app.state.carts
+
+    @app.get("/")
+    async def open_cart() -> Response:
+        return RedirectResponse(f"/carts/{carts.open().id}", status_code=303)
+
+    @app.get("/carts/{cart_id}")
+    async def show_cart(cart_id: str) -> Response:
+        try:
+            carts.get(cart_id)
+        except CartNotFound:  # of before a restart, say: begin anew
+            return RedirectResponse("/", status_code=303)
+        return HTMLResponse(page)
+
+    @app.get("/healthz")
+    async def health() -> dict[str, str]:
+        return {"status": "ok"}
+
+
+def _add_headers(app: FastAPI, headers: dict[str, str]) -> None:
+    @app.middleware("http")
+    async def add(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        # Carts change and answers carry client secrets; scripts and styles only have to be asked for anew.
+        is_static = request.url.path.startswith("/static/")
+        response.headers["Cache-Control"] = "no-cache" if is_static else "no-store"
+        response.headers.update(headers)
+        return response

@@ -1,0 +1,123 @@
+"""The client of the payments API, as far as a shop needs it.
+
+PaymentsError
+├── PaymentsUnavailable   nothing is known to have failed: send the same request again
+├── PaymentsConflict      409: right, but not in the payment's present state; `code` says which
+└── PaymentsRefused       a fault of ours (key, scope, content): sending it again changes nothing
+    └── NoPaymentIntent   404: the cart has none yet
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+import httpx
+from pydantic import BaseModel, SecretStr
+
+from examples.shop.carts import CURRENCY, Cart
+from examples.shop.settings import Settings
+
+# The API may wait 20 seconds for Stripe before it answers; it should be the one who gives up first.
+TIMEOUT = httpx.Timeout(25, connect=3)
+RETRY_AFTER = "2"
+
+
+class PaymentsError(Exception):
+    """The payments API did not do what it was asked."""
+
+    def __init__(self, code: str) -> None:
+        super().__init__(code)
+        self.code = code
+
+
+class PaymentsUnavailable(PaymentsError):
+    """Not now; send the same request again."""
+
+    def __init__(self, code: str, retry_after: str = RETRY_AFTER) -> None:
+        super().__init__(code)
+        self.retry_after = retry_after
+
+
+class PaymentsConflict(PaymentsError):
+    """The payment's state does not allow it."""
+
+
+class PaymentsRefused(PaymentsError):
+    """The request itself is wrong."""
+
+
+class NoPaymentIntent(PaymentsRefused):
+    """The cart has no PaymentIntent yet."""
+
+
+class PaymentIntent(BaseModel):
+    stripe_id: str | None
+    status: str | None
+    amount: int | None
+    client_secret: SecretStr | None = None
+    """Kept out of logs and reprs by its type; it lives as long as one answer to the browser."""
+
+
+class Attempt(BaseModel):
+    attempted_at: datetime
+    status: str
+    amount: int
+    currency: str
+    card_brand: str | None
+    card_last4: str | None
+    failure_code: str | None
+    message: str | None
+
+
+class PaymentsApi:
+    def __init__(self, settings: Settings) -> None:
+        self._http = httpx.AsyncClient(
+            base_url=settings.payments_api_url,
+            headers={"Authorization": f"Bearer {settings.payments_api_key}"},
+            timeout=TIMEOUT,
+        )
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def put_payment_intent(self, cart: Cart) -> PaymentIntent:
+        """Say what the cart owes now. Safe to repeat: there is one PaymentIntent for it, whatever is sent how often."""
+        owed = {"amount": cart.total, "currency": CURRENCY, "cart_version": cart.version}
+        return PaymentIntent.model_validate(await self._call("PUT", cart.id, "payment-intent", owed))
+
+    async def get_payment_intent(self, cart_id: str) -> PaymentIntent | None:
+        """Read what is known of the payment; None before the first PUT."""
+        try:
+            return PaymentIntent.model_validate(await self._call("GET", cart_id, "payment-intent"))
+        except NoPaymentIntent:
+            return None
+
+    async def list_attempts(self, cart_id: str) -> list[Attempt]:
+        """List the newest attempts to pay, newest first."""
+        try:
+            page = await self._call("GET", cart_id, "attempts")
+        except NoPaymentIntent:
+            return []
+        return [Attempt.model_validate(attempt) for attempt in page["data"]]
+
+    async def _call(self, method: str, cart_id: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        try:
+            answer = await self._http.request(method, f"/v1/carts/{cart_id}/{path}", json=body)
+        except httpx.TransportError as error:
+            raise PaymentsUnavailable("no_answer") from error
+        if answer.is_success:
+            return answer.json()
+        raise _error(answer)
+
+
+def _error(answer: httpx.Response) -> PaymentsError:
+    try:
+        code = str(answer.json()["code"])
+    except (ValueError, KeyError, TypeError):  # a proxy in between answers with what it likes
+        code = f"status_{answer.status_code}"
+    if answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
+        return PaymentsUnavailable(code, answer.headers.get("Retry-After", RETRY_AFTER))
+    if answer.status_code == HTTPStatus.CONFLICT:
+        return PaymentsConflict(code)
+    return NoPaymentIntent(code) if code == "payment_intent_not_found" else PaymentsRefused(code)

@@ -1,0 +1,101 @@
+"""What the page sends and gets. Quantities come in, never amounts; neither the API key nor a bank's code goes out."""
+
+from datetime import datetime
+from typing import Annotated, Self
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from examples.shop.carts import CURRENCY, MAX_QUANTITY, PRODUCTS, Cart
+from examples.shop.payments_api import Attempt, PaymentIntent
+
+
+class Params(BaseModel):
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+
+class CartChange(Params):
+    quantities: dict[str, Annotated[int, Field(ge=0, le=MAX_QUANTITY)]]
+
+    @field_validator("quantities")
+    @classmethod
+    def _are_sold_here(cls, quantities: dict[str, int]) -> dict[str, int]:
+        if unknown := quantities.keys() - PRODUCTS.keys():
+            raise ValueError(f"not sold here: {', '.join(sorted(unknown))}")
+        return quantities
+
+
+class PaymentStart(Params):
+    version: int
+    """The version of the cart that the shopper sees and agrees to pay for."""
+
+
+class LineRead(BaseModel):
+    product: str
+    name: str
+    note: str
+    unit_price: int
+    quantity: int
+
+
+class CartRead(BaseModel):
+    version: int
+    currency: str
+    total: int
+    max_quantity: int
+    lines: list[LineRead]
+
+    @classmethod
+    def of(cls, cart: Cart) -> Self:
+        lines = [
+            LineRead(
+                product=product.id,
+                name=product.name,
+                note=product.note,
+                unit_price=product.unit_price,
+                quantity=cart.quantities[product.id],
+            )
+            for product in PRODUCTS.values()
+        ]
+        return cls(version=cart.version, currency=CURRENCY, total=cart.total, max_quantity=MAX_QUANTITY, lines=lines)
+
+
+class PaymentRead(BaseModel):
+    stripe_id: str | None
+    status: str | None
+    amount: int | None
+
+    @classmethod
+    def of(cls, intent: PaymentIntent) -> Self:
+        return cls(stripe_id=intent.stripe_id, status=intent.status, amount=intent.amount)
+
+
+class AttemptRead(BaseModel):
+    attempted_at: datetime
+    status: str
+    amount: int
+    currency: str
+    card_brand: str | None
+    card_last4: str | None
+    reason: str | None
+
+    @classmethod
+    def of(cls, attempt: Attempt) -> Self:
+        """Keep to what is fit for shoppers: a sentence, not the bank's code, which may call the card stolen."""
+        reason = attempt.message
+        if attempt.failure_code == "payment_intent_authentication_failure":
+            reason = "The bank could not confirm that it was you."  # Stripe's sentence is for programmers here
+        fields = attempt.model_dump(exclude={"failure_code", "message"})
+        return cls(**fields, reason=None if attempt.status == "succeeded" else reason)
+
+
+class CheckoutRead(BaseModel):
+    cart: CartRead
+    payment: PaymentRead | None
+
+
+class HistoryRead(CheckoutRead):
+    attempts: list[AttemptRead]
+
+
+class PaymentStartRead(CheckoutRead):
+    client_secret: str | None

@@ -1,0 +1,30 @@
+"""The headers of every answer: the page may load from this shop and from Stripe.js, and from nowhere else."""
+
+from urllib.parse import urlsplit
+
+REAL_STRIPE_JS = "https://js.stripe.com"
+# What Stripe's security guide asks for. Its elements style themselves inline, which needs 'unsafe-inline'.
+REAL_STRIPE = {
+    "script-src": "https://js.stripe.com https://*.js.stripe.com",
+    "connect-src": "https://api.stripe.com",
+    "frame-src": "https://js.stripe.com https://*.js.stripe.com https://hooks.stripe.com",
+    "style-src": "'unsafe-inline'",
+}
+
+
+def security_headers(stripe_js_url: str) -> dict[str, str]:
+    return {
+        "Content-Security-Policy": _content_security_policy(stripe_js_url),
+        "X-Content-Type-Options": "nosniff",
+        "Referrer-Policy": "strict-origin-when-cross-origin",  # a cart's address is its key: Stripe sees the origin
+    }
+
+
+def _content_security_policy(stripe_js_url: str) -> str:
+    parts = urlsplit(stripe_js_url)
+    origin = f"{parts.scheme}://{parts.netloc}"
+    stripe = REAL_STRIPE if origin == REAL_STRIPE_JS else {"script-src": origin, "connect-src": origin}
+    ours = {"default-src": "'none'"} | dict.fromkeys(("script-src", "connect-src", "style-src", "img-src"), "'self'")
+    closed = dict.fromkeys(("base-uri", "form-action", "frame-ancestors"), "'none'")
+    sources = {name: f"{ours.get(name, '')} {stripe.get(name, '')}".strip() for name in {**ours, **stripe}}
+    return "; ".join(f"{name} {source}" for name, source in (sources | closed).items())
