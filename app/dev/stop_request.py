@@ -13,7 +13,8 @@ class StopRequest:
         self._is_signalled = False
         self._make = os.getppid() if "MAKELEVEL" in os.environ else None
         for number in STOP_SIGNALS:
-            signal.signal(number, self._take)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
+                signal.signal(number, self._take)
 
     def __bool__(self) -> bool:
         return self._is_signalled or self._make not in {None, os.getppid()}

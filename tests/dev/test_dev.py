@@ -11,6 +11,7 @@ import pytest
 
 from app.dev.launcher import DevJson
 from app.dev.ports import free_port
+from app.dev.stop_request import STOP_SIGNALS, StopRequest
 from tests.dev.processes import eventually, is_running
 
 STUB_DEV = Path(__file__).with_name("stub_dev.py")
@@ -196,6 +197,17 @@ def test_a_kill_leaves_nothing_that_blocks_the_next_start(make_dev: MakeDev) -> 
     dev.start()
     assert dev.json == before
     assert not [pid for pid in pids if is_running(pid)]
+
+
+def test_nohup_is_respected() -> None:
+    before = {number: signal.getsignal(number) for number in STOP_SIGNALS}
+    try:
+        signal.signal(signal.SIGHUP, signal.SIG_IGN)
+        StopRequest()
+        assert signal.getsignal(signal.SIGHUP) == signal.SIG_IGN
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def test_it_ends_with_the_make_that_started_it(dev: Dev) -> None:
