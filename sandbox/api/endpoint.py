@@ -13,7 +13,7 @@ from starlette.types import Receive, Scope, Send
 
 from sandbox.account import Account, Cause
 from sandbox.api import auth, forms
-from sandbox.api.expand import expanded
+from sandbox.api.expand import check_expand, expanded
 from sandbox.api.faults import Fault, Faults
 from sandbox.api.idempotency import IdempotencyKeys
 from sandbox.api.operation import Call, Operation, Routes
@@ -147,9 +147,9 @@ class Endpoint:
 
     def _done(self, form: forms.Form, logged: Logged) -> JsonObject:
         operation, call = _call(self._routes, form, logged)
-        result = operation.run(self._account, call)
-        if call.params.get("expand"):
-            result = expanded(self._account, result, call.params["expand"])
+        wanted = call.params.get("expand", ())
+        check_expand(call.path, wanted)
+        result = expanded(self._account, operation.run(self._account, call), wanted)
         return public(result) if call.is_publishable else result
 
 

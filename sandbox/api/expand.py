@@ -33,35 +33,60 @@ EXPANDABLE: Mapping[str, Mapping[str, str]] = {
 """The fields of each kind that hold the id of another object, and of which kind that is."""
 
 
-def expanded(account: Account, value: JsonObject, paths: Iterable[str]) -> JsonObject:
-    for path in paths:
-        fields = path.split(".")
+_LISTS: Mapping[str, Mapping[str, str]] = {
+    "charge": {"refunds": "refund"},
+    "checkout.session": {"line_items": "item"},
+}
+"""The fields that are left out unless they are expanded, and what they list."""
+
+
+def check_expand(path: str, paths: Iterable[str]) -> None:
+    """Refuse what cannot be expanded before any work is done."""
+    for wanted in paths:
+        fields = wanted.split(".")
         if len(fields) > MAX_DEPTH:
             raise InvalidParamError(f"You cannot expand more than {MAX_DEPTH} levels of a property.", param="expand")
-        value = _expand(account, value, fields, path)
+        _check(_kind_at(path), fields, wanted)
+
+
+def _kind_at(path: str) -> str:
+    """Tell what a path answers with: `/v1/charges` with Charges."""
+    noun = path.split("/")[2:4]
+    return "checkout.session" if noun[0] == "checkout" else noun[0].removesuffix("s")
+
+
+def _check(kind: str, fields: list[str], wanted: str) -> None:
+    for name in fields:
+        if name == "data":
+            continue
+        following = {**EXPANDABLE.get(kind, {}), **_LISTS.get(kind, {})}.get(name)
+        if following is None:
+            raise InvalidParamError(f"This property cannot be expanded ({wanted}).", param="expand")
+        kind = following
+
+
+def expanded(account: Account, value: JsonObject, paths: Iterable[str]) -> JsonObject:
+    for path in paths:
+        value = _expand(account, value, path.split("."))
     return value
 
 
-def _expand(account: Account, value: JsonObject, fields: list[str], path: str) -> JsonObject:
+def _expand(account: Account, value: JsonObject, fields: list[str]) -> JsonObject:
     if not fields:
         return value
     name, *rest = fields
-    if value["object"] in {"list", "search_result"} and name == "data":
-        return {**value, "data": [_expand(account, entry, rest, path) for entry in value["data"]]}
+    if name == "data":
+        return {**value, "data": [_expand(account, entry, rest) for entry in value.get("data", ())]}
     part = value.get(name)
-    if isinstance(part, dict) and "object" in part:
-        return {**value, name: _expand(account, part, rest, path)}
-    if value["object"] == "charge" and name == "refunds":
-        return {**value, name: _expand(account, _refunds(account, value), rest, path)}
-    if value["object"] == "checkout.session" and name == "line_items":
-        return {**value, name: line_items(account, value["id"])}
-    kind = EXPANDABLE.get(value["object"], {}).get(name)
-    if kind is None:
-        raise InvalidParamError(f"This property cannot be expanded ({path}).", param="expand")
-    found = account.get(kind, part) if isinstance(part, str) else None
-    return value if found is None else {**value, name: _expand(account, found, rest, path)}
+    if name in _LISTS.get(value["object"], {}):
+        part = _list(account, value)
+    elif isinstance(part, str):
+        part = account.get(EXPANDABLE[value["object"]][name], part)
+    return value if part is None else {**value, name: _expand(account, part, rest)}
 
 
-def _refunds(account: Account, charge: JsonObject) -> JsonObject:
-    refunds = account.store.where("refund", "charge", charge["id"])
-    return as_list(f"/v1/charges/{charge['id']}/refunds", refunds)
+def _list(account: Account, value: JsonObject) -> JsonObject:
+    if value["object"] == "checkout.session":
+        return line_items(account, value["id"])
+    refunds = account.store.where("refund", "charge", value["id"])
+    return as_list(f"/v1/charges/{value['id']}/refunds", refunds)

@@ -30,7 +30,8 @@ def as_list(url: str, data: list[JsonObject], *, has_more: bool = False) -> Json
 
 def within(newest_first: Iterable[JsonObject], bounds: dict[str, int] | None) -> Iterator[JsonObject]:
     """Keep what was created within the bounds; stop at the first that is too old, as the clock never goes back."""
-    bounds = bounds or {}
+    if not bounds:
+        return iter(newest_first)
     oldest = max(bounds.get("gte", 0), bounds.get("gt", -1) + 1)
     newest = min(bounds.get("lte", 1 << 62), bounds.get("lt", 1 << 62) - 1)
     recent = itertools.takewhile(lambda value: value["created"] >= oldest, newest_first)

@@ -70,3 +70,26 @@ class Receiver:
         entry = Received(await request.json(), request.headers["Stripe-Signature"], payload)
         self.received.append(entry)
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)
+
+
+def created(client: stripe.StripeClient, **params: Any) -> stripe.PaymentIntent:
+    """Create a PaymentIntent over ten euros, or over what is given."""
+    wanted: Any = {"amount": 1000, "currency": "eur", **params}
+    return client.v1.payment_intents.create(wanted)
+
+
+def confirmed(client: stripe.StripeClient, method: str = "pm_card_visa", **params: Any) -> stripe.PaymentIntent:
+    """Create one and confirm it on the server; without redirects, so that no return_url is needed."""
+    wanted: Any = {
+        "amount": 1000,
+        "currency": "eur",
+        "automatic_payment_methods": {"enabled": True, "allow_redirects": "never"},
+        "confirm": True,
+        "payment_method": method,
+        **params,
+    }
+    return client.v1.payment_intents.create(wanted)
+
+
+def charges_of(client: stripe.StripeClient, intent_id: str) -> list[stripe.Charge]:
+    return client.v1.charges.list({"payment_intent": intent_id, "limit": 100}).data
