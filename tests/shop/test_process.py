@@ -1,0 +1,60 @@
+"""`python -m examples.shop` as a process."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+import pytest
+
+from app.dev.ports import free_port
+from tests.shop.test_app import ENVIRONMENT
+
+ROOT = Path(__file__).parent.parent.parent
+
+
+def start(port: int, **changes: str) -> "subprocess.Popen[str]":
+    command = [sys.executable, "-m", "examples.shop", "--host", "127.0.0.1", "--port", str(port)]
+    environment = os.environ | ENVIRONMENT | changes
+    return subprocess.Popen(  # noqa: S603 - our own program
+        command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
+    )
+
+
+def is_healthy(url: str) -> bool:
+    try:
+        return httpx.get(f"{url}/healthz", trust_env=False).status_code == 200
+    except httpx.TransportError:
+        return False
+
+
+def test_it_says_in_one_line_what_is_missing() -> None:
+    process = start(free_port(), PAYMENTS_API_KEY="", STRIPE_JS_URL="")
+    _, said = process.communicate(timeout=20)
+
+    assert process.returncode == 1
+    assert said == "The shop cannot start: PAYMENTS_API_KEY, STRIPE_JS_URL must be set in the environment.\n"
+
+
+def test_sigterm_stops_it_within_two_seconds_though_the_api_does_not_answer() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as deaf_api:
+        port = free_port()
+        url = f"http://127.0.0.1:{port}"
+        process = start(port, PAYMENTS_API_URL=f"http://127.0.0.1:{deaf_api.getsockname()[1]}")
+        deadline = time.monotonic() + 20
+        while not is_healthy(url):
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
+        cart = httpx.get(url, trust_env=False).headers["location"]
+        with pytest.raises(httpx.ReadTimeout):
+            httpx.get(f"{url}/api{cart}", trust_env=False, timeout=0.3)
+
+        stopped_at = time.monotonic()
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=10)
+
+    assert time.monotonic() - stopped_at < 2
