@@ -13,6 +13,9 @@ from app.auth import api_keys
 from app.auth.api_keys import Scope
 from app.database import create_engine, create_sessions
 from app.main import create_app
+from app.payment_intents import sweep
+from app.payment_intents.models import PaymentIntent
+from app.resources import open_resources
 from app.settings import DatabaseSettings, Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
@@ -56,6 +59,24 @@ def work() -> None:
     settings = _settings()
     logs.configure(is_json=settings.environment == "production", level=settings.log_level)
     asyncio.run(worker.run(settings))
+
+
+@app.command("sweep")
+def sweep_(
+    is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what it would cancel.")] = False,
+) -> None:
+    """Do now what the worker does each minute: finish what was left behind, cancel what was abandoned."""
+    settings = _settings()
+    for row in asyncio.run(_sweep(settings, is_dry_run=is_dry_run)):
+        console.print(f"{row.reference_kind} {row.reference_id}: {row.stripe_id}, idle since {row.touched_at:%F %T %Z}")
+
+
+async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntent]:
+    async with open_resources(settings) as resources:
+        abandoned = await sweep.list_abandoned(resources)
+        if not is_dry_run:
+            await sweep.sweep(resources)
+    return abandoned
 
 
 @app.command("migrate")

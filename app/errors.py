@@ -20,6 +20,9 @@ PaymentsError
 │   ├── CartVersionConflict        cart_version_conflict
 │   ├── PreviousPaymentIntentMismatch  previous_payment_intent_mismatch
 │   ├── Moved                      moved
+│   ├── NotCapturable              not_capturable
+│   ├── CaptureExceedsAuthorization    capture_exceeds_authorization
+│   ├── CartHasPaymentIntent       cart_has_payment_intent
 │   └── ClientSecretUnavailable    client_secret_unavailable
 ├── StripeRefused                  422 stripe_refused: Stripe's own definite "no"
 └── Unavailable                    503: not known yet, or not now; send the same request again
@@ -166,6 +169,24 @@ class Moved(Conflict):
     """The PaymentIntent of this session was moved to a cart; `cart_id` names it."""
 
     code, title = "moved", "Moved"
+
+
+class NotCapturable(Conflict):
+    """There is no held money to capture: only a PaymentIntent in `requires_capture` has some."""
+
+    code, title = "not_capturable", "Not capturable"
+
+
+class CaptureExceedsAuthorization(Conflict):
+    """More was to be captured than is held."""
+
+    code, title = "capture_exceeds_authorization", "Capture exceeds authorization"
+
+
+class CartHasPaymentIntent(Conflict):
+    """The cart has a live PaymentIntent of its own; cancel it before another is moved there."""
+
+    code, title = "cart_has_payment_intent", "Cart has a PaymentIntent"
 
 
 class ClientSecretUnavailable(Conflict):

@@ -12,7 +12,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncSession
 
-Job = Literal["converge"]
+Job = Literal["converge", "expire"]
 
 
 class SessionDriver(Driver):
@@ -56,7 +56,13 @@ class SessionDriver(Driver):
     async def __aexit__(self, *_: object) -> None: ...
 
 
-async def enqueue(session: AsyncSession, job: Job, **ids: Any) -> None:
-    """Put a job into the queue when, and only when, the session's transaction commits."""
-    payload = json.dumps({name: str(value) for name, value in ids.items()}).encode()
-    await Queries(SessionDriver(session)).enqueue(job, payload)
+async def enqueue(session: AsyncSession, job: Job, *, is_repeat: bool = False, **ids: Any) -> None:
+    """Put a job into the queue when, and only when, the session's transaction commits.
+
+    A repeat (of a sweep that comes again) is left out while the same job waits or runs. News never is: the one
+    that runs may have looked at the tables before.
+    """
+    payload = json.dumps({name: str(value) for name, value in ids.items()})
+    key = f"{job}:{payload}" if is_repeat else None
+    queries = Queries(SessionDriver(session))
+    await queries.enqueue([job], [payload.encode()], [0], dedupe_key=[key], on_conflict="skip")

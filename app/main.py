@@ -10,6 +10,7 @@ from starlette.middleware import Middleware
 from app import __version__, openapi, problems
 from app.health.router import router as health
 from app.middleware import BodyLimit, RequestLog
+from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
 from app.resources import Resources, open_resources
 from app.settings import Settings
@@ -51,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     problems.install(app)
-    for router in (payment_intents, webhooks, health):
+    for router in (payment_intents, moves, webhooks, health):
         app.include_router(router)
     openapi.install(app)
     return app

@@ -4,7 +4,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import Annotated, Literal, Self
 
-from pydantic import Field, PositiveInt, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import AliasChoices, Field, PositiveInt, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Instance = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
@@ -33,7 +33,9 @@ class Settings(DatabaseSettings):
 
     Secrets have no default. `stripe_webhook_secret` takes several, comma-separated, while one is
     rolled. `instance` names this installation in the metadata of all that we make at Stripe:
-    installations that share a Stripe account must differ in it.
+    installations that share a Stripe account must differ in it. A PaymentIntent that no shopper touched for
+    `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one that is open and
+    was silent for `silent_after`.
     """
 
     environment: Literal["development", "production"] = "production"
@@ -48,6 +50,9 @@ class Settings(DatabaseSettings):
 
     lease_slack: timedelta = timedelta(seconds=3)
     converge_deadline: timedelta = timedelta(seconds=20)
+    abandoned_after: timedelta = timedelta(hours=24)
+    is_expiry_enabled: bool = Field(True, validation_alias=AliasChoices("EXPIRY_ENABLED", "is_expiry_enabled"))
+    silent_after: timedelta = timedelta(hours=1)
     client_secret_lifetime: timedelta = timedelta(minutes=5)
 
     cors_origins: tuple[str, ...] = ()

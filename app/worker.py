@@ -10,9 +10,9 @@ from uuid import UUID
 import asyncpg
 import structlog
 from pgqueuer import PgQueuer
-from pgqueuer.models import Job
+from pgqueuer.models import Job, Schedule
 
-from app.payment_intents import service as payment_intents
+from app.payment_intents import sweep
 from app.resources import Resources, open_resources
 from app.settings import Settings
 
@@ -23,14 +23,31 @@ HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 
 CONCURRENCY = 20
 
+# Periodic jobs run once among all replicas.
+EVERY_MINUTE = "* * * * *"
+
 
 def register(queue: PgQueuer, resources: Resources) -> None:
-    """Say which service does which job. A job that fails is kept, for a person to look at."""
+    """Say which service does which job.
 
-    @queue.entrypoint("converge", concurrency_limit=CONCURRENCY, on_failure="hold")
+    A job that fails is dropped: the rows keep what is to be done, and the next sweep finds it again.
+    """
+
+    @queue.entrypoint("converge", concurrency_limit=CONCURRENCY)
     async def converge(job: Job) -> None:
-        ids = json.loads(job.payload or b"{}")
-        await payment_intents.converge(resources, UUID(ids["payment_intent_id"]))
+        await sweep.settle(resources, _payment_intent(job))
+
+    @queue.entrypoint("expire", concurrency_limit=CONCURRENCY)
+    async def expire(job: Job) -> None:
+        await sweep.expire(resources, _payment_intent(job))
+
+    @queue.schedule("sweep", EVERY_MINUTE)
+    async def sweep_(_: Schedule) -> None:
+        await sweep.sweep(resources)
+
+
+def _payment_intent(job: Job) -> UUID:
+    return UUID(json.loads(job.payload or b"{}")["payment_intent_id"])
 
 
 async def run(settings: Settings) -> None:

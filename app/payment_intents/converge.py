@@ -6,18 +6,19 @@ while Stripe works or while another writer holds the lease.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
 import structlog
 
-from app.errors import NotConverged, PaymentIntentNotFound, StripeRefused, Unavailable
+from app.errors import Moved, NotConverged, PaymentIntentNotFound, StripeRefused, Unavailable
 from app.payment_intents import recording, repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import (
     Call,
     Cancel,
+    Capture,
     Create,
     Done,
     Find,
@@ -51,15 +52,34 @@ def rules_of(settings: Settings) -> Rules:
         instance=settings.instance,
         lease=settings.lease_duration,
         send_within=settings.lease_slack / 2,
+        patience=settings.converge_deadline + settings.lease_slack,
         longest_request=settings.lease_duration + timedelta(seconds=30),
     )
 
 
-class Convergence:
-    """One run on one reference: `begin` it in the transaction that commits the wish, then `finish` it after.
+Declare = Callable[[Door, PaymentIntent | None], tuple[PaymentIntent, bool]]
 
-    `row` is the reference's newest as of the last look.
+
+async def converge(resources: Resources, reference: Reference, run: Run, declare: Declare) -> PaymentIntent:
+    """Commit a wish under the reference's lock and bring Stripe to it; give the newest row as it is then.
+
+    `declare` writes the wish into the row, or raises what forbids it, and tells whether anything is to be done.
+
+    Raises NotConverged (too many calls, or others held the lease too long), StripeRefused (this run's own
+    request) or StripeUnavailable (unknown; the wish stands).
     """
+    convergence = Convergence(resources, reference, run)
+    async with resources.sessions.begin() as session:
+        door, newest = await recording.open_door(session, reference, run.actor, resources.settings.instance)
+        if door.reference.moved_to is not None:
+            raise Moved(cart_id=door.reference.moved_to)
+        row, is_wanted = declare(door, newest)
+        step = convergence.begin(door, row) if is_wanted else Done()
+    return await convergence.finish(step) if is_wanted else row
+
+
+class Convergence:
+    """One run on one reference; `row` is the reference's newest as of the last look."""
 
     def __init__(self, resources: Resources, reference: Reference, run: Run) -> None:
         self._resources = resources
@@ -79,11 +99,7 @@ class Convergence:
         return decide(row, self._run, self._rules, now=door.now, is_secret_known=known)
 
     async def finish(self, step: Step) -> PaymentIntent:
-        """Perform this step and all that follow; give the reference's newest row, as it is then.
-
-        Raises NotConverged (too many calls, or others held the lease too long), StripeRefused (this run's own
-        request) or StripeUnavailable (unknown; the request stands).
-        """
+        """Perform this step and all that follow; give the reference's newest row, as it is then."""
         while not isinstance(step, Done):
             if isinstance(step, GiveUp):
                 raise NotConverged
@@ -121,7 +137,7 @@ class Convergence:
                 self._run.has_searched = True
             else:
                 is_first = called.applied is None
-                recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
+                await recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
                 self._run.is_first |= is_first and called.applied is not None
                 log.info("payment_intent.recorded", stripe_id=snapshot.id, status=snapshot.status)
             return self.begin(door, newest)
@@ -137,10 +153,14 @@ class Convergence:
                     return self.begin(door, newest)
                 case Update() if self._run.sent and called.revision != self._run.sent["revision"]:
                     return self.begin(door, newest)
-                case Update() if not self._run.may_roll_back(called):
+                case Update() if not self._run.may_roll_back(called, self._rules, door.now):
                     return Done()  # its own caller waits for the lease, tries it, and is told
                 case Update():
                     roll_back(called)
+                case Cancel():
+                    called.is_closing = False
+                case Capture():
+                    called.capture_amount = None
         raise refusal
 
     async def _let_go(self, *, is_in_doubt: bool) -> None:
@@ -158,6 +178,8 @@ class Convergence:
         async with self._resources.sessions.begin() as session:
             actor = self._run.actor.because_of(request_id)
             door, newest = await recording.open_door(session, self._reference, actor, self._rules.instance)
+            if door.reference.moved_to is not None:
+                raise Moved(cart_id=door.reference.moved_to)
             if newest is None:
                 raise PaymentIntentNotFound
             called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)
@@ -177,3 +199,5 @@ async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | 
             return await stripe.update_payment_intent(stripe_id, params, key=key)
         case Cancel(stripe_id, reason, key):
             return await stripe.cancel_payment_intent(stripe_id, reason=reason, key=key)
+        case Capture(stripe_id, amount, key):
+            return await stripe.capture_payment_intent(stripe_id, amount=amount, key=key)

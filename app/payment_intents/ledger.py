@@ -31,6 +31,7 @@ async def record_failure(door: Door, row: PaymentIntent, snapshot: PaymentIntent
 def _tell(door: Door, row: PaymentIntent, attempt: PaymentAttempt | None) -> None:
     if attempt is None:
         return
+    row.touched_at = door.now
     door.append(
         row,
         f"payment_attempt.{attempt.status}",

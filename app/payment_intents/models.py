@@ -22,6 +22,8 @@ from app.payment_intents import content
 from app.references.models import Kind, Reference
 from app.stripe_gateway import FROZEN, PAYABLE
 
+UNPAID = "status IS DISTINCT FROM 'succeeded'"
+
 
 class PaymentIntent(Base):
     """A generation of a reference. The one without `closed_at` is live; the database allows one.
@@ -30,7 +32,9 @@ class PaymentIntent(Base):
     `applied`: the content that it holds, with its revision, null until it answers.
     What the caller wants: `requested` with its `revision`, which only grows, over generations too.
     Who writes: `lease_token` until `lease_until`; `version` goes up with every recorded change;
-    `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled.
+    `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled, and
+    `capture_amount` what is to be captured. `touched_at` is the last sign of a shopper, `asked_at` the last time that
+    a caller made us ask Stripe.
     """
 
     __tablename__ = "payment_intents"
@@ -45,7 +49,9 @@ class PaymentIntent(Base):
             unique=True,
             postgresql_where=text("closed_at IS NULL"),
         ),
+        Index("ix_payment_intents_open", "touched_at", postgresql_where=text(f"closed_at IS NULL AND {UNPAID}")),
         CheckConstraint("amount >= 1", name="amount"),
+        CheckConstraint("capture_amount >= 1", name="capture_amount"),
         CheckConstraint("amount_received >= 0 AND amount_capturable >= 0", name="amounts"),
         CheckConstraint("amount_refunded >= 0", name="amount_refunded"),
         CheckConstraint("currency ~ '^[a-z]{3}$'", name="currency"),
@@ -74,7 +80,9 @@ class PaymentIntent(Base):
     check_at: Mapped[datetime | None]
     is_closing: Mapped[bool]
     closing_reason: Mapped[str | None]
+    capture_amount: Mapped[int | None]
     touched_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    asked_at: Mapped[datetime | None]
 
     status: Mapped[str | None]
     amount: Mapped[int | None]

@@ -29,12 +29,14 @@ CLOCK_SKEW = timedelta(minutes=10)
 class Rules:
     """What the settings say about one run.
 
-    A call is sent only `send_within` of its step's commit: later, the lease might not outlast it.
+    A call is sent only `send_within` of its step's commit: later, the lease might not outlast it. A PUT waits for
+    `patience`; whoever made an older request that still stands is gone.
     """
 
     instance: str
     lease: timedelta
     send_within: timedelta
+    patience: timedelta
     longest_request: timedelta
 
 
@@ -62,9 +64,9 @@ class Run:
     def is_put(self) -> bool:
         return self.revision is not None
 
-    def may_roll_back(self, row: PaymentIntent) -> bool:
+    def may_roll_back(self, row: PaymentIntent, rules: Rules, now: datetime) -> bool:
         """Whether the newest request is this run's to give up: its own, or nobody waits for it any more."""
-        return self.revision in (None, row.revision)
+        return self.revision == row.revision or row.touched_at < now - rules.patience
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +126,16 @@ class Cancel:
     key: str
 
 
-Call = Create | Find | Retrieve | Update | Cancel
+@dataclass(frozen=True, slots=True)
+class Capture:
+    """Take the money that is held, or a part of it."""
+
+    stripe_id: str
+    amount: int
+    key: str
+
+
+Call = Create | Find | Retrieve | Update | Cancel | Capture
 Step = Wait | Done | GiveUp | Call
 
 
@@ -173,8 +184,10 @@ def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secre
         return _cancel(row, row.stripe_id)
     if row.needs_sync or row.applied is None or (row.check_at is not None and not run.is_fresh):
         return Retrieve(row.stripe_id, now)
+    if row.capture_amount is not None and row.status == "requires_capture":
+        return Capture(row.stripe_id, row.capture_amount, f"payment_intent:{row.id}:capture:{uuid.uuid4()}")
     if row.is_frozen:
-        if run.may_roll_back(row):
+        if run.may_roll_back(row, rules, now):
             roll_back(row)
         return Done()
     if not content.agree(row.applied, row.requested):

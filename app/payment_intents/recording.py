@@ -26,6 +26,7 @@ from app.references.models import PaymentReference, Reference
 from app.stripe_gateway import PaymentIntentSnapshot
 
 AMOUNT_MISMATCH = "amount_mismatch"
+DUPLICATE_PAYMENT = "duplicate_payment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class Door:
         events.append(self.session, self.reference, type_, data, payment_intent_id=row.id, actor=self.actor)
 
 
-def record_answer(
+async def record_answer(
     door: Door, row: PaymentIntent, run: Run, rules: Rules, snapshot: PaymentIntentSnapshot, *, call: object
 ) -> None:
     """RECORD of the protocol: take the answer to a call that this run began."""
@@ -52,11 +53,11 @@ def record_answer(
     if snapshot.is_replay:
         _suspect(door, row, snapshot)
     elif snapshot.is_terminal:
-        _apply(door, row, snapshot, run)
+        await _apply(door, row, snapshot, run)
     elif row.lease_token != run.token:
         doubt(row, rules, door.now)
     elif row.status is None or row.version == run.version or (row.status == snapshot.status and not row.needs_sync):
-        _apply(door, row, snapshot, run)
+        await _apply(door, row, snapshot, run)
         run.is_fresh = True
         if isinstance(call, Retrieve) and row.check_at is not None and call.began_at >= row.check_at:
             row.check_at = None
@@ -73,7 +74,7 @@ async def record_hint(door: Door, row: PaymentIntent, snapshot: PaymentIntentSna
     if _is_of_another(row, snapshot):
         return
     if row.is_open and snapshot.is_terminal:
-        _apply(door, row, snapshot, run=None)
+        await _apply(door, row, snapshot, run=None)
     elif row.is_open and row.status != snapshot.status:
         _suspect(door, row, snapshot)
         await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
@@ -83,10 +84,10 @@ async def record_hint(door: Door, row: PaymentIntent, snapshot: PaymentIntentSna
         await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
 
 
-def record_late_success(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+async def record_late_success(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
     """Take the success of a row that we held as closed, just retrieved: Stripe is right."""
     if row.status != "succeeded" == snapshot.status and row.stripe_id == snapshot.id:
-        _apply(door, row, snapshot, run=None)
+        await _apply(door, row, snapshot, run=None)
 
 
 def refuse(door: Door, row: PaymentIntent, refusal: StripeRefused) -> int:
@@ -155,7 +156,7 @@ def _suspect(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) ->
     row.version += 1
 
 
-def _apply(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> None:
+async def _apply(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> None:
     row.applied = _content_held(row, snapshot, run)
     if (version := row.applied.get("cart_version")) is not None:
         door.reference.cart_version = max(version, door.reference.cart_version or 0)
@@ -165,7 +166,7 @@ def _apply(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot, run:
     if snapshot.status == "canceled":
         close(door, row, snapshot.cancellation_reason or "canceled")
     if snapshot.status == "succeeded":
-        _settle(door, row)
+        await _settle(door, row)
 
 
 def _take(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
@@ -175,6 +176,7 @@ def _take(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> No
     row.amount_received = snapshot.amount_received
     row.amount_capturable = snapshot.amount_capturable
     if is_news:
+        row.touched_at = door.now
         door.append(
             row,
             f"payment_intent.{snapshot.status}",
@@ -194,10 +196,13 @@ def _content_held(row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run 
     return held | {"amount": snapshot.amount, "currency": snapshot.currency}
 
 
-def _settle(door: Door, row: PaymentIntent) -> None:
-    """Hold what was received against what the cart owes."""
-    if row.amount_received != row.requested["amount"] or row.currency != row.requested["currency"]:
+async def _settle(door: Door, row: PaymentIntent) -> None:
+    """Hold what was received against what the reference owes, and look for another payment of the same."""
+    owed = row.requested["amount"] if row.capture_amount is None else row.capture_amount
+    if row.amount_received != owed or row.currency != row.requested["currency"]:
         _flag(door, row, AMOUNT_MISMATCH)
+    if row.previous_id is None and await repository.has_other_success(door.session, row):
+        _flag(door, row, DUPLICATE_PAYMENT)
 
 
 def _flag(door: Door, row: PaymentIntent, flag: str) -> None:

@@ -2,7 +2,7 @@
 
 import uuid
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from sqlalchemy import ColumnElement, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -10,7 +10,37 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.attempts.models import PaymentAttempt
 from app.pages import Cursor
 from app.payment_intents.models import PaymentIntent
-from app.references.models import Reference
+from app.references.models import PaymentReference, Reference
+from app.stripe_gateway import PAYABLE
+
+
+async def read_newest(session: AsyncSession, reference: Reference) -> tuple[PaymentIntent | None, str | None]:
+    """Give the newest generation, and the cart that a session was moved to."""
+    statement = (
+        select(PaymentIntent, PaymentReference.moved_to)
+        .select_from(PaymentReference)
+        .outerjoin(
+            PaymentIntent,
+            (PaymentIntent.reference_kind == PaymentReference.kind)
+            & (PaymentIntent.reference_id == PaymentReference.id),
+        )
+        .where(PaymentReference.kind == reference.kind, PaymentReference.id == reference.id)
+        .order_by(PaymentIntent.generation.desc().nulls_last())
+        .limit(1)
+    )
+    found = (await session.execute(statement)).first()
+    return (found[0], found[1]) if found else (None, None)
+
+
+async def find_named(session: AsyncSession, reference: Reference, name: str) -> PaymentIntent | None:
+    """Find a PaymentIntent of the reference by our id or by Stripe's."""
+    named = PaymentIntent.stripe_id == name if name.startswith("pi_") else PaymentIntent.id == uuid.UUID(name)
+    found: PaymentIntent | None = await session.scalar(
+        select(PaymentIntent).where(
+            PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id, named
+        )
+    )
+    return found
 
 
 async def newest_and_now(session: AsyncSession, reference: Reference) -> tuple[PaymentIntent | None, datetime]:
@@ -26,6 +56,18 @@ async def newest_and_now(session: AsyncSession, reference: Reference) -> tuple[P
     )
     row, now = (await session.execute(statement)).one()
     return row, now
+
+
+async def has_other_success(session: AsyncSession, row: PaymentIntent) -> bool:
+    """Tell whether another PaymentIntent of the same reference was paid, and not followed by this one."""
+    statement = select(PaymentIntent.id).where(
+        PaymentIntent.reference_kind == row.reference_kind,
+        PaymentIntent.reference_id == row.reference_id,
+        PaymentIntent.status == "succeeded",
+        PaymentIntent.id != row.id,
+        PaymentIntent.previous_id.is_distinct_from(row.id),
+    )
+    return (await session.scalar(statement.limit(1))) is not None
 
 
 async def get(session: AsyncSession, payment_intent_id: uuid.UUID) -> PaymentIntent:
@@ -76,3 +118,47 @@ async def list_attempts(
     if after is not None:
         statement = statement.where(tuple_(PaymentAttempt.attempted_at, PaymentAttempt.id) < (after.at, after.id))
     return list(await session.scalars(statement))
+
+
+async def find_unsettled(session: AsyncSession, *, silent_after: timedelta, limit: int) -> list[uuid.UUID]:
+    """Find open PaymentIntents that a crash or an unknown outcome left behind, or that were silent for so long.
+
+    Whoever made a request that still stands gets as long to bring it through.
+    """
+    now = func.now()
+    left = or_(
+        PaymentIntent.lease_until < now,
+        PaymentIntent.needs_sync,
+        PaymentIntent.is_closing,
+        PaymentIntent.check_at < now,
+        PaymentIntent.applied.is_(None),
+        PaymentIntent.applied.op("-")("revision") != PaymentIntent.requested,
+        PaymentIntent.capture_amount.is_not(None),
+        PaymentIntent.updated_at < now - silent_after,
+    )
+    is_free = or_(PaymentIntent.lease_until.is_(None), PaymentIntent.lease_until < now)
+    statement = (
+        select(PaymentIntent.id).where(_is_open(), is_free, left).order_by(PaymentIntent.touched_at).limit(limit)
+    )
+    return list(await session.scalars(statement))
+
+
+async def find_abandoned(session: AsyncSession, *, idle_for: timedelta, limit: int) -> list[PaymentIntent]:
+    """Find PaymentIntents that could be paid and that no shopper touched for so long, oldest first."""
+    statement = (
+        select(PaymentIntent)
+        .where(
+            _is_open(),
+            PaymentIntent.status.in_(PAYABLE),
+            ~PaymentIntent.is_closing,
+            PaymentIntent.lease_token.is_(None),
+            PaymentIntent.touched_at < func.now() - idle_for,
+        )
+        .order_by(PaymentIntent.touched_at)
+        .limit(limit)
+    )
+    return list(await session.scalars(statement))
+
+
+def _is_open() -> ColumnElement[bool]:
+    return PaymentIntent.closed_at.is_(None) & PaymentIntent.status.is_distinct_from("succeeded")

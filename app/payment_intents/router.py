@@ -1,17 +1,22 @@
 """`/v1/{carts|sessions}/{id}/payment-intent` and its attempts."""
 
-from fastapi import APIRouter, Response
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Response
 
 from app.attempts.schemas import AttemptPage
 from app.auth.dependencies import PaymentsRead, PaymentsWrite
 from app.errors import (
     AlreadyPaid,
     BodyTooLarge,
+    CaptureExceedsAuthorization,
+    CartHasPaymentIntent,
     CartVersionConflict,
     ClientSecretUnavailable,
     InvalidCursor,
     MalformedJson,
     Moved,
+    NotCapturable,
     NotConverged,
     PaymentInProgress,
     PaymentIntentNotFound,
@@ -22,18 +27,28 @@ from app.errors import (
     StripeUnavailable,
 )
 from app.pages import PageQuery
-from app.payment_intents import service
+from app.payment_intents import commands, service
+from app.payment_intents.move import move
 from app.payment_intents.schemas import (
+    CancelRequest,
+    CaptureRequest,
     ClientSecretRead,
+    MoveRequest,
     PaymentIntentPut,
     PaymentIntentPutRead,
     PaymentIntentRead,
 )
+from app.payment_intents.service import Answer
 from app.problems import AUTHENTICATED, documented
-from app.references.path import ReferencePath
-from app.resources import ResourcesDependency
+from app.references.path import ReferencePath, SessionPath
+from app.resources import Resources, ResourcesDependency
 
 router = APIRouter(prefix="/v1/{kind}/{reference_id:segment}", tags=["PaymentIntents"])
+
+
+SyncQuery = Annotated[
+    bool, Query(alias="sync", description="Ask Stripe first, at most once in 2 s: after a confirm, before its webhook.")
+]
 
 
 @router.put(
@@ -74,20 +89,37 @@ async def put_payment_intent(
     answer = await service.put(resources, reference, params, caller)
     response.status_code = 201 if answer.is_created else 200
     response.headers["Cache-Control"] = "no-store"
-    return PaymentIntentPutRead.of(answer.row, answer.attempts, client_secret=answer.client_secret)
+    return PaymentIntentPutRead.of(
+        answer.row,
+        answer.attempts,
+        abandoned_after=resources.settings.abandoned_after,
+        client_secret=answer.client_secret,
+    )
 
 
 @router.get(
     "/payment-intent",
     summary="Read the PaymentIntent",
-    responses=documented(*AUTHENTICATED, PaymentIntentNotFound),
+    responses=documented(
+        *AUTHENTICATED,
+        PaymentIntentNotFound,
+        Moved,
+        NotConverged,
+        StripeMisconfigured,
+        StripeRefused,
+        StripeUnavailable,
+    ),
 )
 async def get_payment_intent(
-    reference: ReferencePath, _: PaymentsRead, resources: ResourcesDependency
+    reference: ReferencePath, caller: PaymentsRead, resources: ResourcesDependency, is_sync: SyncQuery = False
 ) -> PaymentIntentRead:
     """Read the state of the newest PaymentIntent, as webhooks and answers have told it."""
-    answer = await service.read(resources, reference)
-    return PaymentIntentRead.of(answer.row, answer.attempts)
+    answer = await (service.sync(resources, reference, caller) if is_sync else service.read(resources, reference))
+    return _state(answer, resources)
+
+
+def _state(answer: Answer, resources: Resources) -> PaymentIntentRead:
+    return PaymentIntentRead.of(answer.row, answer.attempts, abandoned_after=resources.settings.abandoned_after)
 
 
 @router.get(
@@ -97,6 +129,7 @@ async def get_payment_intent(
         *AUTHENTICATED,
         PaymentIntentNotFound,
         ClientSecretUnavailable,
+        Moved,
         NotConverged,
         StripeMisconfigured,
         StripeUnavailable,
@@ -110,10 +143,63 @@ async def get_client_secret(
     return ClientSecretRead(client_secret=await service.client_secret(resources, reference))
 
 
+CHANGING = (
+    *AUTHENTICATED,
+    MalformedJson,
+    BodyTooLarge,
+    PaymentIntentNotFound,
+    Moved,
+    AlreadyPaid,
+    PaymentInProgress,
+    NotConverged,
+    StripeRefused,
+    StripeMisconfigured,
+    StripeUnavailable,
+)
+
+
+@router.post("/payment-intent/cancel", summary="Cancel the PaymentIntent", responses=documented(*CHANGING))
+async def cancel_payment_intent(
+    reference: ReferencePath, params: CancelRequest, caller: PaymentsWrite, resources: ResourcesDependency
+) -> PaymentIntentRead:
+    """Cancel it at Stripe, so that nobody can pay it any more; cancelled already is 200. The next PUT opens another."""
+    return _state(await commands.cancel(resources, reference, params, caller), resources)
+
+
+@router.post(
+    "/payment-intent/capture",
+    summary="Capture the held money",
+    responses=documented(*CHANGING, NotCapturable, CaptureExceedsAuthorization),
+)
+async def capture_payment_intent(
+    reference: ReferencePath, params: CaptureRequest, caller: PaymentsWrite, resources: ResourcesDependency
+) -> PaymentIntentRead:
+    """Take the money that a manual `capture_method` only held, all or a part; captured already is 200."""
+    return _state(await commands.capture(resources, reference, params, caller), resources)
+
+
+moves = APIRouter(prefix="/v1/sessions/{reference_id:segment}", tags=["PaymentIntents"])
+
+
+@moves.post(
+    "/payment-intent/move",
+    summary="Move the PaymentIntent to a cart",
+    responses=documented(*CHANGING, CartHasPaymentIntent),
+)
+async def move_payment_intent(
+    reference: SessionPath, params: MoveRequest, caller: PaymentsWrite, resources: ResourcesDependency
+) -> PaymentIntentRead:
+    """Give the session's PaymentIntent to a cart: the guest logged in. Moved already is 200.
+
+    From then on the session answers 409 `moved`, and the cart has the PaymentIntent and its attempts.
+    """
+    return _state(await move(resources, reference, params.cart_id, caller), resources)
+
+
 @router.get(
     "/attempts",
     summary="List the attempts to pay",
-    responses=documented(*AUTHENTICATED, PaymentIntentNotFound, InvalidCursor),
+    responses=documented(*AUTHENTICATED, PaymentIntentNotFound, Moved, InvalidCursor),
 )
 async def list_attempts(
     reference: ReferencePath, page: PageQuery, _: PaymentsRead, resources: ResourcesDependency

@@ -1,7 +1,7 @@
 """What callers send and get."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
@@ -11,6 +11,7 @@ from app.payment_intents.content import MARKS
 from app.payment_intents.currencies import CURRENCIES
 from app.payment_intents.models import PaymentIntent
 from app.references.models import Kind
+from app.references.path import ReferenceId
 
 # Stripe takes up to 12 digits for cards; it refuses by itself what a card network or a method can't take.
 MAX_AMOUNT = 999_999_999_999
@@ -118,6 +119,41 @@ class PaymentIntentPut(Strict):
         return self.model_dump(exclude={"previous_payment_intent"})
 
 
+UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
+
+PaymentIntentName = Annotated[
+    str,
+    StringConstraints(pattern=rf"^(pi_[A-Za-z0-9_]{{1,250}}|{UUID})$"),
+    Field(description="The PaymentIntent that is meant, by our id or Stripe's; the newest when left out."),
+]
+
+
+class CancelRequest(Strict):
+    """What to cancel, and why."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "requested_by_customer"}]})
+
+    payment_intent: PaymentIntentName | None = None
+    reason: Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"] | None = None
+
+
+class CaptureRequest(Strict):
+    """What to capture, and how much of it."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1500}]})
+
+    payment_intent: PaymentIntentName | None = None
+    amount: Amount | None = Field(None, description="In minor units; all that is held when left out.")
+
+
+class MoveRequest(Strict):
+    """Where to."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"cart_id": "cart-1001"}]})
+
+    cart_id: ReferenceId = Field(description="Your id of the cart.")
+
+
 class ReferenceRead(BaseModel):
     """What the payment is for."""
 
@@ -147,6 +183,7 @@ class PaymentIntentRead(BaseModel):
                     "cart_version": 3,
                     "flags": [],
                     "attempts": {"count": 0, "failed": 0, "last": None},
+                    "expires_at": "2026-11-24T09:00:01Z",
                     "created_at": "2026-11-23T09:00:00Z",
                     "updated_at": "2026-11-23T09:00:01Z",
                 }
@@ -169,11 +206,14 @@ class PaymentIntentRead(BaseModel):
     cart_version: int | None
     flags: list[str] = Field(description="What a person should look at: `amount_mismatch`, `duplicate_payment`.")
     attempts: AttemptSummary
+    expires_at: datetime | None = Field(
+        description="When it is cancelled as abandoned, unless the shopper does something."
+    )
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: PaymentIntent, attempts: AttemptSummary, **more: Any) -> Self:
+    def of(cls, row: PaymentIntent, attempts: AttemptSummary, *, abandoned_after: timedelta, **more: Any) -> Self:
         return cls(
             id=row.id,
             reference=ReferenceRead(kind=row.reference_kind, id=row.reference_id),
@@ -190,6 +230,7 @@ class PaymentIntentRead(BaseModel):
             cart_version=row.requested["cart_version"],
             flags=row.flags,
             attempts=attempts,
+            expires_at=row.touched_at + abandoned_after if row.is_payable else None,
             created_at=row.created_at,
             updated_at=row.updated_at,
             **more,

@@ -1,7 +1,9 @@
-"""What callers ask of a reference's PaymentIntent. Each owns its transactions; none is open while Stripe works."""
+"""What callers ask of a reference's PaymentIntent. No transaction is open while Stripe works."""
 
 import uuid
 from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -24,14 +26,17 @@ from app.errors import (
 from app.events.repository import Actor
 from app.pages import Cursor, Page
 from app.payment_intents import content, recording, repository
-from app.payment_intents.converge import Convergence
+from app.payment_intents.converge import converge
 from app.payment_intents.models import PaymentIntent
-from app.payment_intents.protocol import Done, Run, Step
+from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door
 from app.payment_intents.schemas import PaymentIntentPut
 from app.references.models import PaymentReference, Reference
 from app.resources import Resources
 from app.stripe_gateway import PaymentIntentSnapshot
+
+# A caller makes us ask Stripe about one reference at most once in this time.
+ASK_AGAIN_AFTER = timedelta(seconds=2)
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,27 +61,46 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     """
     wanted = params.content()
     run = Run(actor_of(caller), wants_secret=True)
-    convergence = Convergence(resources, reference, run)
-    async with resources.sessions.begin() as session:
-        door, row = await recording.open_door(session, reference, run.actor, resources.settings.instance)
-        _check_fence(door.reference, row, wanted)
-        row = _request(door, row, params, wanted, run)
-        step: Step = convergence.begin(door, row) if run.is_put else Done()
-    if run.is_put:
-        row = await convergence.finish(step)
+    row = await converge(resources, reference, run, partial(_request, params=params, wanted=wanted, run=run))
     if not _is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise NotConverged
+    return await answer(resources, row, is_created=run.is_first, client_secret=secret)
+
+
+async def answer(
+    resources: Resources, row: PaymentIntent, *, is_created: bool = False, client_secret: str | None = None
+) -> Answer:
+    """Add to a row what was tried on it."""
     async with resources.sessions() as session:
-        return Answer(row, await attempts.summarize(session, row.id), run.is_first, secret)
+        summary = await attempts.summarize(session, row.id)
+    return Answer(row, summary, is_created, client_secret)
+
+
+def _request(
+    door: Door, row: PaymentIntent | None, *, params: PaymentIntentPut, wanted: dict[str, Any], run: Run
+) -> tuple[PaymentIntent, bool]:
+    """PUT of the protocol, under the lock: write the request and give the run its revision, or leave all as it is."""
+    previous = params.previous_payment_intent
+    _check_fence(door.reference, row, wanted)
+    if row is not None and row.status == "succeeded" and row.closed_at is None and previous != row.id:
+        _check_follows(row, previous)
+        return row, False
+    if row is not None and row.is_frozen and not (row.needs_sync or row.check_at or row.lease_token):
+        return row, False
+    run.revision = row.revision + 1 if row else 1
+    if row is not None and row.is_open:
+        _check_follows(row, previous)
+        return _revise(door, row, wanted, run.revision), True
+    if row is not None and row.status == "succeeded":
+        recording.close(door, row, "followed")
+    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=previous), True
 
 
 def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted: dict[str, Any]) -> None:
     """Refuse a request about an older state of the cart than the recorded one. Raises a Conflict."""
-    if reference.moved_to is not None:
-        raise Moved(cart_id=reference.moved_to)
     recorded = row.requested if row is not None and row.closed_reason != "refused" else None
     versions = [reference.cart_version, recorded["cart_version"] if recorded else None]
     newest = max((version for version in versions if version is not None), default=None)
@@ -86,25 +110,6 @@ def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted:
         raise StaleCartVersion(recorded_cart_version=newest)
     if recorded and wanted["cart_version"] == recorded["cart_version"] and not content.same_price(wanted, recorded):
         raise CartVersionConflict(recorded_amount=recorded["amount"], recorded_currency=recorded["currency"])
-
-
-def _request(
-    door: Door, row: PaymentIntent | None, params: PaymentIntentPut, wanted: dict[str, Any], run: Run
-) -> PaymentIntent:
-    """PUT of the protocol, under the lock. Gives the run its revision, or none when nothing may be written."""
-    previous = params.previous_payment_intent
-    if row is not None and row.status == "succeeded" and row.closed_at is None and previous != row.id:
-        _check_follows(row, previous)
-        return row
-    if row is not None and row.is_frozen and not (row.needs_sync or row.check_at or row.lease_token):
-        return row
-    run.revision = row.revision + 1 if row else 1
-    if row is not None and row.is_open:
-        _check_follows(row, previous)
-        return _revise(door, row, wanted, run.revision)
-    if row is not None and row.status == "succeeded":
-        recording.close(door, row, "followed")
-    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=previous)
 
 
 def _check_follows(row: PaymentIntent, previous: uuid.UUID | None) -> None:
@@ -130,42 +135,29 @@ def _is_satisfied(row: PaymentIntent, wanted: dict[str, Any]) -> bool:
     return True
 
 
-async def converge(resources: Resources, payment_intent_id: uuid.UUID) -> None:
-    """Bring a PaymentIntent's reference to agreement with Stripe, as a job does: with no request of its own.
-
-    Raises what Stripe's outcome was if not agreement: the job is then done again.
-    """
-    async with resources.sessions() as session:
-        reference = (await repository.get(session, payment_intent_id)).reference
-    run = Run(Actor("job:converge"))
-    convergence = Convergence(resources, reference, run)
-    async with resources.sessions.begin() as session:
-        door, newest = await recording.open_door(session, reference, run.actor, resources.settings.instance)
-        row = await repository.get(session, payment_intent_id)
-        is_newest = newest is not None and newest.id == row.id
-        step: Step = convergence.begin(door, row) if is_newest and row.is_open else Done()
-        late = row.stripe_id if row.closed_at is not None and row.status != "succeeded" else None
-    await convergence.finish(step)
-    if late is not None:
-        await _take_late_success(resources, reference, payment_intent_id, late)
-
-
-async def _take_late_success(
-    resources: Resources, reference: Reference, payment_intent_id: uuid.UUID, stripe_id: str
-) -> None:
-    """Ask Stripe about a row that we hold as closed."""
-    snapshot = await resources.stripe.retrieve_payment_intent(stripe_id)
-    actor = Actor("job:converge", snapshot.request_id)
-    async with resources.sessions.begin() as session:
-        door, _ = await recording.open_door(session, reference, actor, resources.settings.instance)
-        recording.record_late_success(door, await repository.get(session, payment_intent_id), snapshot)
-
-
 async def read(resources: Resources, reference: Reference) -> Answer:
-    """Give the reference's newest PaymentIntent as it is here. Raises PaymentIntentNotFound."""
+    """Give the reference's newest PaymentIntent as it is here. Raises PaymentIntentNotFound or Moved."""
     async with resources.sessions() as session:
         row = await _newest(session, reference)
         return Answer(row, await attempts.summarize(session, row.id))
+
+
+async def sync(resources: Resources, reference: Reference, caller: Caller) -> Answer:
+    """Ask Stripe first, unless a caller had us ask a moment ago. Raises what `read` does, or Unavailable."""
+    run = Run(actor_of(caller))
+    row = await converge(resources, reference, run, partial(ask, again_after=ASK_AGAIN_AFTER))
+    return await answer(resources, row)
+
+
+def ask(door: Door, row: PaymentIntent | None, *, again_after: timedelta | None = None) -> tuple[PaymentIntent, bool]:
+    """Declare that Stripe must be asked how an open PaymentIntent stands. Raises PaymentIntentNotFound."""
+    if row is None:
+        raise PaymentIntentNotFound
+    was_asked = again_after is not None and row.asked_at is not None and row.asked_at > door.now - again_after
+    if not row.is_open or was_asked:
+        return row, False
+    row.needs_sync, row.asked_at = True, door.now
+    return row, True
 
 
 async def client_secret(resources: Resources, reference: Reference) -> str:
@@ -183,26 +175,11 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     if secret := resources.stripe.client_secret(row.stripe_id):
         return secret
     snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)
-    if snapshot.status != row.status or snapshot.amount != row.amount:
+    secret = resources.stripe.client_secret(row.stripe_id)
+    if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
         await _look_closer(resources, reference, snapshot)
         raise NotConverged
-    return resources.stripe.client_secret(row.stripe_id) or _unavailable()
-
-
-async def list_attempts(resources: Resources, reference: Reference, page: Page) -> AttemptPage:
-    """List the attempts on all of the reference's PaymentIntents. Raises PaymentIntentNotFound."""
-    async with resources.sessions() as session:
-        await _newest(session, reference)
-        rows = await repository.list_attempts(session, reference, after=page.after, limit=page.limit + 1)
-    data, following = rows[: page.limit], rows[page.limit :]
-    return AttemptPage(
-        data=[AttemptRead.model_validate(row) for row in data],
-        next_cursor=Cursor(data[-1].attempted_at, data[-1].id).encode() if following else None,
-    )
-
-
-def _unavailable() -> str:
-    raise ClientSecretUnavailable
+    return secret
 
 
 async def _look_closer(resources: Resources, reference: Reference, snapshot: PaymentIntentSnapshot) -> None:
@@ -215,8 +192,22 @@ async def _look_closer(resources: Resources, reference: Reference, snapshot: Pay
             await jobs.enqueue(session, "converge", payment_intent_id=row.id)
 
 
+async def list_attempts(resources: Resources, reference: Reference, page: Page) -> AttemptPage:
+    """List the attempts on all of the reference's PaymentIntents. Raises PaymentIntentNotFound or Moved."""
+    async with resources.sessions() as session:
+        await _newest(session, reference)
+        rows = await repository.list_attempts(session, reference, after=page.after, limit=page.limit + 1)
+    data, following = rows[: page.limit], rows[page.limit :]
+    return AttemptPage(
+        data=[AttemptRead.model_validate(row) for row in data],
+        next_cursor=Cursor(data[-1].attempted_at, data[-1].id).encode() if following else None,
+    )
+
+
 async def _newest(session: AsyncSession, reference: Reference) -> PaymentIntent:
-    row, _ = await repository.newest_and_now(session, reference)
+    row, cart_id = await repository.read_newest(session, reference)
+    if cart_id is not None:
+        raise Moved(cart_id=cart_id)
     if row is None:
         raise PaymentIntentNotFound
     return row

@@ -3,6 +3,7 @@
 from typing import Annotated, Literal
 
 from fastapi import Depends, Path
+from pydantic import StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 
 from app.references.models import Kind, Reference
@@ -24,20 +25,26 @@ register_url_convertor("segment", Segment())
 
 KINDS: dict[str, Kind] = {"carts": "cart", "sessions": "session"}
 
-ReferenceId = Annotated[
-    str,
+ReferenceId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$")]
+
+_InPath = Annotated[
+    ReferenceId,
     Path(
-        min_length=1,
-        max_length=128,
-        pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$",
         description="Your id of the cart or session: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`, first a letter or digit.",
         examples=["cart-1001"],
     ),
 ]
 
 
-def _reference(kind: Literal["carts", "sessions"], reference_id: ReferenceId) -> Reference:
+def _reference(kind: Literal["carts", "sessions"], reference_id: _InPath) -> Reference:
     return Reference(KINDS[kind], reference_id)
 
 
 ReferencePath = Annotated[Reference, Depends(_reference)]
+
+
+def _session(reference_id: _InPath) -> Reference:
+    return Reference("session", reference_id)
+
+
+SessionPath = Annotated[Reference, Depends(_session)]

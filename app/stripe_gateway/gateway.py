@@ -71,6 +71,11 @@ class StripeGateway:
         params = {"cancellation_reason": reason} if reason else {}
         return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/cancel", params, key=key)
 
+    async def capture_payment_intent(self, stripe_id: str, *, amount: int, key: str) -> PaymentIntentSnapshot:
+        """Take held money, in minor units; what is left is released. Raises UnexpectedState when none is held."""
+        params = {"amount_to_capture": amount}
+        return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/capture", params, key=key)
+
     async def find_payment_intent(
         self, *, metadata: Mapping[str, str], created_after: datetime
     ) -> PaymentIntentSnapshot | None:

@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import BodyTooLarge, DatabaseUnavailable, InvalidEvent, InvalidSignature
+from app.errors import BodyTooLarge, DatabaseUnavailable, InvalidEvent, InvalidSignature, NotConverged
 from app.problems import documented
 from app.resources import ResourcesDependency
 from app.webhooks import service
@@ -33,7 +33,7 @@ async def _raw(request: Request) -> tuple[bytes, str | None]:
 @router.post(
     PATH,
     summary="Receive an event of Stripe's",
-    responses=documented(InvalidSignature, InvalidEvent, BodyTooLarge, DatabaseUnavailable),
+    responses=documented(InvalidSignature, InvalidEvent, BodyTooLarge, NotConverged, DatabaseUnavailable),
     openapi_extra={
         "parameters": [
             {

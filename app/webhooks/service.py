@@ -5,7 +5,7 @@ from typing import Literal
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import InvalidEvent
+from app.errors import InvalidEvent, NotConverged
 from app.events.repository import Actor
 from app.payment_intents import content, ledger, recording
 from app.payment_intents import repository as payment_intents
@@ -56,8 +56,10 @@ async def _take(session: AsyncSession, instance: str, event: StripeEvent, told: 
     door, _ = await recording.open_door(session, reference, actor, instance)
     if not await repository.accept(session, event, outcome="recorded"):
         return "duplicate"
-    if row := await payment_intents.find(session, name):
-        await _let_in(door, row, event, told)
+    row = await payment_intents.find(session, name)
+    if row is None or row.reference != reference:
+        raise NotConverged("Its reference has just changed; send the event again.")
+    await _let_in(door, row, event, told)
     return "recorded"
 
 

@@ -111,7 +111,9 @@ def upgrade() -> None:
         sa.Column("check_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("is_closing", sa.Boolean(), nullable=False),
         sa.Column("closing_reason", sa.Text(), nullable=True),
+        sa.Column("capture_amount", sa.BigInteger(), nullable=True),
         sa.Column("touched_at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column("asked_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("status", sa.Text(), nullable=True),
         sa.Column("amount", sa.BigInteger(), nullable=True),
         sa.Column("currency", sa.Text(), nullable=True),
@@ -130,6 +132,7 @@ def upgrade() -> None:
         sa.CheckConstraint("amount >= 1", name=op.f("ck_payment_intents_amount")),
         sa.CheckConstraint("amount_received >= 0 AND amount_capturable >= 0", name=op.f("ck_payment_intents_amounts")),
         sa.CheckConstraint("amount_refunded >= 0", name=op.f("ck_payment_intents_amount_refunded")),
+        sa.CheckConstraint("capture_amount >= 1", name=op.f("ck_payment_intents_capture_amount")),
         sa.CheckConstraint(
             "generation >= 1 AND revision >= 1 AND version >= 0", name=op.f("ck_payment_intents_counters")
         ),
@@ -147,6 +150,13 @@ def upgrade() -> None:
             name=op.f("uq_payment_intents_reference_kind_reference_id_generation"),
         ),
         sa.UniqueConstraint("stripe_id", name=op.f("uq_payment_intents_stripe_id")),
+    )
+    op.create_index(
+        "ix_payment_intents_open",
+        "payment_intents",
+        ["touched_at"],
+        unique=False,
+        postgresql_where=sa.text("closed_at IS NULL AND status IS DISTINCT FROM 'succeeded'"),
     )
     op.create_index(
         "uq_payment_intents_live",

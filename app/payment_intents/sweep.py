@@ -1,0 +1,110 @@
+"""What is done without being asked: finish what a crash left behind, and cancel what was abandoned.
+
+The sweep only finds; each PaymentIntent is a job of its own, done by one worker under the row's lock and lease,
+where everything is looked at again.
+"""
+
+import uuid
+from functools import partial
+
+import structlog
+
+from app import jobs
+from app.errors import PaymentIntentNotFound
+from app.events.repository import Actor
+from app.payment_intents import recording, repository
+from app.payment_intents.converge import converge
+from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol import Run
+from app.payment_intents.recording import Door
+from app.resources import Resources
+from app.settings import Settings
+
+log = structlog.get_logger()
+
+# As many PaymentIntents a minute, so that a long outage of Stripe is not followed by a storm of ours.
+BATCH = 500
+
+
+async def sweep(resources: Resources) -> None:
+    """Put every PaymentIntent that needs work into the queue, once."""
+    settings = resources.settings
+    async with resources.sessions.begin() as session:
+        unsettled = await repository.find_unsettled(session, silent_after=settings.silent_after, limit=BATCH)
+        for payment_intent_id in unsettled:
+            await jobs.enqueue(session, "converge", is_repeat=True, payment_intent_id=payment_intent_id)
+        abandoned = await list_abandoned(resources) if settings.is_expiry_enabled else []
+        for row in abandoned:
+            await jobs.enqueue(session, "expire", is_repeat=True, payment_intent_id=row.id)
+    log.info("sweep.finished", unsettled=len(unsettled), abandoned=len(abandoned))
+
+
+async def list_abandoned(resources: Resources) -> list[PaymentIntent]:
+    """List what the sweep would cancel now."""
+    async with resources.sessions() as session:
+        return await repository.find_abandoned(session, idle_for=resources.settings.abandoned_after, limit=BATCH)
+
+
+async def settle(resources: Resources, payment_intent_id: uuid.UUID) -> None:
+    """Bring a PaymentIntent to agreement with Stripe, with no request of its own.
+
+    Raises what the outcome was if not agreement; the next sweep finds it again.
+    """
+    row = await _get(resources, payment_intent_id)
+    if row.closed_at is not None:
+        await _take_late_success(resources, row)
+        return
+    declare = partial(_settle, meant=payment_intent_id, settings=resources.settings)
+    await converge(resources, row.reference, Run(Actor("job:converge")), declare)
+
+
+def _settle(
+    door: Door, row: PaymentIntent | None, *, meant: uuid.UUID, settings: Settings
+) -> tuple[PaymentIntent, bool]:
+    if row is None:
+        raise PaymentIntentNotFound
+    if row.id != meant or not row.is_open:
+        return row, False
+    if row.updated_at < door.now - settings.silent_after:
+        row.needs_sync = True
+    return row, True
+
+
+async def _take_late_success(resources: Resources, row: PaymentIntent) -> None:
+    """Ask Stripe about a row that we hold as closed and that was said to have succeeded."""
+    if row.stripe_id is None or row.status == "succeeded":
+        return
+    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)
+    actor = Actor("job:converge", snapshot.request_id)
+    async with resources.sessions.begin() as session:
+        door, _ = await recording.open_door(session, row.reference, actor, resources.settings.instance)
+        await recording.record_late_success(door, await repository.get(session, row.id), snapshot)
+
+
+async def expire(resources: Resources, payment_intent_id: uuid.UUID) -> None:
+    """Cancel a PaymentIntent that is still abandoned when it is looked at under the lock.
+
+    A payment that succeeds at that moment wins: Stripe refuses the cancel and shows it.
+    """
+    row = await _get(resources, payment_intent_id)
+    declare = partial(_expire, meant=payment_intent_id, settings=resources.settings)
+    await converge(resources, row.reference, Run(Actor("job:expire")), declare)
+
+
+def _expire(
+    door: Door, row: PaymentIntent | None, *, meant: uuid.UUID, settings: Settings
+) -> tuple[PaymentIntent, bool]:
+    if row is None:
+        raise PaymentIntentNotFound
+    if row.id != meant or not row.is_payable or row.lease_token is not None:
+        return row, False
+    if row.touched_at >= door.now - settings.abandoned_after:
+        return row, False
+    row.is_closing, row.closing_reason = True, "abandoned"
+    door.append(row, "payment_intent.abandoned", idle_since=row.touched_at.isoformat())
+    return row, True
+
+
+async def _get(resources: Resources, payment_intent_id: uuid.UUID) -> PaymentIntent:
+    async with resources.sessions() as session:
+        return await repository.get(session, payment_intent_id)
