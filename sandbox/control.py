@@ -4,6 +4,8 @@ async with SandboxControl("http://127.0.0.1:12111") as sandbox:
     await sandbox.lose_next_answer(path="/v1/payment_intents")
 """
 
+import functools
+import ssl
 from dataclasses import dataclass
 from types import TracebackType
 from typing import Any, Literal, Self
@@ -27,10 +29,16 @@ class Confirmation:
         return None if intent is None else str(intent["status"])
 
 
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    """Load the certificates once, not for each client."""
+    return ssl.create_default_context()
+
+
 class SandboxControl:
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False)
+        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False, verify=_tls())
 
     async def __aenter__(self) -> Self:
         return self

@@ -122,7 +122,7 @@ ON CONFLICT (kind, key) DO UPDATE SET value = excluded.value
 def _open(path: Path) -> sqlite3.Connection:
     """Open the file in WAL mode without fsync: a commit is then a write to the page cache."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    file = sqlite3.connect(path, isolation_level=None)
+    file = sqlite3.connect(path, isolation_level=None, check_same_thread=False)  # made before the server's thread
     path.chmod(0o600)  # it holds client secrets
     file.execute("PRAGMA journal_mode = WAL")
     file.execute("PRAGMA synchronous = OFF")

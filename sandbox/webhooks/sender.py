@@ -121,6 +121,8 @@ class Lane:
         self._sending += len(waiting)
         for _, _, delivery_id in waiting:
             await self._attempt(delivery_id)
+        while self._sending:  # what was under way before
+            await self.changed.wait()
 
     async def _run(self) -> None:
         while True:

@@ -1,7 +1,6 @@
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
-import httpx
 import pytest
 import stripe
 from aiohttp import web
@@ -13,6 +12,7 @@ from tests.sandbox.running import (
     SECRET_KEY,
     Receiver,
     client_of,
+    http,
     running,
 )
 
@@ -20,8 +20,10 @@ Start = Callable[[SandboxConfig], str]
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _no_telemetry() -> None:
+def _library() -> Iterator[None]:
     stripe.enable_telemetry = False
+    yield
+    http.close()
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +36,7 @@ def shared_url() -> Iterator[str]:
 @pytest.fixture
 def url(shared_url: str) -> str:
     """Give a sandbox that knows nothing."""
-    httpx.post(f"{shared_url}/_sandbox/reset", trust_env=False).raise_for_status()
+    http.post(f"{shared_url}/_sandbox/reset").raise_for_status()
     return shared_url
 
 

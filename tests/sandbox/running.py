@@ -1,5 +1,6 @@
 """Sandboxes for the tests, each in a thread of its own on a free port, and an endpoint that receives webhooks."""
 
+import asyncio
 import threading
 import time
 from collections.abc import Iterator
@@ -7,6 +8,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
+import httpx
 import stripe
 from aiohttp import web
 
@@ -37,6 +39,10 @@ def running(config: SandboxConfig) -> Iterator[str]:
         thread.join(timeout=10)
 
 
+http = httpx.Client(trust_env=False, timeout=10)
+"""For what the library does not do; one for all tests, because each new one loads the certificates."""
+
+
 def client_of(url: str, *, key: str = SECRET_KEY, retries: int = 0) -> stripe.StripeClient:
     http = stripe.RequestsClient(timeout=10)
     return stripe.StripeClient(key, base_addresses={"api": url}, http_client=http, max_network_retries=retries)
@@ -56,6 +62,7 @@ class Receiver:
     url: str = ""
     received: list[Received] = field(default_factory=list)
     statuses: list[int] = field(default_factory=list)
+    delay: float = 0.0
 
     @property
     def types(self) -> list[str]:
@@ -67,6 +74,7 @@ class Receiver:
 
     async def answer(self, request: web.Request) -> web.Response:
         payload = await request.read()
+        await asyncio.sleep(self.delay)
         entry = Received(await request.json(), request.headers["Stripe-Signature"], payload)
         self.received.append(entry)
         return web.Response(status=self.statuses.pop(0) if self.statuses else 200)

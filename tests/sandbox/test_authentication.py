@@ -9,7 +9,7 @@ from stripe import CardError, StripeClient
 from sandbox.config import SandboxConfig, Unconfirmed
 from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
-from tests.sandbox.running import charges_of, client_of, confirmed, created
+from tests.sandbox.running import charges_of, client_of, confirmed, created, http
 
 CHALLENGED = ["pm_card_authenticationRequired", "pm_card_threeDSecure2Required"]
 
@@ -84,14 +84,14 @@ def test_the_page_of_the_redirect_leads_back_with_the_result(client: StripeClien
     assert intent.next_action is not None
     assert intent.next_action.redirect_to_url is not None
     page = str(intent.next_action.redirect_to_url.url)
-    assert "Complete authentication" in httpx.get(page, trust_env=False).text
-    answer = httpx.post(page, data={"outcome": "fail"}, trust_env=False)
+    assert "Complete authentication" in http.get(page).text
+    answer = http.post(page, data={"outcome": "fail"})
     assert answer.status_code == 303
     assert answer.headers["location"] == (
         f"https://shop.example/done?order=7&payment_intent={intent.id}"
         f"&payment_intent_client_secret={intent.client_secret}&redirect_status=failed"
     )
-    assert httpx.get(page, trust_env=False).status_code == 404
+    assert http.get(page).status_code == 404
 
 
 def test_off_session_a_challenge_is_a_decline(client: StripeClient) -> None:
@@ -102,11 +102,9 @@ def test_off_session_a_challenge_is_a_decline(client: StripeClient) -> None:
 
 
 def test_error_on_requires_action_makes_a_challenge_an_error(client: StripeClient) -> None:
-    params: Any = {"allowed_payment_method_types": ["card"], "error_on_requires_action": True}
+    params: Any = {"allowed_payment_method_types": ["card"], "error_on_requires_action": True, "confirm": True}
     with pytest.raises(CardError) as e:
-        client.v1.payment_intents.create(
-            {"amount": 1000, "currency": "eur", "confirm": True, "payment_method": CHALLENGED[0], **params}
-        )
+        created(client, payment_method=CHALLENGED[0], **params)
     assert e.value.code == "authentication_required"
 
 
@@ -119,7 +117,9 @@ async def test_with_manual_confirmation_the_server_confirms_again_after_the_chal
     assert client.v1.payment_intents.confirm(intent.id).status == "succeeded"
 
 
-async def test_a_confirm_with_another_card_replaces_the_challenge(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_confirm_with_another_card_replaces_the_challenge(
+    client: StripeClient, control: SandboxControl
+) -> None:
     intent = created(client)
     assert (await control.confirm(intent.id, CHALLENGED[0])).status == "requires_action"
     assert (await control.confirm(intent.id, "pm_card_visa")).status == "succeeded"
@@ -128,7 +128,9 @@ async def test_a_confirm_with_another_card_replaces_the_challenge(client: Stripe
 
 
 @pytest.mark.parametrize(("policy", "status"), [("reconfirm", "requires_confirmation"), ("keep", "requires_action")])
-async def test_a_new_amount_during_a_challenge_does_what_the_config_says(start: Start, policy: Any, status: str) -> None:
+async def test_a_new_amount_during_a_challenge_does_what_the_config_says(
+    start: Start, policy: Any, status: str
+) -> None:
     client = client_of(start(SandboxConfig(unconfirmed=Unconfirmed(amount_update_during_action=policy))))
     intent = confirmed(client, CHALLENGED[0])
     updated = client.v1.payment_intents.update(intent.id, {"amount": 1200})

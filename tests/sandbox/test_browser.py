@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
 import stripe
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright, expect
@@ -15,7 +16,10 @@ from sandbox.control import SandboxControl
 from tests.sandbox.running import PUBLISHABLE_KEY
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)")
+pytestmark = [
+    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)"),
+    pytest.mark.asyncio(loop_scope="module"),
+]
 
 SHOP = """
 <!doctype html><html lang="en"><head><title>Shop</title></head><body>
@@ -75,7 +79,13 @@ class Shop:
         await dialog.get_by_role("button", name=name).click()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
+async def control(url: str) -> AsyncIterator[SandboxControl]:
+    async with SandboxControl(url) as control:
+        yield control
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def browser() -> AsyncIterator[Browser]:
     async with async_playwright() as playwright:
         browser = await playwright.chromium.launch(
@@ -85,7 +95,7 @@ async def browser() -> AsyncIterator[Browser]:
         await browser.close()
 
 
-@pytest.fixture
+@pytest_asyncio.fixture(loop_scope="module")
 async def shop(browser: Browser, client: stripe.StripeClient, url: str) -> AsyncIterator[Shop]:
     page = await browser.new_page()
     page.set_default_timeout(10_000)
@@ -103,6 +113,7 @@ async def shop(browser: Browser, client: stripe.StripeClient, url: str) -> Async
     yield shop
     if directory := os.environ.get("SANDBOX_SCREENSHOTS"):
         await page.screenshot(path=Path(directory) / f"{shop.intent_id}.png")
+    await page.close()
     await runner.cleanup()
 
 

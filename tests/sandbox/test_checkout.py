@@ -9,7 +9,7 @@ from stripe.checkout import Session
 from sandbox.config import SandboxConfig, Unconfirmed
 from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
-from tests.sandbox.running import client_of
+from tests.sandbox.running import client_of, http
 
 CARD = {"email": "ada@example.com", "name": "Ada", "expiry": "12 / 40", "cvc": "123"}
 
@@ -29,7 +29,11 @@ def opened(client: StripeClient, **params: Any) -> Session:
 
 
 def pay(session: Session, number: str) -> httpx.Response:
-    return httpx.post(str(session.url), data={**CARD, "number": number}, trust_env=False)
+    return http.post(str(session.url), data={**CARD, "number": number})
+
+
+def show(url: str) -> httpx.Response:
+    return http.get(url)
 
 
 def test_a_session_has_no_payment_intent_before_its_confirmation(client: StripeClient) -> None:
@@ -42,7 +46,7 @@ def test_a_session_has_no_payment_intent_before_its_confirmation(client: StripeC
 
 async def test_paying_on_the_page_completes_the_session(client: StripeClient, control: SandboxControl) -> None:
     session = opened(client)
-    assert "Tea" in httpx.get(str(session.url), trust_env=False).text
+    assert "Tea" in show(str(session.url)).text
     answer = pay(session, "4242424242424242")
     assert answer.status_code == 303
     assert answer.headers["location"] == f"https://shop.example/done?session={session.id}"
@@ -71,9 +75,9 @@ def test_a_challenge_on_the_page_leads_through_3ds(client: StripeClient) -> None
     session = opened(client)
     challenge = pay(session, "4000000000003220")
     assert challenge.status_code == 303
-    back = httpx.post(challenge.headers["location"], data={"outcome": "succeed"}, trust_env=False)
+    back = http.post(challenge.headers["location"], data={"outcome": "succeed"})
     assert str(back.headers["location"]).startswith(str(session.url))
-    done = httpx.get(back.headers["location"], trust_env=False)
+    done = show(back.headers["location"])
     assert re.match(r"https://shop\.example/done", done.headers["location"])
     assert client.v1.checkout.sessions.retrieve(session.id).payment_status == "paid"
 

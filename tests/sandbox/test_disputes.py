@@ -38,7 +38,9 @@ async def test_winning_evidence_reinstates_the_funds(client: StripeClient, contr
 
 def test_evidence_can_be_staged_before_it_is_submitted(client: StripeClient) -> None:
     dispute = disputed(client)
-    staged = client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "losing_evidence"}, "submit": False})
+    staged = client.v1.disputes.update(
+        dispute.id, {"evidence": {"uncategorized_text": "losing_evidence"}, "submit": False}
+    )
     assert staged.status == "needs_response"
     submitted = client.v1.disputes.update(dispute.id, {"evidence": {"product_description": "Tea"}})
     assert submitted.status == "lost"

@@ -40,7 +40,7 @@ def test_a_replay_is_the_original_snapshot_even_if_the_object_moved_on(client: S
 def test_other_parameters_under_the_same_key_are_an_idempotency_error(client: StripeClient) -> None:
     client.v1.payment_intents.create(TEN, KEY)
     with pytest.raises(IdempotencyError, match="same parameters they were first used with") as e:
-        client.v1.payment_intents.create({**TEN, "amount": 1001}, KEY)
+        client.v1.payment_intents.create(TEN | {"amount": 1001}, KEY)
     assert e.value.http_status == 400
     assert e.value.error is not None
     assert (e.value.error.type, e.value.error.code) == ("idempotency_error", None)
@@ -86,9 +86,10 @@ async def test_the_error_type_of_a_key_in_use_is_configurable(start: Start) -> N
 def test_a_decline_is_stored(client: StripeClient) -> None:
     intent = client.v1.payment_intents.create(TEN)
     params: Any = {"payment_method": "pm_card_chargeDeclined", "return_url": "https://shop.example/"}
-    for _ in range(2):
-        with pytest.raises(CardError) as e:
-            client.v1.payment_intents.confirm(intent.id, params, KEY)
+    with pytest.raises(CardError):
+        client.v1.payment_intents.confirm(intent.id, params, KEY)
+    with pytest.raises(CardError) as e:
+        client.v1.payment_intents.confirm(intent.id, params, KEY)
     assert e.value.headers is not None
     assert e.value.headers["Idempotent-Replayed"] == "true"
     assert len(client.v1.charges.list({"payment_intent": intent.id}).data) == 1

@@ -57,7 +57,9 @@ async def test_the_amount_can_be_updated_only_while_the_payment_intent_is_open(
     if status in OPEN:
         assert client.v1.payment_intents.update(intent_id, {"amount": 1200}).amount == 1200
         return
-    with pytest.raises(InvalidRequestError, match=f"amount could not be updated because it has a status of {status}") as e:
+    with pytest.raises(
+        InvalidRequestError, match=f"amount could not be updated because it has a status of {status}"
+    ) as e:
         client.v1.payment_intents.update(intent_id, {"amount": 1200})
     assert e.value.code == "payment_intent_unexpected_state"
     assert e.value.error is not None
@@ -71,7 +73,9 @@ async def test_the_receipt_email_can_be_updated_except_while_processing_or_cance
 ) -> None:
     intent_id = await in_status(client, control, status)
     if status not in {"processing", "canceled"}:
-        assert client.v1.payment_intents.update(intent_id, {"receipt_email": "a@b.example"}).receipt_email == "a@b.example"
+        assert (
+            client.v1.payment_intents.update(intent_id, {"receipt_email": "a@b.example"}).receipt_email == "a@b.example"
+        )
         return
     with pytest.raises(InvalidRequestError, match="receipt_email could not be updated"):
         client.v1.payment_intents.update(intent_id, {"receipt_email": "a@b.example"})
@@ -161,8 +165,8 @@ def test_a_payment_intent_makes_one_charge_for_each_attempt(client: StripeClient
     intent = created(client, metadata={"cart": "c1"})
     confirm: Any = {"return_url": "https://shop.example/"}
     with pytest.raises(CardError):
-        client.v1.payment_intents.confirm(intent.id, {**confirm, "payment_method": "pm_card_chargeDeclined"})
-    client.v1.payment_intents.confirm(intent.id, {**confirm, "payment_method": "pm_card_visa"})
+        client.v1.payment_intents.confirm(intent.id, confirm | {"payment_method": "pm_card_chargeDeclined"})
+    client.v1.payment_intents.confirm(intent.id, confirm | {"payment_method": "pm_card_visa"})
     newest, oldest = charges_of(client, intent.id)
     assert (newest.status, oldest.status) == ("succeeded", "failed")
     assert newest.metadata.to_dict() == {"cart": "c1"}
@@ -221,7 +225,9 @@ def test_an_unconfirmed_payment_intent_has_no_charge(client: StripeClient) -> No
     assert created(client).latest_charge is None
 
 
-async def test_a_slow_method_is_processing_until_its_outcome_comes(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_slow_method_is_processing_until_its_outcome_comes(
+    client: StripeClient, control: SandboxControl
+) -> None:
     good = confirmed(client, "pm_usBankAccount_success", currency="usd")
     bad = confirmed(client, "pm_usBankAccount_noAccount", currency="usd")
     await control.advance(61)
@@ -276,7 +282,8 @@ def test_amounts_outside_the_limits_of_their_currency_are_refused(
 
 
 @pytest.mark.parametrize(
-    ("amount", "currency"), [(50, "eur"), (30, "gbp"), (50, "jpy"), (500, "ugx"), (1000, "kwd"), (999_999_999_999, "usd")]
+    ("amount", "currency"),
+    [(50, "eur"), (30, "gbp"), (50, "jpy"), (500, "ugx"), (1000, "kwd"), (999_999_999_999, "usd")],
 )
 def test_amounts_within_the_limits_are_taken(client: StripeClient, amount: int, currency: str) -> None:
     assert created(client, amount=amount, currency=currency).amount == amount
@@ -296,6 +303,6 @@ async def test_one_confirm_too_many_cancels(start: Start) -> None:
     for _ in range(2):
         with pytest.raises(CardError):
             client.v1.payment_intents.confirm(intent.id, params)
-    over = client.v1.payment_intents.confirm(intent.id, {**params, "payment_method": "pm_card_visa"})
+    over = client.v1.payment_intents.confirm(intent.id, params | {"payment_method": "pm_card_visa"})
     assert (over.status, over.cancellation_reason) == ("canceled", "automatic")
     assert [charge.status for charge in charges_of(client, intent.id)] == ["failed", "failed"]

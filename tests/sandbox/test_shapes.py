@@ -29,7 +29,8 @@ OPTIONAL = {
     "event": "account context",
     "webhook_endpoint": "secret",
     "checkout.session": (
-        "excluded_payment_method_types line_items name_collection optional_items presentment_details redirect_on_completion return_url "
+        "excluded_payment_method_types line_items name_collection optional_items presentment_details "
+        "redirect_on_completion return_url "
         "tax_id_collection"
     ),
     "balance_transaction": "",

@@ -214,7 +214,9 @@ async def test_the_endpoint_of_the_config_gets_all_events_with_its_secret(start:
         await control.wait_idle()
     assert len(receiver.received) == 2
     entry = receiver.received[1]
-    assert stripe.Webhook.construct_event(entry.payload, entry.signature, WEBHOOK_SECRET).type == "payment_intent.created"
+    assert (
+        stripe.Webhook.construct_event(entry.payload, entry.signature, WEBHOOK_SECRET).type == "payment_intent.created"
+    )
 
 
 async def test_a_hanging_endpoint_holds_up_no_other_and_no_answer(
@@ -231,7 +233,9 @@ async def test_a_hanging_endpoint_holds_up_no_other_and_no_answer(
     silent.close()
 
 
-async def test_an_endpoint_that_refuses_connections_is_tried_again(client: StripeClient, control: SandboxControl) -> None:
+async def test_an_endpoint_that_refuses_connections_is_tried_again(
+    client: StripeClient, control: SandboxControl
+) -> None:
     client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:1/", "enabled_events": ["*"]})
     created(client)
     await asyncio.sleep(0.2)
