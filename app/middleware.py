@@ -6,6 +6,7 @@ from uuid import uuid4
 
 import structlog
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, PaymentsError
@@ -76,6 +77,8 @@ class RequestLog:
 
         try:
             await self._app(scope, receive, watched)
+        except ClientDisconnect:
+            log.info("request.abandoned", method=scope["method"], path=scope["path"])
         except Exception:
             log.exception("request.failed", method=scope["method"], path=scope["path"])
             if status:

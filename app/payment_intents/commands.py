@@ -91,14 +91,11 @@ def _capture(
 async def _meant(resources: Resources, reference: Reference, name: PaymentIntentName | None) -> uuid.UUID:
     """Find the PaymentIntent that the caller names, by our id or Stripe's, or else the newest."""
     async with resources.sessions() as session:
-        row = (
-            (await repository.newest_and_now(session, reference))[0]
-            if name is None
-            else await repository.find_named(session, reference, name)
-        )
-    if row is None:
+        row = await service.newest(session, reference)
+        named = row if name is None else await repository.find_named(session, reference, name)
+    if named is None:
         raise PaymentIntentNotFound
-    return row.id
+    return named.id
 
 
 async def _reread(resources: Resources, payment_intent_id: uuid.UUID) -> PaymentIntent:

@@ -93,7 +93,7 @@ class Convergence:
     def begin(self, door: Door, row: PaymentIntent) -> Step:
         """Decide the next step under the lock; a PUT that finds the row closed opens the next with its request."""
         if row.closed_at is not None and self._run.is_put:
-            row = recording.open_next(door, requested=row.requested, revision=row.revision)
+            row = recording.open_next(door, requested=row.requested, revision=row.revision, previous_id=row.previous_id)
         self.row = row
         known = row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
         return decide(row, self._run, self._rules, now=door.now, is_secret_known=known)

@@ -94,8 +94,10 @@ def _request(
     if row is not None and row.is_open:
         _check_follows(row, previous)
         return _revise(door, row, wanted, run.revision), True
-    if row is not None and row.status == "succeeded":
+    if row is not None and row.status == "succeeded" and previous == row.id:
         recording.close(door, row, "followed")
+    else:
+        _check_follows(row, previous)
     return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=previous), True
 
 
@@ -112,8 +114,8 @@ def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted:
         raise CartVersionConflict(recorded_amount=recorded["amount"], recorded_currency=recorded["currency"])
 
 
-def _check_follows(row: PaymentIntent, previous: uuid.UUID | None) -> None:
-    if previous not in (None, row.previous_id):
+def _check_follows(row: PaymentIntent | None, previous: uuid.UUID | None) -> None:
+    if previous is not None and (row is None or previous != row.previous_id):
         raise PreviousPaymentIntentMismatch
 
 
@@ -138,7 +140,7 @@ def _is_satisfied(row: PaymentIntent, wanted: dict[str, Any]) -> bool:
 async def read(resources: Resources, reference: Reference) -> Answer:
     """Give the reference's newest PaymentIntent as it is here. Raises PaymentIntentNotFound or Moved."""
     async with resources.sessions() as session:
-        row = await _newest(session, reference)
+        row = await newest(session, reference)
         return Answer(row, await attempts.summarize(session, row.id))
 
 
@@ -167,7 +169,7 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     Stripe does not hold the newest request, StripeUnavailable.
     """
     async with resources.sessions() as session:
-        row = await _newest(session, reference)
+        row = await newest(session, reference)
     if row.status is not None and not row.is_payable:
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_converged:
@@ -195,7 +197,7 @@ async def _look_closer(resources: Resources, reference: Reference, snapshot: Pay
 async def list_attempts(resources: Resources, reference: Reference, page: Page) -> AttemptPage:
     """List the attempts on all of the reference's PaymentIntents. Raises PaymentIntentNotFound or Moved."""
     async with resources.sessions() as session:
-        await _newest(session, reference)
+        await newest(session, reference)
         rows = await repository.list_attempts(session, reference, after=page.after, limit=page.limit + 1)
     data, following = rows[: page.limit], rows[page.limit :]
     return AttemptPage(
@@ -204,7 +206,8 @@ async def list_attempts(resources: Resources, reference: Reference, page: Page) 
     )
 
 
-async def _newest(session: AsyncSession, reference: Reference) -> PaymentIntent:
+async def newest(session: AsyncSession, reference: Reference) -> PaymentIntent:
+    """Give the reference's newest PaymentIntent. Raises Moved or PaymentIntentNotFound."""
     row, cart_id = await repository.read_newest(session, reference)
     if cart_id is not None:
         raise Moved(cart_id=cart_id)

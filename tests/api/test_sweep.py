@@ -1,0 +1,181 @@
+"""What is done without being asked: crashes are finished, the abandoned are cancelled."""
+
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.payment_intents import sweep
+from app.resources import Resources
+from sandbox.control import SandboxControl
+from tests.conftest import Jobs
+
+CART = "/v1/carts/c1/payment-intent"
+TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
+
+
+async def _age(resources: Resources, age: timedelta) -> None:
+    """Let time pass for all PaymentIntents."""
+    async with resources.sessions.begin() as session:
+        await session.execute(
+            text(
+                "UPDATE payment_intents SET touched_at = touched_at - CAST(:age AS interval),"
+                " updated_at = updated_at - CAST(:age AS interval), lease_until = lease_until - CAST(:age AS interval),"
+                " check_at = check_at - CAST(:age AS interval)"
+            ),
+            {"age": age},
+        )
+
+
+async def _sweep(resources: Resources, jobs: Jobs) -> None:
+    await sweep.sweep(resources)
+    await jobs()
+
+
+@pytest.fixture
+async def created(api: httpx.AsyncClient) -> dict[str, Any]:
+    body: dict[str, Any] = (await api.put(CART, json=TEN_EUROS)).json()
+    return body
+
+
+async def test_an_abandoned_one_is_cancelled_at_stripe(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await _age(resources, timedelta(hours=24, seconds=1))
+    await _sweep(resources, jobs)
+    [intent] = await sandbox.objects("payment_intents")
+    state = (await api.get(CART)).json()
+    assert (intent["status"], intent["cancellation_reason"]) == ("canceled", "abandoned")
+    assert (state["status"], state["expires_at"]) == ("canceled", None)
+
+
+async def test_one_that_is_not_abandoned_is_left_alone(
+    api: httpx.AsyncClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await _age(resources, timedelta(hours=23, minutes=59))
+    await _sweep(resources, jobs)
+    assert (await api.get(CART)).json()["status"] == "requires_payment_method"
+
+
+async def test_an_attempt_is_a_sign_of_life(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await _age(resources, timedelta(hours=24, seconds=1))
+    await sandbox.confirm(created["stripe_id"], "pm_card_visa_chargeDeclined")
+    await sandbox.wait_idle()
+    await _sweep(resources, jobs)
+    assert (await api.get(CART)).json()["status"] == "requires_payment_method"
+
+
+async def test_a_put_between_the_sweep_and_its_job_is_seen(
+    api: httpx.AsyncClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await _age(resources, timedelta(hours=24, seconds=1))
+    await sweep.sweep(resources)
+    await api.put(CART, json=TEN_EUROS | {"amount": 2000})
+    await jobs()
+    state = (await api.get(CART)).json()
+    assert (state["status"], state["amount"]) == ("requires_payment_method", 2000)
+
+
+async def test_a_payment_that_succeeds_at_that_moment_wins(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(created["stripe_id"])
+    await _age(resources, timedelta(hours=24, seconds=1))
+    await _sweep(resources, jobs)
+    assert (await api.get(CART)).json()["status"] == "succeeded"
+    await sandbox.webhooks("normal")
+
+
+async def test_a_dry_run_lists_and_changes_nothing(
+    api: httpx.AsyncClient, resources: Resources, created: dict[str, Any]
+) -> None:
+    await _age(resources, timedelta(hours=24, seconds=1))
+    assert [row.stripe_id for row in await sweep.list_abandoned(resources)] == [created["stripe_id"]]
+    assert (await api.get(CART)).json()["status"] == "requires_payment_method"
+
+
+async def test_held_money_is_not_abandoned(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+) -> None:
+    held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
+    await sandbox.confirm(held["stripe_id"])
+    await sandbox.wait_idle()
+    await jobs()
+    await _age(resources, timedelta(hours=25))
+    await _sweep(resources, jobs)
+    assert (await api.get(CART)).json()["status"] == "requires_capture"
+
+
+async def test_a_claim_without_an_answer_is_finished(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+) -> None:
+    await sandbox.webhooks("lose")
+    await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
+    await api.put(CART, json=TEN_EUROS)
+    await _sweep(resources, jobs)
+    state = (await api.get(CART)).json()
+    assert (state["status"], state["is_converged"]) == ("requires_payment_method", True)
+    assert await sandbox.count("payment_intents") == 1
+    await sandbox.webhooks("normal")
+
+
+async def test_an_update_without_an_answer_is_finished(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
+    await api.put(CART, json=TEN_EUROS | {"amount": 2000})
+    await _sweep(resources, jobs)
+    [intent] = await sandbox.objects("payment_intents")
+    assert intent["amount"] == 2000
+    assert (await api.get(CART)).json()["is_converged"]
+
+
+async def test_a_cancel_without_an_answer_is_finished(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await sandbox.drop_next(path="/v1/payment_intents/*/cancel", count=3)
+    await api.post(f"{CART}/cancel", json={"reason": "duplicate"})
+    await _sweep(resources, jobs)
+    [intent] = await sandbox.objects("payment_intents")
+    assert (intent["status"], intent["cancellation_reason"]) == ("canceled", "duplicate")
+
+
+async def test_a_request_that_landed_late_is_healed(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await sandbox.hold("/v1/payment_intents/*", method="POST")
+    late = await api.put(CART, json=TEN_EUROS | {"amount": 2000})  # given up while it is on its way
+    await sandbox.drop_next(path="/v1/payment_intents/*", method="POST", count=0)
+    released = await sandbox.release()
+    newest = await api.put(CART, json=TEN_EUROS | {"amount": 3000})
+    await _age(resources, timedelta(hours=1))
+    await _sweep(resources, jobs)
+    [intent] = await sandbox.objects("payment_intents")
+    assert late.status_code == 503
+    assert released >= 0
+    assert newest.status_code == 200
+    assert intent["amount"] == (await api.get(CART)).json()["amount"] == 3000
+
+
+async def test_what_was_silent_for_long_is_asked_for(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await sandbox.webhooks("lose")
+    await sandbox.confirm(created["stripe_id"])
+    await _age(resources, timedelta(hours=1, seconds=1))
+    await _sweep(resources, jobs)
+    assert (await api.get(CART)).json()["status"] == "succeeded"
+    await sandbox.webhooks("normal")
+
+
+async def test_the_sweep_makes_no_call_when_all_agree(
+    sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+) -> None:
+    await sandbox.clear_requests()
+    await _sweep(resources, jobs)
+    assert await sandbox.requests() == []
