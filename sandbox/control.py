@@ -134,6 +134,10 @@ class SandboxControl:
         """Give the objects of a kind, oldest first."""
         return await self._list(f"objects/{kind}")
 
+    async def object(self, kind: str, identifier: str) -> JsonObject:
+        """Give one object; raise httpx.HTTPStatusError (404) where there is none."""
+        return await self._call("GET", f"objects/{kind}/{identifier}")
+
     async def requests(self) -> list[JsonObject]:
         """Give the API requests received, oldest first, without secrets and card data."""
         return await self._list("requests")
@@ -177,8 +181,7 @@ class SandboxControl:
         return await self._call("POST", f"checkout/sessions/{session_id}/pay", body)
 
     async def _client_secret(self, payment_intent_id: str) -> str:
-        intents = await self.objects("payment_intents")
-        return next(str(intent["client_secret"]) for intent in intents if intent["id"] == payment_intent_id)
+        return str((await self.object("payment_intents", payment_intent_id))["client_secret"])
 
     # What a person does in the Dashboard.
 

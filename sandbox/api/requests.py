@@ -42,5 +42,12 @@ def redacted(value: Any) -> Any:
     return {key: REDACTED if key in _SECRET else redacted(item) for key, item in value.items()}
 
 
+def without_secrets(value: Any) -> Any:
+    """Leave client secrets out, at every depth."""
+    if isinstance(value, dict):
+        return {key: without_secrets(item) for key, item in value.items() if key not in _SECRET - {"card"}}
+    return value
+
+
 def new_log() -> deque[Logged]:
     return deque(maxlen=KEPT)

@@ -18,6 +18,7 @@ from sandbox.timers import run_due
 from sandbox.webhooks.sender import Sender
 
 SCRIPT = Path(__file__).parent / "stripe.js"
+DASHBOARD = Path(__file__).parent / "dashboard.html"
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 SEE_OTHER, NOT_FOUND = 303, 404
 _FINE = frozenset({"succeeded", "processing", "requires_capture", "requires_confirmation"})
@@ -31,6 +32,9 @@ class Browser:
     async def script(self, _: Request) -> Response:
         headers = {**ANY_ORIGIN, "Cache-Control": "no-cache"}
         return FileResponse(SCRIPT, media_type="text/javascript; charset=utf-8", headers=headers)
+
+    async def dashboard(self, _: Request) -> Response:
+        return FileResponse(DASHBOARD, media_type="text/html", headers={"Cache-Control": "no-cache"})
 
     async def authenticate(self, request: Request) -> Response:
         """Take what the shopper did with the dialog; the client secret says whose it is."""
@@ -97,6 +101,7 @@ def _with_result(return_url: str, intent: JsonObject) -> str:
 def browser_routes(account: Account, sender: Sender) -> list[Route]:
     browser = Browser(account, sender)
     return [
+        Route("/", browser.dashboard),
         Route("/v3", browser.script),
         Route("/v3/", browser.script),
         Route("/_sandbox/authenticate", browser.authenticate, methods=["POST"]),

@@ -13,7 +13,7 @@ from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from sandbox.control import SandboxControl
-from tests.sandbox.running import PUBLISHABLE_KEY
+from tests.sandbox.running import PUBLISHABLE_KEY, created
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 pytestmark = [
@@ -243,3 +243,22 @@ async def test_a_redirect_leads_through_the_challenge_and_back(shop: Shop, clien
     await shop.page.goto(str(confirmed.next_action.redirect_to_url.url))
     await shop.page.get_by_role("button", name="Complete authentication").click()
     await shop.page.wait_for_url("**/?order=1&payment_intent=*redirect_status=succeeded")
+
+
+async def test_the_front_page_shows_what_happened_live_and_can_refund(
+    browser: Browser, url: str, client: stripe.StripeClient, control: SandboxControl
+) -> None:
+    page = await browser.new_page()
+    await page.goto(url)
+    intent = created(client)
+    await control.confirm(intent.id)
+    row = page.get_by_role("row").filter(has=page.get_by_role("cell", name=intent.id, exact=True)).first
+    await expect(row.get_by_role("cell", name="succeeded")).to_be_visible()
+    await row.get_by_role("button", name="Refund").click()
+    await expect(page.get_by_role("cell", name="refund.created")).to_be_visible()
+    assert await control.count("refunds") == 1
+    assert str(intent.client_secret) not in await page.content()
+    assert "_secret_" not in await (await page.request.get(f"{url}/_sandbox/overview")).text()
+    if directory := os.environ.get("SANDBOX_SCREENSHOTS"):
+        await page.screenshot(path=Path(directory) / "front.png")
+    await page.close()

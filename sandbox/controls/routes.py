@@ -1,15 +1,8 @@
-"""`/_sandbox/…`: what a test or a person tells the sandbox to do. `sandbox.control` is the client of it.
-
-A page of another origin may not call it: whoever runs a browser beside the sandbox must not find it reset.
-"""
+"""What a test or a person tells the sandbox to do, and the table of all controls."""
 
 import asyncio
-import functools
-from collections.abc import Awaitable, Callable
 from dataclasses import asdict
-from typing import Any, TypeVar
 
-from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -18,10 +11,9 @@ from sandbox.account import Account
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.faults import Fault, Hold, Latency
 from sandbox.checkout.payment import pay_session
-from sandbox.control_bodies import (
+from sandbox.controls.bodies import (
     AdvanceBody,
     AuthenticateBody,
-    Body,
     CancelBody,
     FaultBody,
     HoldBody,
@@ -32,7 +24,9 @@ from sandbox.control_bodies import (
     WaitBody,
     WebhooksBody,
 )
-from sandbox.dashboard import cancel_payment_intent, refund_payment_intent
+from sandbox.controls.dashboard import cancel_payment_intent, refund_payment_intent
+from sandbox.controls.guard import Handler, guarded, read
+from sandbox.controls.look import Look
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge
@@ -43,10 +37,7 @@ from sandbox.webhooks import endpoints
 from sandbox.webhooks.mode import DeliveryMode
 from sandbox.webhooks.sender import Sender
 
-NO_CONTENT, BAD_REQUEST, FORBIDDEN, NOT_FOUND, TIMED_OUT = 204, 400, 403, 404, 408
-
-
-_Body = TypeVar("_Body", bound=Body)
+NO_CONTENT, NOT_FOUND, TIMED_OUT = 204, 404, 408
 
 
 class Control:
@@ -66,7 +57,7 @@ class Control:
         return self._committed()
 
     async def add_fault(self, request: Request) -> Response:
-        body = await _read(request, FaultBody)
+        body = await read(request, FaultBody)
         self._api.faults.planned.append(Fault(**body.model_dump()))
         return Response(status_code=NO_CONTENT)
 
@@ -78,7 +69,7 @@ class Control:
         return Response(status_code=NO_CONTENT)
 
     async def set_latency(self, request: Request) -> Response:
-        body = await _read(request, LatencyBody)
+        body = await read(request, LatencyBody)
         latencies = self._api.faults.latencies
         latencies[:] = [entry for entry in latencies if (entry.method, entry.path) != (body.method, body.path)]
         if body.seconds > 0:
@@ -86,36 +77,19 @@ class Control:
         return Response(status_code=NO_CONTENT)
 
     async def hold(self, request: Request) -> Response:
-        body = await _read(request, HoldBody)
+        body = await read(request, HoldBody)
         self._api.faults.holds.append(Hold(**body.model_dump()))
         return Response(status_code=NO_CONTENT)
 
-    async def held(self, _: Request) -> Response:
-        return JSONResponse({"waiting": sum(hold.waiting for hold in self._api.faults.holds)})
-
     async def release(self, request: Request) -> Response:
         return JSONResponse({"released": self._api.faults.release(request.query_params.get("path"))})
-
-    async def objects(self, request: Request) -> Response:
-        kind = request.path_params["kind"].removesuffix("s")
-        return JSONResponse(list(self._account.store.oldest(kind)))
-
-    async def count(self, request: Request) -> Response:
-        kind = request.path_params["kind"].removesuffix("s")
-        return JSONResponse({"count": self._account.store.count(kind)})
-
-    async def requests(self, _: Request) -> Response:
-        return JSONResponse([logged.shown() for logged in self._api.log])
 
     async def clear_requests(self, _: Request) -> Response:
         self._api.log.clear()
         return Response(status_code=NO_CONTENT)
 
-    async def publishable_key(self, _: Request) -> Response:
-        return JSONResponse({"publishable_key": self._account.config.publishable_key or "pk_test_sandbox"})
-
     async def authenticate(self, request: Request) -> Response:
-        body = await _read(request, AuthenticateBody)
+        body = await read(request, AuthenticateBody)
         intent = self._intent(request)
         if body.outcome == "succeed":
             result = pass_challenge(self._account, intent)
@@ -124,7 +98,7 @@ class Control:
         return self._committed(result)
 
     async def pay_session(self, request: Request) -> Response:
-        body = await _read(request, PayBody)
+        body = await read(request, PayBody)
         session = self._account.get("checkout.session", request.path_params["id"])
         if session is None:
             raise ApiError("There is no such Checkout Session.", status=NOT_FOUND)
@@ -135,16 +109,16 @@ class Control:
         return JSONResponse(self._account.get("checkout.session", session["id"]))
 
     async def cancel(self, request: Request) -> Response:
-        body = await _read(request, CancelBody)
+        body = await read(request, CancelBody)
         return self._committed(cancel_payment_intent(self._account, self._intent(request), body.reason))
 
     async def refund(self, request: Request) -> Response:
-        body = await _read(request, RefundBody)
+        body = await read(request, RefundBody)
         intent = self._intent(request)
         return self._committed(refund_payment_intent(self._account, intent, body.amount, body.reason))
 
     async def webhooks(self, request: Request) -> Response:
-        body = await _read(request, WebhooksBody)
+        body = await read(request, WebhooksBody)
         for name, value in body.model_dump(exclude_none=True).items():
             setattr(self._account.deliveries, name, value)
         self._sender.look_again()
@@ -155,15 +129,12 @@ class Control:
         self._sender.look_again()
         return Response(status_code=NO_CONTENT)
 
-    async def deliveries(self, _: Request) -> Response:
-        return JSONResponse(list(self._account.store.oldest("delivery")))
-
     async def deliver_pending(self, _: Request) -> Response:
         await self._sender.attempt_all()
         return JSONResponse({"pending": self._sender.pending()})
 
     async def wait_idle(self, request: Request) -> Response:
-        body = await _read(request, WaitBody)
+        body = await read(request, WaitBody)
         try:
             await asyncio.wait_for(self._sender.wait_idle(), body.timeout)
         except TimeoutError:
@@ -171,7 +142,7 @@ class Control:
         return JSONResponse({"pending": 0})
 
     async def roll_secret(self, request: Request) -> Response:
-        body = await _read(request, RollBody)
+        body = await read(request, RollBody)
         secret = endpoints.roll_secret(self._account, body.endpoint, body.overlap)
         self._account.commit()
         return JSONResponse({"secret": secret})
@@ -189,7 +160,7 @@ class Control:
         return JSONResponse({"now": self._account.clock.now(), "offset": self._account.clock.offset})
 
     async def advance(self, request: Request) -> Response:
-        body = await _read(request, AdvanceBody)
+        body = await read(request, AdvanceBody)
         if body.seconds < 0:
             raise ApiError("The clock never goes back.")
         self._account.clock.advance(body.seconds)
@@ -211,34 +182,8 @@ class Control:
         return Response(status_code=NO_CONTENT) if result is None else JSONResponse(result)
 
 
-async def _read(request: Request, kind: type[_Body]) -> _Body:
-    return kind.model_validate_json(await request.body() or b"{}")
-
-
-Handler = Callable[[Request], Awaitable[Response]]
-
-
-def _guarded(handler: Handler) -> Handler:
-    """Refuse pages of other origins, and say plainly what is wrong with a request."""
-
-    @functools.wraps(handler)
-    async def guarded(request: Request) -> Response:
-        origin = request.headers.get("origin")
-        if origin is not None and origin.partition("://")[2] != request.headers.get("host"):
-            return JSONResponse({"error": "Not from another origin."}, status_code=FORBIDDEN)
-        try:
-            return await handler(request)
-        except ValidationError as error:
-            errors: list[Any] = error.errors(include_url=False, include_context=False, include_input=False)
-            return JSONResponse({"error": errors}, status_code=BAD_REQUEST)
-        except ApiError as error:
-            return JSONResponse(error.body(), status_code=error.status)
-
-    return guarded
-
-
 def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Route]:
-    control = Control(account, api, sender)
+    control, look = Control(account, api, sender), Look(account, api)
     table: list[tuple[str, str, Handler]] = [
         ("GET", "/health", control.health),
         ("POST", "/reset", control.reset),
@@ -247,20 +192,22 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("DELETE", "/faults", control.clear_faults),
         ("POST", "/latency", control.set_latency),
         ("POST", "/holds", control.hold),
-        ("GET", "/holds", control.held),
+        ("GET", "/holds", look.held),
         ("DELETE", "/holds", control.release),
-        ("GET", "/objects/{kind}", control.objects),
-        ("GET", "/objects/{kind}/count", control.count),
-        ("GET", "/requests", control.requests),
+        ("GET", "/objects/{kind}", look.objects),
+        ("GET", "/objects/{kind}/count", look.count),
+        ("GET", "/objects/{kind}/{id}", look.object),
+        ("GET", "/overview", look.overview),
+        ("GET", "/requests", look.requests),
         ("DELETE", "/requests", control.clear_requests),
-        ("GET", "/publishable_key", control.publishable_key),
+        ("GET", "/publishable_key", look.publishable_key),
         ("POST", "/payment_intents/{id}/authenticate", control.authenticate),
         ("POST", "/checkout/sessions/{id}/pay", control.pay_session),
         ("POST", "/payment_intents/{id}/cancel", control.cancel),
         ("POST", "/payment_intents/{id}/refund", control.refund),
         ("POST", "/webhooks", control.webhooks),
         ("DELETE", "/webhooks", control.normal_webhooks),
-        ("GET", "/webhooks/deliveries", control.deliveries),
+        ("GET", "/webhooks/deliveries", look.deliveries),
         ("POST", "/webhooks/deliver_pending", control.deliver_pending),
         ("POST", "/webhooks/wait_idle", control.wait_idle),
         ("POST", "/webhooks/roll_secret", control.roll_secret),
@@ -268,4 +215,4 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("GET", "/clock", control.clock),
         ("POST", "/clock/advance", control.advance),
     ]
-    return [Route(f"/_sandbox{path}", _guarded(handler), methods=[method]) for method, path, handler in table]
+    return [Route(f"/_sandbox{path}", guarded(handler), methods=[method]) for method, path, handler in table]
