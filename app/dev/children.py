@@ -59,6 +59,8 @@ class Children:
         process = self._spawn(name, command, environment, output=subprocess.PIPE)
         while process.poll() is None:
             self.pause()
+        self._started.remove(process)  # its number may be a stranger's by the time we stop
+        self._watchdog.forget(process.pid)
         if process.returncode:
             raise DevError(self._obituary(name, process.returncode))
         return process.communicate()[0].decode()

