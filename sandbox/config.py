@@ -1,11 +1,14 @@
 """All that can be chosen about a sandbox, read once and frozen."""
 
+import json
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import Literal
+from typing import ClassVar, Literal
+
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 API_VERSION = "2026-10-28.endive"
 
@@ -16,6 +19,8 @@ ALL_STATUSES = OPEN_STATUSES | {"processing", "requires_capture", "succeeded", "
 @dataclass(frozen=True)
 class Unconfirmed:
     """Behaviours of Stripe that nothing we could read confirms; each default is our best guess."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     in_use_error_type: str = "idempotency_error"
     """The error type of the 409 for a key whose first request is still running."""
@@ -42,6 +47,8 @@ class Unconfirmed:
 @dataclass(frozen=True)
 class SandboxConfig:
     """Keys of None accept any `sk_test_…` or `pk_test_…`; without `state` all is in memory only."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
     secret_key: str | None = None
     publishable_key: str | None = None
@@ -80,11 +87,14 @@ class SandboxConfig:
 
 
 def from_environment(environment: Mapping[str, str] = os.environ, state: Path | None = None) -> SandboxConfig:
-    """Read the keys and secrets; an empty variable counts as absent."""
-    return SandboxConfig(
-        secret_key=environment.get("SANDBOX_SECRET_KEY") or None,
-        publishable_key=environment.get("SANDBOX_PUBLISHABLE_KEY") or None,
-        webhook_url=environment.get("SANDBOX_WEBHOOK_URL") or None,
-        webhook_secret=environment.get("SANDBOX_WEBHOOK_SECRET") or None,
-        state=state,
-    )
+    """Read the keys and secrets, and the rest as JSON from SANDBOX_CONFIG; an empty variable counts as absent."""
+    names = ("secret_key", "publishable_key", "webhook_url", "webhook_secret")
+    given = {name: environment.get(f"SANDBOX_{name.upper()}") or None for name in names}
+    rest = json.loads(environment.get("SANDBOX_CONFIG") or "{}")
+    if not isinstance(rest, dict):
+        raise ValueError("SANDBOX_CONFIG must be a JSON object.")  # noqa: TRY004  every wrong config is a ValueError
+    try:
+        return TypeAdapter(SandboxConfig).validate_python({"state": state, **rest, **given})
+    except ValidationError as error:
+        wrong = (f"{'.'.join(map(str, entry['loc']))}: {entry['msg']}" for entry in error.errors(include_input=False))
+        raise ValueError("; ".join(wrong)) from None
