@@ -123,7 +123,10 @@ def configure(places: Places, dotenv: Path) -> Configuration:
 def _made_up(path: Path) -> dict[str, str]:
     """Return the sandbox's keys and our name at Stripe, made at the first start and kept from then on."""
     if path.exists():
-        kept: dict[str, str] = json.loads(path.read_text())
+        try:
+            kept: dict[str, str] = json.loads(path.read_text())
+        except ValueError:
+            raise DevError(f"{path} is damaged: remove it, and the sandbox gets new keys.") from None
         return kept
     fresh = {
         "instance": f"dev-{secrets.token_hex(4)}",

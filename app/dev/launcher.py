@@ -61,8 +61,8 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
             _check_ports(configuration)
             logs, secrets = places.data_dir / "logs", configuration.secrets
             children = Children(logs, stop_request, secrets=secrets, keep_open=lock)
-            launch = Launch(configuration, programs or Programs(), children, undo)
-            on_ready(launch.start(), configuration.warnings)
+            parts = Parts(configuration, programs or Programs(), children, undo)
+            on_ready(parts.start(), configuration.warnings)
             while True:
                 children.pause(WATCH_SECONDS)
     except StopRequested:
@@ -71,7 +71,7 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
         raise DevError(f"cannot work in {error.filename or places.data_dir}: {error.strerror}.") from error
 
 
-class Launch:
+class Parts:
     """One start: each step comes as early as what it needs is there."""
 
     def __init__(self, configuration: Configuration, programs: Programs, children: Children, undo: ExitStack) -> None:
