@@ -46,8 +46,9 @@ class Account:
         self.begin()
 
     def commit(self) -> None:
-        if self.config.state is not None and (self.ids.counters or self.clock.offset):
-            self.store.put("meta", "meta", {"offset": self.clock.offset, "counters": dict(self.ids.counters)})
+        meta = {"offset": self.clock.offset, "counters": self.ids.counters}
+        if self.config.state is not None and meta != self.store.get("meta", "meta"):
+            self.store.put("meta", "meta", {**meta, "counters": dict(self.ids.counters)})
         self.store.commit()
 
     def add(self, value: JsonObject) -> JsonObject:

@@ -18,6 +18,7 @@ def make_server(config: SandboxConfig, host: str = "127.0.0.1", port: int = 1211
             server_header=False,
             log_level="warning",
             timeout_graceful_shutdown=1,
+            timeout_keep_alive=75,  # longer than clients keep a connection, so that none is cut under their hands
             ws="none",
         )
     )

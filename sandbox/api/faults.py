@@ -78,9 +78,7 @@ def _lock_timeout() -> ApiError:
 
 def _conflict() -> ApiError:
     message = "There is currently another in-progress request using this Idempotent Key. Please try again later."
-    error = IdempotencyError(message, code="idempotency_key_in_use", status=CONFLICT)
-    error.headers["Stripe-Should-Retry"] = "true"
-    return error
+    return IdempotencyError(message, code="idempotency_key_in_use", status=CONFLICT)
 
 
 @dataclass

@@ -119,6 +119,7 @@
       this._root.setAttribute("role", "group");
       this._root.setAttribute("aria-label", "Card details");
       for (const name of Object.keys(FIELDS)) this._root.append(this._input(name));
+      this.update(options);
     }
 
     _input(name) {
@@ -310,7 +311,8 @@
   }
 
   function shownAmount({ amount, currency }) {
-    const format = new Intl.NumberFormat("en", { style: "currency", currency: currency.toUpperCase() });
+    const twoDecimals = ["isk", "ugx"].includes(currency) ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : {};
+    const format = new Intl.NumberFormat("en", { style: "currency", currency: currency.toUpperCase(), ...twoDecimals });
     return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
   }
 

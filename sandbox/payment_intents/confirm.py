@@ -11,11 +11,12 @@ from sandbox.payment_intents.attempt import attempt
 from sandbox.payment_intents.cancel import cancel_intent, check_not_of_session
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.params import listed
+from sandbox.payment_intents.shape import with_options
 from sandbox.payment_methods import from_data, resolve
 from sandbox.store import JsonObject
 
 CONFIRM_ONLY = ("error_on_requires_action", "off_session", "return_url", "use_stripe_sdk")
-_TAKEN_OVER = ("capture_method", "receipt_email", "setup_future_usage", "shipping", "payment_method_options")
+_TAKEN_OVER = ("capture_method", "receipt_email", "setup_future_usage", "shipping")
 
 _NEEDS_RETURN_URL = (
     "This PaymentIntent is configured to accept payment methods enabled in your Dashboard. Because some of "
@@ -105,6 +106,7 @@ def confirm_intent(account: Account, intent: JsonObject, call: Call, method: Jso
     if method is None:
         raise LookupError("check_confirmable lets no confirm without a PaymentMethod through")
     taken = {name: call.params[name] for name in _TAKEN_OVER if name in call}
+    taken["payment_method_options"] = with_options(intent, call.params)
     if "amount_to_confirm" in call:
         taken["amount"] = call.params["amount_to_confirm"]
     started = {

@@ -22,13 +22,10 @@ from sandbox.store import JsonObject
 SUPPORTED_TYPES = ("card", "us_bank_account")
 _NOT_FIELDS = {
     *CONFIRM_ONLY,
-    "expand",
-    "confirm",
-    "payment_method_data",
-    "metadata",
-    "payment_method",
-    "automatic_payment_methods",
+    *("automatic_payment_methods", "confirm", "expand", "metadata"),
+    *("payment_method", "payment_method_data", "payment_method_options"),
 }
+_TYPE_PARAMS = frozenset({"allowed_payment_method_types", "excluded_payment_method_types", "currency"})
 _TYPE_CHOICES = ("automatic_payment_methods", "excluded_payment_method_types", "payment_method_configuration")
 
 
@@ -44,6 +41,7 @@ def create(account: Account, call: Call) -> JsonObject:
         **_method_types(given),
         metadata=merged({}, given.get("metadata") or {}),
         payment_method=method and method["id"],
+        payment_method_options=shape.with_options({}, given),
         status="requires_confirmation" if method else "requires_payment_method",
     )
     if given.get("confirm"):
@@ -120,6 +118,9 @@ def update(account: Account, call: Call) -> JsonObject:
     if "metadata" in given:
         changes["metadata"] = merged(intent["metadata"], given["metadata"])
     changes |= _changed_amount(account, intent, given)
+    if not _TYPE_PARAMS.isdisjoint(given):
+        changes["payment_method_types"] = _method_types({**intent, **given})["payment_method_types"]
+    changes["payment_method_options"] = shape.with_options(intent, given)
     method = chosen_method(account, given)
     if method is not None:
         changes |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}

@@ -1,5 +1,6 @@
 """What a PaymentIntent looks like, and what a browser may see of it."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from sandbox.account import Account
@@ -13,6 +14,21 @@ PUBLIC_FIELDS = (
 )  # fmt: skip
 
 AMOUNT_DETAILS: JsonObject = {"tip": {}}
+
+
+_CARD_OPTIONS: JsonObject = {
+    "installments": None,
+    "mandate_options": None,
+    "network": None,
+    "request_three_d_secure": "automatic",
+}
+
+
+def with_options(intent: JsonObject, given: Mapping[str, Any]) -> JsonObject:
+    """Give the PaymentIntent's options with those of a call; an unset one disappears."""
+    old = (intent.get("payment_method_options") or {}).get("card") or _CARD_OPTIONS
+    card = {**old, **((given.get("payment_method_options") or {}).get("card") or {})}
+    return {"card": {name: value for name, value in card.items() if value is not None or name in _CARD_OPTIONS}}
 
 
 def new(account: Account, **fields: Any) -> JsonObject:
@@ -48,7 +64,7 @@ def new(account: Account, **fields: Any) -> JsonObject:
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {},
+        "payment_method_options": {"card": _CARD_OPTIONS},
         "payment_method_types": ["card"],
         "payment_record": None,
         "processing": None,

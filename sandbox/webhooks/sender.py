@@ -212,7 +212,11 @@ class Lane:
         self._account.commit()
 
     def _count_down(self, delivery: JsonObject) -> None:
-        """Lower the event's `pending_webhooks`; a further copy changes nothing."""
+        """Lower the event's `pending_webhooks` at the first delivery to an endpoint; a further copy changes nothing."""
         event = self._account.get("event", delivery["event"])
-        if event is not None and delivery["id"].endswith(":0"):
+        others = self._account.store.where("delivery", "event", delivery["event"])
+        was_there = any(
+            other["status"] == "delivered" and other["endpoint"] == delivery["endpoint"] for other in others
+        )
+        if event is not None and not was_there:
             self._account.change(event, pending_webhooks=max(0, event["pending_webhooks"] - 1))

@@ -306,3 +306,14 @@ async def test_one_confirm_too_many_cancels(start: Start) -> None:
     over = client.v1.payment_intents.confirm(intent.id, params | {"payment_method": "pm_card_visa"})
     assert (over.status, over.cancellation_reason) == ("canceled", "automatic")
     assert [charge.status for charge in charges_of(client, intent.id)] == ["failed", "failed"]
+
+
+def test_the_types_and_options_can_be_updated(client: StripeClient) -> None:
+    intent = created(client, currency="usd", payment_method_options={"card": {"request_three_d_secure": "any"}})
+    assert intent.payment_method_types == ["card", "us_bank_account"]
+    excluded: Any = {"excluded_payment_method_types": ["us_bank_account"]}
+    updated = client.v1.payment_intents.update(intent.id, excluded).to_dict()
+    assert updated["payment_method_types"] == ["card"]
+    assert updated["payment_method_options"]["card"]["request_three_d_secure"] == "any"
+    in_euros = client.v1.payment_intents.update(created(client, currency="usd").id, {"currency": "eur"})
+    assert in_euros.payment_method_types == ["card"]

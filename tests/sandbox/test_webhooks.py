@@ -190,6 +190,7 @@ async def test_a_lost_delivery_never_comes_but_is_listed(
     await control.redeliver(lost.id)
     await control.wait_idle()
     assert receiver.ids[-1] == lost.id
+    assert client.v1.events.list({"delivery_success": False}).data == []
 
 
 async def test_delayed_deliveries_come_later(
