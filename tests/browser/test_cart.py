@@ -49,9 +49,11 @@ async def test_pay_waits_until_stripe_holds_the_new_amount(checkout: CheckoutPag
         await checkout.page.wait_for_timeout(20)
 
     await expect(checkout.pay_button).to_be_disabled()
+    await checkout.one_more("Loose-leaf tea")  # while the change before it is under way
     await stripe.release(path)
     await expect(checkout.pay_button).to_be_enabled()
-    assert (await checkout.payment_intent())["amount"] == MUG + 2 * TEA
+    await expect(checkout.pay_button).to_have_text("Pay €37.50")
+    assert (await checkout.payment_intent())["amount"] == MUG + 3 * TEA
 
 
 async def test_the_last_piece_cannot_be_taken_away(checkout: CheckoutPage) -> None:
@@ -122,6 +124,18 @@ async def test_a_cart_paid_in_one_tab_can_be_neither_paid_nor_changed_in_another
     await other_tab.shows_paid("€24.50")
     await third.shows_paid("€24.50")
     await expect(third.page.locator("#total")).to_have_text("€24.50")
+    assert await checkout.charges() == ["succeeded"]
+
+
+async def test_a_cart_paid_in_one_tab_is_not_paid_again_in_another_before_the_service_knows(
+    checkout: CheckoutPage, other_tab: CheckoutPage, stripe: SandboxControl
+) -> None:
+    await stripe.webhooks("pause")
+    await checkout.pay(GOOD)
+    await checkout.shows_paid("€24.50")
+    await other_tab.pay(GOOD)
+
+    await other_tab.shows_paid("€24.50")
     assert await checkout.charges() == ["succeeded"]
 
 

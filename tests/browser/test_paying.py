@@ -98,13 +98,15 @@ async def test_a_payment_under_way_is_waited_for(checkout: CheckoutPage) -> None
     await expect(checkout.page.locator("#result")).to_be_empty()
 
 
-async def test_a_double_click_on_pay_is_one_charge(checkout: CheckoutPage) -> None:
+async def test_a_double_click_on_pay_is_one_charge(checkout: CheckoutPage, stripe: SandboxControl) -> None:
     await checkout.enter_card(GOOD)
     await checkout.pay_button.evaluate("button => { button.click(); button.click(); button.form.requestSubmit(); }")
 
     await checkout.shows_paid("€24.50")
     await checkout.lists("Paid Visa 4242")
     assert await checkout.charges() == ["succeeded"]
+    confirm = f"/v1/payment_intents/{await checkout.shown_id()}/confirm"
+    assert [call["path"] for call in await stripe.requests()].count(confirm) == 1
 
 
 async def test_an_incomplete_card_is_told_and_not_tried(checkout: CheckoutPage) -> None:
