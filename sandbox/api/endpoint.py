@@ -19,7 +19,7 @@ from sandbox.api.idempotency import IdempotencyKeys
 from sandbox.api.operation import Call, Operation, Routes
 from sandbox.api.params import check
 from sandbox.api.requests import Logged, new_log
-from sandbox.api.wire import Answer, Cut, cut, read_body, respond
+from sandbox.api.wire import MAX_BODY, Answer, Cut, cut, read_body, respond
 from sandbox.config import API_VERSION
 from sandbox.errors import ApiError, InvalidParamError, NotImplementedHereError
 from sandbox.payment_intents.shape import public
@@ -28,7 +28,7 @@ from sandbox.timers import run_due
 from sandbox.webhooks.sender import Sender
 
 _encode = json.JSONEncoder(separators=(",", ":")).encode
-OK, SERVER_ERROR = 200, 500
+OK, TOO_LARGE = 200, 413
 
 
 class Endpoint:
@@ -48,6 +48,8 @@ class Endpoint:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in scope["headers"]}
         body = await read_body(receive)
+        if body is None:
+            return
         logged = Logged(scope["method"], scope["path"], self._account.ids.new("req"))
         self.log.append(logged)
         self._account.base_url = self._account.config.public_url or f"http://{headers.get('host', '127.0.0.1')}"
@@ -154,6 +156,8 @@ class Endpoint:
 
 
 def _form(scope: Scope, body: bytes) -> forms.Form:
+    if len(body) > MAX_BODY:
+        raise InvalidParamError("The request is too large.", status=TOO_LARGE)
     encoded = body if scope["method"] == "POST" else scope["query_string"]
     try:
         return forms.parse(encoded.decode("ascii"))

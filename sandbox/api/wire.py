@@ -19,17 +19,18 @@ class Answer:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-async def read_body(receive: Receive) -> bytes:
+async def read_body(receive: Receive) -> bytes | None:
+    """Give the body, or None where the client went away before its end."""
     chunks = []
     size = 0
     while True:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise ConnectionResetError("The client went away.")
+            return None
         chunk = message.get("body", b"")
-        size += len(chunk)
-        if size <= MAX_BODY:
+        if size <= MAX_BODY:  # one chunk more than the limit tells that it was passed
             chunks.append(chunk)
+        size += len(chunk)
         if not message.get("more_body"):
             return b"".join(chunks)
 

@@ -172,10 +172,14 @@ def test_a_seed_does_not_repeat_ids_after_a_restart(start: Start, tmp_path: Path
     assert created(client_of(start(config))).id != before
 
 
-def test_only_the_newest_objects_are_kept_when_asked(start: Start) -> None:
-    client = client_of(start(SandboxConfig(keep=5)))
+async def test_only_the_newest_objects_are_kept_when_asked(start: Start) -> None:
+    url = start(SandboxConfig(keep=5))
+    client = client_of(url)
     ids = [created(client).id for _ in range(12)]
     assert [intent.id for intent in client.v1.payment_intents.list().data] == ids[:-6:-1]
+    async with SandboxControl(url) as control:
+        for kind in ("payment_intents", "events", "idempotency_keys"):
+            assert await control.count(kind) == 5
 
 
 def test_an_answer_does_not_wait_for_the_disk_long(start: Start, tmp_path: Path) -> None:

@@ -241,3 +241,9 @@ async def test_the_request_log_has_no_secrets(url: str, client: StripeClient, co
     for private in ("4242424242424242", "987", str(intent.client_secret), PUBLISHABLE_KEY, SECRET_KEY):
         assert private not in log
     assert [request["path"] for request in await control.requests()][-1] == f"/v1/payment_intents/{intent.id}/confirm"
+
+
+def test_a_body_beyond_the_limit_is_refused(url: str) -> None:
+    answer = post(url, "/v1/payment_intents", f"{TEN}&description={'x' * 2_000_000}")
+    assert answer.status_code == 413
+    assert answer.json()["error"]["message"] == "The request is too large."
