@@ -91,6 +91,7 @@ async def browser() -> AsyncIterator[Browser]:
         browser = await playwright.chromium.launch(
             executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
         )
+        expect.set_options(timeout=10_000)
         yield browser
         await browser.close()
 
