@@ -6,6 +6,8 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx
@@ -17,12 +19,17 @@ from tests.shop.test_app import ENVIRONMENT
 ROOT = Path(__file__).parent.parent.parent
 
 
-def start(port: int, **changes: str) -> "subprocess.Popen[str]":
+@contextmanager
+def shop(port: int, **changes: str) -> Iterator["subprocess.Popen[str]"]:
     command = [sys.executable, "-m", "examples.shop", "--host", "127.0.0.1", "--port", str(port)]
     environment = os.environ | ENVIRONMENT | changes
-    return subprocess.Popen(  # noqa: S603 - our own program
+    with subprocess.Popen(  # noqa: S603 - our own program
         command, cwd=ROOT, env=environment, stderr=subprocess.PIPE, text=True
-    )
+    ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def is_healthy(url: str) -> bool:
@@ -33,18 +40,20 @@ def is_healthy(url: str) -> bool:
 
 
 def test_it_says_in_one_line_what_is_missing() -> None:
-    process = start(free_port(), PAYMENTS_API_KEY="", STRIPE_JS_URL="")
-    _, said = process.communicate(timeout=20)
+    with shop(free_port(), PAYMENTS_API_KEY="", STRIPE_JS_URL="") as process:
+        _, said = process.communicate(timeout=20)
 
     assert process.returncode == 1
     assert said == "The shop cannot start: PAYMENTS_API_KEY, STRIPE_JS_URL must be set in the environment.\n"
 
 
 def test_sigterm_stops_it_within_two_seconds_though_the_api_does_not_answer() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as deaf_api:
-        port = free_port()
-        url = f"http://127.0.0.1:{port}"
-        process = start(port, PAYMENTS_API_URL=f"http://127.0.0.1:{deaf_api.getsockname()[1]}")
+    port = free_port()
+    url = f"http://127.0.0.1:{port}"
+    with (
+        socket.create_server(("127.0.0.1", 0)) as deaf_api,
+        shop(port, PAYMENTS_API_URL=f"http://127.0.0.1:{deaf_api.getsockname()[1]}") as process,
+    ):
         deadline = time.monotonic() + 20
         while not is_healthy(url):
             assert time.monotonic() < deadline
@@ -55,6 +64,5 @@ def test_sigterm_stops_it_within_two_seconds_though_the_api_does_not_answer() ->
 
         stopped_at = time.monotonic()
         process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=10)
-
-    assert time.monotonic() - stopped_at < 2
+        process.wait(timeout=10)
+        assert time.monotonic() - stopped_at < 2
