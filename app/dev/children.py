@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TICK = 0.05
 HEALTHY_SECONDS = 60.0
-STOP_SECONDS = 2.0  # between asking and killing; PostgreSQL ends after that, and all of it has 5 seconds
+STOP_SECONDS = 1.5  # between asking and killing; PostgreSQL ends after that, and all of it has 5 seconds
 TAIL_LINES = 10
 
 

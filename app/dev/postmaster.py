@@ -19,7 +19,7 @@ PID_LINE, READY_LINE = 0, 7  # of postmaster.pid, where pg_ctl looks too
 # How it is asked to stop, and the seconds for it. "Fast" ends the sessions and writes a checkpoint,
 # "immediate" leaves the rest to the recovery at the next start.
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
-STOP_STEPS = ((FAST, 1.5), (IMMEDIATE, 0.5), (signal.SIGKILL, 1.0))
+STOP_STEPS = ((FAST, 1.0), (IMMEDIATE, 0.5), (signal.SIGKILL, 1.0))
 
 
 def is_ready(cluster: Path, pid: int) -> bool:

@@ -32,7 +32,7 @@ def everything(data: Path, ports: list[int]) -> Iterator[dict[str, Any]]:
             yield json.loads((data / "dev.json").read_text())
         finally:
             launcher.terminate()
-            assert launcher.wait(timeout=5) == 0
+            assert launcher.wait(timeout=20) == 0
 
 
 def put(told: dict[str, Any], amount: int) -> httpx.Response:
