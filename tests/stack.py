@@ -34,13 +34,14 @@ class Stack:
 RUNNING = pytest.StashKey[Stack]()
 
 
-def stack_of(config: pytest.Config) -> Stack:
-    """Give the stack of this worker; the first who asks starts it, and it ends with the tests."""
-    if RUNNING not in config.stash:
-        with ExitStack() as undo:
-            config.stash[RUNNING] = _start_somewhere(undo)
-            config.add_cleanup(undo.pop_all().close)
-    return config.stash[RUNNING]
+def stack_of(request: pytest.FixtureRequest) -> Stack:
+    """Give this worker's stack to a session's fixture: the first that asks starts it; it ends with the tests."""
+    stash = request.config.stash
+    if RUNNING not in stash:
+        undo = ExitStack()
+        request.addfinalizer(undo.close)
+        stash[RUNNING] = _start_somewhere(undo)
+    return stash[RUNNING]
 
 
 def _start_somewhere(undo: ExitStack) -> Stack:
@@ -61,7 +62,6 @@ def _start(folder: Path, data: Path, undo: ExitStack) -> Stack | None:
             env={name: value for name, value in os.environ.items() if name not in GIVEN} | {"PYTHONPATH": str(ROOT)},
             stdout=out,
             stderr=subprocess.STDOUT,
-            start_new_session=True,
         )
     undo.callback(_stop, process)
     deadline = time.monotonic() + START_SECONDS

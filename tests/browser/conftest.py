@@ -39,7 +39,7 @@ async def browser() -> AsyncIterator[Browser]:
 @pytest.fixture(scope="session")
 def stack(browser: Browser, request: pytest.FixtureRequest) -> Stack:
     """Start the stack, unless there is no browser to use it."""
-    return stack_of(request.config)
+    return stack_of(request)
 
 
 @pytest_asyncio.fixture(loop_scope="session")

@@ -10,7 +10,7 @@ from tests.stack import Stack, stack_of
 
 @pytest.fixture(scope="session")
 def stack(request: pytest.FixtureRequest) -> Stack:
-    return stack_of(request.config)
+    return stack_of(request)
 
 
 @pytest.fixture
