@@ -107,7 +107,10 @@ class StripeGateway:
     async def list_refunds(self, stripe_id: str) -> list[RefundSnapshot]:
         """List every refund of a PaymentIntent, newest first; Stripe's lists are consistent at once."""
         refunds = self._list("/v1/refunds", {"payment_intent": stripe_id})
-        return [RefundSnapshot.parse(obj) async for obj in refunds]
+        try:
+            return [RefundSnapshot.parse(obj) async for obj in refunds]
+        except (KeyError, TypeError) as error:
+            raise StripeUnavailable from error
 
     async def _payment_intent(
         self, method: str, path: str, params: Params, *, key: str | None = None

@@ -1,7 +1,7 @@
 """Refunds: each reserves its amount here before Stripe is asked, so that they never exceed what was received.
 
-`payment_intents` is locked only for moments: the new column's default is constant, so no row is rewritten, and its
-CHECK, like the new table's reference to it, is proved while others go on writing.
+`payment_intents` is locked only for a moment: the new column's default is constant, so no row is rewritten, and its
+CHECK is proved after that, while others go on writing.
 
 Revision ID: 0002
 Revises: 0001
