@@ -14,7 +14,7 @@ from app.payment_intents.models import PaymentIntent
 from app.references.models import Reference
 from app.refunds.models import FREED, Refund
 
-# A refund that stays open is asked about after half its age, within these bounds.
+# A refund that stays open is asked about at ever twice its age, within these bounds.
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=3)
 
 
@@ -116,8 +116,8 @@ async def claim_due(session: AsyncSession, *, limit: int) -> list[uuid.UUID]:
         .limit(limit)
         .with_for_update(skip_locked=True)
     )
-    half_its_age = (func.now() - Refund.created_at) / 2
-    pause = func.least(func.greatest(half_its_age, literal(SHORTEST_PAUSE, Interval)), literal(LONGEST_PAUSE, Interval))
+    age = func.now() - Refund.created_at
+    pause = func.least(func.greatest(age, literal(SHORTEST_PAUSE, Interval)), literal(LONGEST_PAUSE, Interval))
     statement = (
         update(Refund)
         .where(Refund.id.in_(due))
