@@ -1,6 +1,5 @@
 """What may be refunded: which PaymentIntent of a reference, and how much of it."""
 
-import uuid
 from collections.abc import Sequence
 
 from app.errors import (
@@ -16,13 +15,13 @@ from app.payment_intents.models import PaymentIntent
 from app.references.models import PaymentReference
 
 
-def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], named: uuid.UUID | None) -> PaymentIntent:
-    """Give the one that succeeded, or the one that the caller names.
+def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], named: str | None) -> PaymentIntent:
+    """Give the one that succeeded, or the one that the caller names, by our id or Stripe's.
 
     Raises PaymentIntentNotFound, Moved, PaymentIntentAmbiguous (several succeeded and none is named),
     PaymentNotCaptured or PaymentNotRefundable.
     """
-    candidates = [row for row in generations if named in (None, row.id)]
+    candidates = [row for row in generations if named is None or named.lower() == str(row.id) or named == row.stripe_id]
     paid = [row for row in candidates if row.status == "succeeded"]
     if len(paid) > 1:
         raise PaymentIntentAmbiguous(payment_intents=[str(row.id) for row in paid])

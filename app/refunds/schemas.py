@@ -7,7 +7,14 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
-from app.payment_intents.schemas import MAX_AMOUNT, MetadataKey, MetadataValue, ReferenceRead, Strict
+from app.payment_intents.schemas import (
+    MAX_AMOUNT,
+    MetadataKey,
+    MetadataValue,
+    PaymentIntentName,
+    ReferenceRead,
+    Strict,
+)
 from app.references.models import Reference
 from app.refunds.content import MARKS, own_metadata
 from app.refunds.models import Origin, Refund
@@ -45,9 +52,10 @@ class RefundCreate(Strict):
         None, description="`fraudulent` also puts the card and the email on Stripe's block list."
     )
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
-    payment_intent: uuid.UUID | None = Field(
+    payment_intent: PaymentIntentName | None = Field(
         None,
-        description="Our id of the PaymentIntent to refund; needed only when several of this reference succeeded.",
+        description="The PaymentIntent to refund, by our id or Stripe's; needed only when several of this reference "
+        "succeeded.",
     )
 
     @field_validator("metadata")

@@ -7,9 +7,10 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import text, update
 
 from app.refunds import finishing
+from app.refunds.models import Refund
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs, NewKey
@@ -87,9 +88,9 @@ def later(resources: Resources, sandbox: SandboxControl, jobs: Jobs) -> Later:
     """Give what lets time pass, at Stripe too, then sweeps and does all jobs."""
 
     async def pass_(duration: timedelta) -> None:
-        shift = "check_at = check_at - CAST(:d AS interval), created_at = created_at - CAST(:d AS interval)"
         async with resources.sessions.begin() as session:
-            await session.execute(text(f"UPDATE refunds SET {shift}"), {"d": duration})
+            times = {"check_at": Refund.check_at - duration, "created_at": Refund.created_at - duration}
+            await session.execute(update(Refund).values(times).execution_options(synchronize_session=False))
         await sandbox.advance(duration.total_seconds())
         await sandbox.wait_idle()
         await finishing.sweep(resources)

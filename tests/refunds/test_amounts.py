@@ -100,7 +100,7 @@ async def test_with_two_paid_payment_intents_the_caller_must_name_one(shop: Shop
     first = await shop.sell()
     second = await shop.sell(previous_payment_intent=first["id"])
     unnamed = await shop.refund("k1")
-    named = await shop.refund("k2", amount=100, payment_intent=first["id"])
+    named = await shop.refund("k2", amount=100, payment_intent=first["stripe_id"])
     other = await shop.refund("k3", amount=200, payment_intent=second["id"])
 
     assert _problem(unnamed) == (409, "payment_intent_ambiguous")
@@ -163,7 +163,7 @@ ODD: list[dict[str, Any]] = [
     {"reason": "because"},
     {"metadata": {"refund_id": "mine"}},
     {"metadata": {f"k{n}": "v" for n in range(46)}},
-    {"payment_intent": "pi_1"},
+    {"payment_intent": "ch_1"},
     {"charge": "ch_1"},
 ]
 
