@@ -185,7 +185,7 @@ class RefundSnapshot:
         return cls(
             id=_text(obj, "id"),
             payment_intent_id=_id(obj.get("payment_intent")),
-            status=obj.get("status") or "pending",
+            status="pending" if obj.get("status") is None else _text(obj, "status"),
             amount=_amount(obj, "amount"),
             currency=_text(obj, "currency"),
             reason=obj.get("reason"),

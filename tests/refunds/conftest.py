@@ -12,6 +12,7 @@ from sqlalchemy import text, update
 from app.refunds import finishing
 from app.refunds.models import Refund
 from app.resources import Resources
+from app.settings import Settings
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs, NewKey
 
@@ -65,6 +66,13 @@ class Shop:
         statement = text("SELECT type, data FROM events WHERE type LIKE 'refund.%' ORDER BY id")
         async with resources.sessions() as session:
             return [(row.type, row.data) for row in await session.execute(statement)]
+
+
+@pytest.fixture
+def settings(settings: Settings) -> Settings:
+    """Give Stripe longer: what is slow here is the machine, and a call given up is another story than these tell."""
+    times = {"stripe_timeout": 5, "stripe_deadline": 8, "converge_deadline": 12}
+    return settings.model_copy(update={name: timedelta(seconds=value) for name, value in times.items()})
 
 
 @pytest.fixture

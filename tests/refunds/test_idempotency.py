@@ -10,7 +10,7 @@ from tests.refunds.conftest import Shop
 
 async def test_the_same_key_with_the_same_body_gives_the_same_refund(shop: Shop, sandbox: SandboxControl) -> None:
     await shop.sell()
-    body = {"amount": 3000, "metadata": {"a": "1", "b": "2"}}
+    body: dict[str, Any] = {"amount": 3000, "metadata": {"a": "1", "b": "2"}}
     first = await shop.refund("k1", **body)
     again = await shop.refund("k1", metadata={"b": "2", "a": "1"}, amount=3000)
 

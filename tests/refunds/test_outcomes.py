@@ -96,9 +96,8 @@ async def test_a_refusal_without_a_code_is_told_in_stripes_words_and_frees_the_a
     assert await shop.totals() == (10_000, 0)
 
 
-async def test_a_disputed_payment_is_refused_with_stripes_code(shop: Shop, sandbox: SandboxControl) -> None:
-    await shop.sell()
-    await sandbox.fail_next(400, code="charge_disputed", path=REFUNDS)
+async def test_a_disputed_payment_is_refused_with_stripes_code(shop: Shop) -> None:
+    await shop.sell(card="pm_card_createDispute")
     refused = await shop.refund("k1", amount=100)
     assert (refused.status_code, refused.json()["stripe_code"]) == (422, "charge_disputed")
     assert await shop.totals() == (0, 10_000)
