@@ -92,8 +92,8 @@ class World:
         await finishing.sweep(self.resources)
         await do_jobs(self.resources, self._database_url)
 
-    async def settle(self) -> None:
-        """Let all faults end, all news arrive, and all jobs be done."""
+    async def settle(self, *, is_all_told: bool) -> None:
+        """Let all faults end, all news arrive, and all jobs be done; only lost news need to be asked for."""
         sandbox = self.shop.sandbox
         await sandbox.clear_faults()
         await sandbox.webhooks("normal")
@@ -101,7 +101,8 @@ class World:
             await self.age(DAY * 2)
             await sandbox.wait_idle()
             await self.work()
-        await finishing.sync(self.resources, self.payment["id"], Actor("test"))
+        if not is_all_told:
+            await finishing.sync(self.resources, self.payment["id"], Actor("test"))
 
 
 class Refunds(RuleBasedStateMachine):
@@ -111,14 +112,18 @@ class Refunds(RuleBasedStateMachine):
         super().__init__()
         self.asked: dict[str, dict[str, Any]] = {}
         self.ids: dict[str, str] = {}
+        self.is_all_ours = self.is_all_told = True
 
     @initialize(card=strategies.sampled_from(CARDS))
     def pay(self, card: str) -> None:
         self.world.run(self.world.begin(card))
 
-    @rule(wanted=strategies.lists(amounts, min_size=1, max_size=3))
-    def refund(self, wanted: list[int | None]) -> None:
-        """Ask for some at once."""
+    @rule(wanted=strategies.lists(amounts, min_size=1, max_size=3), fault=strategies.sampled_from([None, *FAULTS]))
+    def refund(self, wanted: list[int | None], fault: str | None) -> None:
+        """Ask for some at once, of a Stripe that may be in trouble."""
+        if fault:
+            break_next = getattr(self.world.shop.sandbox, fault)
+            self.world.run(break_next(path="/v1/refunds", count=3, **FAULTS[fault]))
         keys = [f"k{len(self.asked) + n}" for n in range(len(wanted))]
         bodies: list[dict[str, Any]] = [{} if amount is None else {"amount": amount} for amount in wanted]
         self.asked |= dict(zip(keys, bodies, strict=True))
@@ -129,18 +134,15 @@ class Refunds(RuleBasedStateMachine):
     def repeat(self, data: strategies.DataObject) -> None:
         self._ask(data.draw(strategies.lists(strategies.sampled_from(sorted(self.asked)), min_size=1, max_size=2)))
 
-    @rule(fault=strategies.sampled_from(sorted(FAULTS)), count=strategies.sampled_from([1, 3]))
-    def break_stripe(self, fault: str, count: int) -> None:
-        sandbox = self.world.shop.sandbox
-        self.world.run(getattr(sandbox, fault)(path="/v1/refunds", count=count, **FAULTS[fault]))
-
     @rule(amount=strategies.sampled_from([1, 2000, HUNDRED_EUROS]))
     def refund_in_the_dashboard(self, amount: int) -> None:
         with suppress(httpx.HTTPStatusError):  # it is more than is left
             self.world.run(self.world.shop.sandbox.dashboard_refund(self.world.payment["stripe_id"], amount))
+            self.is_all_ours = False
 
-    @rule(action=strategies.sampled_from(["pause", "resume", "shuffle", "lose", "duplicate", "normal"]))
+    @rule(action=strategies.sampled_from(["pause", "shuffle", "duplicate", "lose", "normal"]))
     def deliver_otherwise(self, action: Any) -> None:
+        self.is_all_told &= action != "lose"
         self.world.run(self.world.shop.sandbox.webhooks(action, count=2))
 
     @rule()
@@ -162,15 +164,17 @@ class Refunds(RuleBasedStateMachine):
         at_stripe = self.world.run(self.world.shop.sandbox.objects("refunds"))
         state = self.world.run(self.world.shop.state())
         assert _counted(at_stripe) <= HUNDRED_EUROS
-        if not any(each["status"] in FREED for each in at_stripe):  # else one may have failed without our knowing
-            assert state["amount_refunded"] + state["amount_refundable"] <= HUNDRED_EUROS
+        if self.is_all_ours and not any(each["status"] in FREED for each in at_stripe):
+            # Else Stripe may hold a refund, or have let one go, that we have yet to hear of.
+            reserved = _counted(self.world.run(self.world.shop.refunds()))
+            assert reserved + state["amount_refundable"] == HUNDRED_EUROS
         marks = [each["metadata"]["refund_id"] for each in at_stripe if "refund_id" in each["metadata"]]
         assert len(marks) == len(set(marks)), "one request was refunded twice"
 
     def teardown(self) -> None:
         if not self.world.payment:
             return
-        self.world.run(self.world.settle())
+        self.world.run(self.world.settle(is_all_told=self.is_all_told))
         refunded, left = self.world.run(self.world.shop.totals())
         assert refunded + left == HUNDRED_EUROS
         assert None not in {each["status"] for each in self.world.run(self.world.shop.refunds())}
@@ -221,7 +225,7 @@ def _prove(world: World, *, examples: int, steps: int, is_fixed: bool) -> None:
 
 
 def test_no_order_of_refunds_webhooks_and_faults_overpays(world: World) -> None:
-    _prove(world, examples=8, steps=12, is_fixed=True)
+    _prove(world, examples=10, steps=10, is_fixed=True)
 
 
 @pytest.mark.slow
