@@ -113,17 +113,25 @@ class Refunds(RuleBasedStateMachine):
         self.asked: dict[str, dict[str, Any]] = {}
         self.ids: dict[str, str] = {}
         self.is_all_ours = self.is_all_told = True
+        self.may_fail = False
 
     @initialize(card=strategies.sampled_from(CARDS))
     def pay(self, card: str) -> None:
+        self.may_fail = card == "pm_card_refundFail"
         self.world.run(self.world.begin(card))
 
-    @rule(wanted=strategies.lists(amounts, min_size=1, max_size=3), fault=strategies.sampled_from([None, *FAULTS]))
-    def refund(self, wanted: list[int | None], fault: str | None) -> None:
-        """Ask for some at once, of a Stripe that may be in trouble."""
+    @rule(
+        wanted=strategies.lists(amounts, min_size=1, max_size=3),
+        fault=strategies.sampled_from([None, *FAULTS]),
+        is_told=strategies.booleans(),
+    )
+    def refund(self, wanted: list[int | None], fault: str | None, is_told: bool) -> None:
+        """Ask for some at once, of a Stripe that may be in trouble, and then may not even tell by webhook."""
         if fault:
             break_next = getattr(self.world.shop.sandbox, fault)
             self.world.run(break_next(path="/v1/refunds", count=3, **FAULTS[fault]))
+        if fault and not is_told:
+            self.deliver_otherwise("lose")
         keys = [f"k{len(self.asked) + n}" for n in range(len(wanted))]
         bodies: list[dict[str, Any]] = [{} if amount is None else {"amount": amount} for amount in wanted]
         self.asked |= dict(zip(keys, bodies, strict=True))
@@ -164,8 +172,7 @@ class Refunds(RuleBasedStateMachine):
         at_stripe = self.world.run(self.world.shop.sandbox.objects("refunds"))
         state = self.world.run(self.world.shop.state())
         assert _counted(at_stripe) <= HUNDRED_EUROS
-        if self.is_all_ours and not any(each["status"] in FREED for each in at_stripe):
-            # Else Stripe may hold a refund, or have let one go, that we have yet to hear of.
+        if self.is_all_ours and not self.may_fail:  # else Stripe may know of one that we have yet to hear of
             reserved = _counted(self.world.run(self.world.shop.refunds()))
             assert reserved + state["amount_refundable"] == HUNDRED_EUROS
         marks = [each["metadata"]["refund_id"] for each in at_stripe if "refund_id" in each["metadata"]]
@@ -178,6 +185,7 @@ class Refunds(RuleBasedStateMachine):
         refunded, left = self.world.run(self.world.shop.totals())
         assert refunded + left == HUNDRED_EUROS
         assert None not in {each["status"] for each in self.world.run(self.world.shop.refunds())}
+        self.never_more_than_was_received()
         self.world.payment = {}
 
     def _ask(self, keys: list[str]) -> None:
@@ -189,6 +197,8 @@ class Refunds(RuleBasedStateMachine):
 
         for key, answer in zip(keys, self.world.run(all_at_once()), strict=True):
             assert answer.status_code in {201, 202, 409, 422}, answer.text
+            # While all refunds are ours and none came back, Stripe is never asked for more than is left.
+            assert answer.status_code != httpx.codes.UNPROCESSABLE_ENTITY or not self.is_all_ours or self.may_fail
             if answer.status_code == httpx.codes.CONFLICT:
                 assert key not in self.ids
             else:
@@ -225,9 +235,9 @@ def _prove(world: World, *, examples: int, steps: int, is_fixed: bool) -> None:
 
 
 def test_no_order_of_refunds_webhooks_and_faults_overpays(world: World) -> None:
-    _prove(world, examples=10, steps=10, is_fixed=True)
+    _prove(world, examples=8, steps=8, is_fixed=True)
 
 
 @pytest.mark.slow
 def test_no_long_order_of_refunds_webhooks_and_faults_overpays(world: World) -> None:
-    _prove(world, examples=100, steps=30, is_fixed=False)
+    _prove(world, examples=50, steps=30, is_fixed=False)
