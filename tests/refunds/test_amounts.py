@@ -130,6 +130,31 @@ async def test_a_payment_intent_of_another_cart_cannot_be_named(shop: Shop) -> N
     assert await shop.totals("c2") == (0, 10_000)
 
 
+async def test_a_refund_under_way_follows_its_payment_from_a_session_to_a_cart(
+    shop: Shop, sandbox: SandboxControl
+) -> None:
+    session, key = "/v1/sessions/s1", {"Idempotency-Key": "k1"}
+    made = (await shop.api.put(f"{session}/payment-intent", json={"amount": 10_000, "currency": "eur"})).json()
+    await sandbox.confirm(made["stripe_id"])
+    await sandbox.wait_idle()
+    await sandbox.hold("/v1/refunds", method="POST")
+    asked = asyncio.create_task(shop.api.post(f"{session}/refunds", json={"amount": 3000}, headers=key))
+    while not await sandbox.held():
+        await asyncio.sleep(0.01)
+    moved = await shop.api.post(f"{session}/payment-intent/move", json={"cart_id": "c1"})
+    await sandbox.release()
+    first = await asked
+    again = await shop.api.post(f"{session}/refunds", json={"amount": 3000}, headers=key)
+    late = await shop.api.post(f"{session}/refunds", json={"amount": 3000}, headers={"Idempotency-Key": "k2"})
+
+    assert moved.status_code == 200
+    assert (first.status_code, first.json()["status"]) == (201, "succeeded")
+    assert again.json()["id"] == first.json()["id"] == (await shop.refunds())[0]["id"]
+    assert _problem(late) == (409, "moved")
+    assert late.json()["cart_id"] == "c1"
+    assert await shop.totals() == (3000, 7000)
+
+
 async def test_refunds_are_read_by_our_id_and_by_stripes(shop: Shop) -> None:
     await shop.sell()
     made = (await shop.refund("k1", amount=100)).json()
