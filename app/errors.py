@@ -6,12 +6,14 @@ PaymentsError
 │   ├── ValidationFailed           422 validation_failed
 │   │   └── InvalidCursor          422 invalid_cursor
 │   ├── BodyTooLarge               413 body_too_large
+│   ├── IdempotencyKeyReused       422 idempotency_key_reused
 │   ├── InvalidSignature           400 invalid_signature
 │   └── InvalidEvent               400 invalid_event
 ├── Unauthorized                   401 unauthorized
 ├── Forbidden                      403 forbidden
 ├── NotFound                       404 not_found
-│   └── PaymentIntentNotFound      payment_intent_not_found
+│   ├── PaymentIntentNotFound      payment_intent_not_found
+│   └── RefundNotFound             refund_not_found
 ├── MethodNotAllowed               405 method_not_allowed
 ├── Conflict                       409: right, but not in this state
 │   ├── AlreadyPaid                already_paid
@@ -23,7 +25,12 @@ PaymentsError
 │   ├── NotCapturable              not_capturable
 │   ├── CaptureExceedsAuthorization    capture_exceeds_authorization
 │   ├── CartHasPaymentIntent       cart_has_payment_intent
-│   └── ClientSecretUnavailable    client_secret_unavailable
+│   ├── ClientSecretUnavailable    client_secret_unavailable
+│   ├── PaymentNotRefundable       payment_not_refundable
+│   ├── PaymentNotCaptured         payment_not_captured
+│   ├── PaymentIntentAmbiguous     payment_intent_ambiguous
+│   ├── NothingToRefund            nothing_to_refund
+│   └── RefundExceedsPayment       refund_exceeds_payment
 ├── StripeRefused                  422 stripe_refused: Stripe's own definite "no"
 └── Unavailable                    503: not known yet, or not now; send the same request again
     ├── StripeUnavailable          stripe_unavailable
@@ -82,6 +89,12 @@ class BodyTooLarge(InvalidRequest):
     status, code, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "Body too large"
 
 
+class IdempotencyKeyReused(InvalidRequest):
+    """This Idempotency-Key was used for another request; nothing was changed. Each refund needs a key of its own."""
+
+    status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused"
+
+
 class InvalidSignature(InvalidRequest):
     """The Stripe-Signature header does not prove that Stripe sent this body, now."""
 
@@ -118,6 +131,12 @@ class PaymentIntentNotFound(NotFound):
     """This reference has no PaymentIntent; create it with PUT."""
 
     code, title = "payment_intent_not_found", "PaymentIntent not found"
+
+
+class RefundNotFound(NotFound):
+    """There is no refund with this id."""
+
+    code, title = "refund_not_found", "Refund not found"
 
 
 class MethodNotAllowed(PaymentsError):
@@ -193,6 +212,39 @@ class ClientSecretUnavailable(Conflict):
     """The PaymentIntent can't be paid in its present state, so its client secret is not handed out."""
 
     code, title = "client_secret_unavailable", "Client secret unavailable"
+
+
+class PaymentNotRefundable(Conflict):
+    """This payment has not succeeded, so there is nothing to give back; `payment_status` tells how it stands."""
+
+    code, title = "payment_not_refundable", "Payment not refundable"
+
+
+class PaymentNotCaptured(Conflict):
+    """This payment is authorized but not captured; cancel the PaymentIntent instead of refunding it."""
+
+    code, title = "payment_not_captured", "Payment not captured"
+
+
+class PaymentIntentAmbiguous(Conflict):
+    """Several PaymentIntents of this reference succeeded; name the one to refund in `payment_intent`.
+
+    `payment_intents` lists them.
+    """
+
+    code, title = "payment_intent_ambiguous", "PaymentIntent ambiguous"
+
+
+class NothingToRefund(Conflict):
+    """All that was received is refunded already, or reserved by refunds under way."""
+
+    code, title = "nothing_to_refund", "Nothing to refund"
+
+
+class RefundExceedsPayment(Conflict):
+    """The amount is more than is left of what was received; `amount_refundable` tells what is left."""
+
+    code, title = "refund_exceeds_payment", "Refund exceeds payment"
 
 
 class StripeRefused(PaymentsError):

@@ -12,6 +12,7 @@ from app.health.router import router as health
 from app.middleware import BodyLimit, RequestLog
 from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
+from app.refunds.router import router as refunds
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from app.webhooks.router import PATH as WEBHOOK_PATH
@@ -52,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
         ],
     )
     problems.install(app)
-    for router in (payment_intents, moves, webhooks, health):
+    for router in (payment_intents, moves, refunds, webhooks, health):
         app.include_router(router)
     openapi.install(app)
     return app

@@ -6,8 +6,9 @@ from app.database import Base
 from app.events import models as events
 from app.payment_intents import models as payment_intents
 from app.references import models as references
+from app.refunds import models as refunds
 from app.webhooks import models as webhooks
 
-MODELS = (attempts, auth, events, payment_intents, references, webhooks)
+MODELS = (attempts, auth, events, payment_intents, references, refunds, webhooks)
 
 metadata = Base.metadata

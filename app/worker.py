@@ -9,10 +9,13 @@ from uuid import UUID
 
 import asyncpg
 import structlog
-from pgqueuer import PgQueuer
+from pgqueuer import PgQueuer, RetryRequested
 from pgqueuer.models import Job, Schedule
 
+from app.errors import Unavailable
+from app.events.repository import Actor
 from app.payment_intents import sweep
+from app.refunds import finishing as refunds
 from app.resources import Resources, open_resources
 from app.settings import Settings
 
@@ -26,6 +29,9 @@ CONCURRENCY = 20
 # Periodic jobs run once among all replicas.
 EVERY_MINUTE = "* * * * *"
 
+# What Stripe could not tell now is asked again after so long.
+LATER = timedelta(seconds=30)
+
 
 def register(queue: PgQueuer, resources: Resources) -> None:
     """Say which service does which job.
@@ -35,19 +41,34 @@ def register(queue: PgQueuer, resources: Resources) -> None:
 
     @queue.entrypoint("converge", concurrency_limit=CONCURRENCY)
     async def converge(job: Job) -> None:
-        await sweep.settle(resources, _payment_intent(job))
+        await sweep.settle(resources, _id(job, "payment_intent_id"))
 
     @queue.entrypoint("expire", concurrency_limit=CONCURRENCY)
     async def expire(job: Job) -> None:
-        await sweep.expire(resources, _payment_intent(job))
+        await sweep.expire(resources, _id(job, "payment_intent_id"))
 
     @queue.schedule("sweep", EVERY_MINUTE)
     async def sweep_(_: Schedule) -> None:
         await sweep.sweep(resources)
 
+    @queue.entrypoint("finish_refund", concurrency_limit=CONCURRENCY)
+    async def finish_refund(job: Job) -> None:
+        await refunds.finish(resources, _id(job, "refund_id"))
 
-def _payment_intent(job: Job) -> UUID:
-    return UUID(json.loads(job.payload or b"{}")["payment_intent_id"])
+    @queue.entrypoint("sync_refunds", concurrency_limit=CONCURRENCY)
+    async def sync_refunds(job: Job) -> None:
+        try:
+            await refunds.sync(resources, _id(job, "payment_intent_id"), Actor("job:sync_refunds"))
+        except Unavailable as error:  # no row tells that Stripe must be asked, so the job itself stays
+            raise RetryRequested(LATER) from error
+
+    @queue.schedule("sweep_refunds", EVERY_MINUTE)
+    async def sweep_refunds(_: Schedule) -> None:
+        await refunds.sweep(resources)
+
+
+def _id(job: Job, name: str) -> UUID:
+    return UUID(json.loads(job.payload or b"{}")[name])
 
 
 async def run(settings: Settings) -> None:

@@ -12,6 +12,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
+from functools import partial
 
 import asyncpg
 import httpx
@@ -37,7 +38,7 @@ WEBHOOK_SECRET = "whsec_service"
 TEMPLATE = "payments_template"
 SERVER = "PAYMENTS_TEST_SERVER"  # the address of the run's PostgreSQL, as the workers get it
 
-TABLES = "payment_references, payment_intents, payment_attempts, events, webhook_events, api_keys, pgqueuer"
+TABLES = "payment_references, payment_intents, payment_attempts, refunds, events, webhook_events, api_keys, pgqueuer"
 
 logs.configure(is_json=False, level="INFO")
 
@@ -194,15 +195,15 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
     return anonymous
 
 
+async def do_jobs(resources: Resources, database_url: str) -> None:
+    """Do all queued jobs and come back when none is left."""
+    async with asyncpg.create_pool(_plain(database_url), min_size=2, max_size=4) as pool:
+        queue = PgQueuer.from_asyncpg_pool(pool)
+        worker.register(queue, resources)
+        with suppress(asyncio.CancelledError):
+            await queue.qm.run(mode=QueueExecutionMode.drain, dequeue_timeout=timedelta(seconds=1))
+
+
 @pytest.fixture
 def jobs(resources: Resources, database_url: str) -> Jobs:
-    """Give what does all queued jobs and comes back when none is left."""
-
-    async def run() -> None:
-        async with asyncpg.create_pool(_plain(database_url), min_size=2, max_size=4) as pool:
-            queue = PgQueuer.from_asyncpg_pool(pool)
-            worker.register(queue, resources)
-            with suppress(asyncio.CancelledError):
-                await queue.qm.run(mode=QueueExecutionMode.drain, dequeue_timeout=timedelta(seconds=1))
-
-    return run
+    return partial(do_jobs, resources, database_url)

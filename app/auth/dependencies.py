@@ -44,3 +44,4 @@ def requires(scope: Scope) -> Callable[[Caller], Awaitable[Caller]]:
 
 PaymentsRead = Annotated[Caller, Depends(requires("payments:read"))]
 PaymentsWrite = Annotated[Caller, Depends(requires("payments:write"))]
+RefundsWrite = Annotated[Caller, Depends(requires("refunds:write"))]

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 GIVEN = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
 REAL_STRIPE_JS = "https://js.stripe.com/v3/"
+STAFF_PASSWORD = "staff"  # noqa: S105 - of an example that listens on this machine alone
 LIVE_KEYS = ("sk_live_", "rk_live_")
 # What does not work when only STRIPE_SECRET_KEY is given
 LOSSES = {
@@ -97,6 +98,7 @@ class Configuration(NamedTuple):
         return _inherited() | {
             "PAYMENTS_API_URL": self.places.api_url,
             "PAYMENTS_API_KEY": api_key,
+            "STAFF_PASSWORD": STAFF_PASSWORD,
             "STRIPE_PUBLISHABLE_KEY": self.publishable_key,
             "STRIPE_JS_URL": f"{self.sandbox_url}/v3/" if self.sandbox_url else REAL_STRIPE_JS,
         }

@@ -35,6 +35,7 @@ class PaymentIntent(Base):
     `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled, and
     `capture_amount` what is to be captured. `touched_at` is the last sign of a shopper, `asked_at` the last time that
     a caller made us ask Stripe.
+    What went back: `amount_refunded` is what Stripe holds as refunded, `amount_reserved` that with what is on its way.
     """
 
     __tablename__ = "payment_intents"
@@ -54,6 +55,7 @@ class PaymentIntent(Base):
         CheckConstraint("capture_amount >= 1", name="capture_amount"),
         CheckConstraint("amount_received >= 0 AND amount_capturable >= 0", name="amounts"),
         CheckConstraint("amount_refunded >= 0", name="amount_refunded"),
+        CheckConstraint("amount_reserved >= amount_refunded", name="amount_reserved"),
         CheckConstraint("currency ~ '^[a-z]{3}$'", name="currency"),
         CheckConstraint("generation >= 1 AND revision >= 1 AND version >= 0", name="counters"),
         CheckConstraint("(lease_token IS NULL) = (lease_until IS NULL)", name="lease"),
@@ -90,6 +92,7 @@ class PaymentIntent(Base):
     amount_received: Mapped[int]
     amount_capturable: Mapped[int]
     amount_refunded: Mapped[int]
+    amount_reserved: Mapped[int] = mapped_column(server_default=text("0"))
     flags: Mapped[list[str]]
 
     closed_at: Mapped[datetime | None]
@@ -100,12 +103,17 @@ class PaymentIntent(Base):
     def __init__(self, **values: Any) -> None:
         """Start with what a new row knows of Stripe: nothing. It is decided upon before it is inserted."""
         blank = {"version": 0, "needs_sync": False, "is_closing": False, "flags": []}
-        amounts = {"amount_received": 0, "amount_capturable": 0, "amount_refunded": 0}
+        amounts = {"amount_received": 0, "amount_capturable": 0, "amount_refunded": 0, "amount_reserved": 0}
         super().__init__(**blank, **amounts, **values)
 
     @property
     def reference(self) -> Reference:
         return Reference(self.reference_kind, self.reference_id)
+
+    @property
+    def amount_refundable(self) -> int:
+        """What is left of what was received, without what refunds of unknown outcome have reserved."""
+        return max(0, self.amount_received - self.amount_reserved)
 
     @property
     def is_payable(self) -> bool:

@@ -180,6 +180,7 @@ class PaymentIntentRead(BaseModel):
                     "amount_received": 0,
                     "amount_capturable": 0,
                     "amount_refunded": 0,
+                    "amount_refundable": 0,
                     "cart_version": 3,
                     "flags": [],
                     "attempts": {"count": 0, "failed": 0, "last": None},
@@ -202,7 +203,8 @@ class PaymentIntentRead(BaseModel):
     currency: str | None
     amount_received: int
     amount_capturable: int
-    amount_refunded: int
+    amount_refunded: int = Field(description="What went back or is on its way, as Stripe counts it.")
+    amount_refundable: int = Field(description="What a refund may still take.")
     cart_version: int | None
     flags: list[str] = Field(description="What a person should look at: `amount_mismatch`, `duplicate_payment`.")
     attempts: AttemptSummary
@@ -227,6 +229,7 @@ class PaymentIntentRead(BaseModel):
             amount_received=row.amount_received,
             amount_capturable=row.amount_capturable,
             amount_refunded=row.amount_refunded,
+            amount_refundable=row.amount_refundable,
             cart_version=row.requested["cart_version"],
             flags=row.flags,
             attempts=attempts,

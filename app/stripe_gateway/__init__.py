@@ -9,6 +9,7 @@ from app.stripe_gateway.snapshots import (
     ChargeSnapshot,
     Failure,
     PaymentIntentSnapshot,
+    RefundSnapshot,
     StripeEvent,
 )
 
@@ -19,6 +20,7 @@ __all__ = [
     "ChargeSnapshot",
     "Failure",
     "PaymentIntentSnapshot",
+    "RefundSnapshot",
     "StripeEvent",
     "StripeGateway",
     "UnexpectedState",

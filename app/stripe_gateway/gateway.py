@@ -21,7 +21,7 @@ from stripe import StripeClient
 from app.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
 from app.settings import Settings
 from app.stripe_gateway.client_secrets import ClientSecrets
-from app.stripe_gateway.snapshots import ChargeSnapshot, Json, PaymentIntentSnapshot
+from app.stripe_gateway.snapshots import ChargeSnapshot, Json, PaymentIntentSnapshot, RefundSnapshot
 
 Params = Mapping[str, Any]
 
@@ -35,11 +35,11 @@ MAX_NETWORK_RETRIES = 2
 PAGE_SIZE = 100
 
 
-class UnexpectedState(Exception):
+class UnexpectedState(StripeRefused):
     """Stripe refused because of the PaymentIntent's state, which it attached."""
 
     def __init__(self, snapshot: PaymentIntentSnapshot) -> None:
-        super().__init__(f"{snapshot.id} is {snapshot.status}")
+        super().__init__(f"{snapshot.id} is {snapshot.status}", stripe_code="payment_intent_unexpected_state")
         self.snapshot = snapshot
 
 
@@ -94,6 +94,23 @@ class StripeGateway:
         """List every attempt of a PaymentIntent that reached a Charge, newest first."""
         charges = self._list("/v1/charges", {"payment_intent": stripe_id})
         return [ChargeSnapshot.parse(obj) async for obj in charges]
+
+    async def create_refund(self, params: Params, *, key: str) -> RefundSnapshot:
+        """Refund, or get the first answer again when `key` was used before."""
+        obj, headers = await self._call("post", "/v1/refunds", params, key=key)
+        is_replay = headers.get("idempotent-replayed") == "true"
+        try:
+            return RefundSnapshot.parse(obj, is_replay=is_replay, request_id=headers.get("request-id"))
+        except (KeyError, TypeError) as error:
+            raise StripeUnavailable from error
+
+    async def list_refunds(self, stripe_id: str) -> list[RefundSnapshot]:
+        """List every refund of a PaymentIntent, newest first; Stripe's lists are consistent at once."""
+        refunds = self._list("/v1/refunds", {"payment_intent": stripe_id})
+        try:
+            return [RefundSnapshot.parse(obj) async for obj in refunds]
+        except (KeyError, TypeError) as error:
+            raise StripeUnavailable from error
 
     async def _payment_intent(
         self, method: str, path: str, params: Params, *, key: str | None = None

@@ -164,6 +164,40 @@ class ChargeSnapshot:
 
 
 @dataclass(frozen=True, slots=True)
+class RefundSnapshot:
+    """A refund at the moment when Stripe rendered it; without a status, as Stripe allows, it counts as `pending`."""
+
+    id: str
+    payment_intent_id: str | None
+    status: str
+    amount: int
+    currency: str
+    reason: str | None
+    failure_reason: str | None
+    metadata: Mapping[str, str]
+    created: datetime
+    is_replay: bool = False
+    request_id: str | None = None
+
+    @classmethod
+    def parse(cls, obj: Json, *, is_replay: bool = False, request_id: str | None = None) -> "RefundSnapshot":
+        """Read Stripe's object. Raises KeyError or TypeError when it lacks what every Refund has."""
+        return cls(
+            id=_text(obj, "id"),
+            payment_intent_id=_id(obj.get("payment_intent")),
+            status="pending" if obj.get("status") is None else _text(obj, "status"),
+            amount=_amount(obj, "amount"),
+            currency=_text(obj, "currency"),
+            reason=obj.get("reason"),
+            failure_reason=obj.get("failure_reason"),
+            metadata=_metadata(obj.get("metadata")),
+            created=_time(obj.get("created")),
+            is_replay=is_replay,
+            request_id=request_id,
+        )
+
+
+@dataclass(frozen=True, slots=True)
 class StripeEvent:
     """A webhook's event, or one of Stripe's list: `object` is the snapshot it carries, unparsed.
 

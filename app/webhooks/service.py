@@ -5,6 +5,7 @@ from typing import Literal
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
+from app import jobs
 from app.errors import InvalidEvent, NotConverged
 from app.events.repository import Actor
 from app.payment_intents import content, ledger, recording
@@ -12,14 +13,15 @@ from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 from app.payment_intents.repository import Name
+from app.refunds import recording as refunds
 from app.resources import Resources
-from app.stripe_gateway import ChargeSnapshot, PaymentIntentSnapshot, StripeEvent, verify
+from app.stripe_gateway import ChargeSnapshot, PaymentIntentSnapshot, RefundSnapshot, StripeEvent, verify
 from app.webhooks import repository
 
 log = structlog.get_logger()
 
 Outcome = Literal["recorded", "ignored", "duplicate"]
-Told = PaymentIntentSnapshot | ChargeSnapshot
+Told = PaymentIntentSnapshot | ChargeSnapshot | RefundSnapshot
 
 
 async def receive(resources: Resources, body: bytes, signature: str | None) -> Outcome:
@@ -40,6 +42,8 @@ def _read(event: StripeEvent) -> Told | None:
                 return PaymentIntentSnapshot.parse(event.object, request_id=event.request_id)
             case "charge":
                 return ChargeSnapshot.parse(event.object)
+            case "refund":
+                return RefundSnapshot.parse(event.object, request_id=event.request_id)
             case _:
                 return None
     except (KeyError, TypeError, ValueError) as error:
@@ -70,13 +74,20 @@ def _name(told: Told | None, instance: str) -> Name | None:
             return Name(stripe_id, content.marked_by(metadata, instance))
         case ChargeSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
             return Name(stripe_id, content.marked_by(metadata, instance))
+        case RefundSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
+            return Name(stripe_id, content.marked_by(metadata, instance))
         case _:
             return None
 
 
 async def _let_in(door: Door, row: PaymentIntent, event: StripeEvent, told: Told) -> None:
+    if isinstance(told, RefundSnapshot):
+        await refunds.record(door, row, told)
+        return
     if isinstance(told, ChargeSnapshot):
         await ledger.record_charge(door, row, told)
+        if told.amount_refunded > row.amount_refunded:  # by a refund that nobody told us of
+            await jobs.enqueue(door.session, "sync_refunds", payment_intent_id=row.id)
         return
     await recording.record_hint(door, row, told)
     if event.type == "payment_intent.payment_failed":

@@ -10,7 +10,7 @@ from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
 
-from examples.shop import checkout
+from examples.shop import checkout, staff
 from examples.shop.carts import CartNotFound, Carts
 from examples.shop.payments_api import PaymentsApi
 from examples.shop.problems import add_error_handlers
@@ -29,7 +29,10 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     app.state.carts = Carts()
+    app.state.staff_password = settings.staff_password
+    app.state.staff_page = (STATIC / "staff.html").read_text(encoding="utf-8")
     app.include_router(checkout.router)
+    app.include_router(staff.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     _add_pages(app, _page(settings))
     add_error_handlers(app)

@@ -55,6 +55,9 @@ class PaymentIntent(BaseModel):
     stripe_id: str | None
     status: str | None
     amount: int | None
+    currency: str | None = None
+    amount_refunded: int = 0
+    amount_refundable: int = 0
     client_secret: SecretStr | None = None
     """Kept out of logs and reprs by its type; it lives as long as one answer to the browser."""
 
@@ -68,6 +71,21 @@ class Attempt(BaseModel):
     card_last4: str | None
     failure_code: str | None
     message: str | None
+
+
+class Refusal(BaseModel):
+    detail: str
+
+
+class Refund(BaseModel):
+    status: str | None
+    """None while Stripe did not say; `refused` when it said no."""
+    amount: int
+    currency: str
+    origin: str
+    failure_reason: str | None
+    refusal: Refusal | None
+    created_at: datetime
 
 
 class PaymentsApi:
@@ -101,9 +119,34 @@ class PaymentsApi:
             return []
         return [Attempt.model_validate(attempt) for attempt in page["data"]]
 
-    async def _call(self, method: str, cart_id: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+    async def refund(self, cart_id: str, amount: int, *, key: str) -> Refund:
+        """Give money back. Repeating it with the same key is safe, and tells how the one refund stands."""
         try:
-            answer = await self._http.request(method, f"/v1/carts/{cart_id}/{path}", json=body)
+            made = await self._call("POST", cart_id, "refunds", {"amount": amount}, {"Idempotency-Key": key})
+        except PaymentsRefused as error:
+            if error.code == "stripe_refused":  # no fault of ours: the payment is disputed, for one
+                raise PaymentsConflict(error.code) from error
+            raise
+        return Refund.model_validate(made)
+
+    async def list_refunds(self, cart_id: str) -> list[Refund]:
+        """List the newest refunds, newest first, those of Stripe's dashboard too."""
+        try:
+            page = await self._call("GET", cart_id, "refunds")
+        except NoPaymentIntent:
+            return []
+        return [Refund.model_validate(refund) for refund in page["data"]]
+
+    async def _call(
+        self,
+        method: str,
+        cart_id: str,
+        path: str,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> Any:
+        try:
+            answer = await self._http.request(method, f"/v1/carts/{cart_id}/{path}", json=body, headers=headers)
         except httpx.TransportError as error:
             raise PaymentsUnavailable("no_answer") from error
         if answer.is_success:

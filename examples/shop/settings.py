@@ -16,6 +16,8 @@ class Settings:
     payments_api_key: str = field(repr=False)
     stripe_publishable_key: str
     stripe_js_url: str
+    staff_password: str = field(default="", repr=False)
+    """Without one there is no staff."""
 
     def __post_init__(self) -> None:
         for name in ("payments_api_url", "stripe_js_url"):
@@ -31,4 +33,4 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     given = {name: environment.get(name.upper(), "") for name in names}
     if missing := [name.upper() for name, value in given.items() if not value]:
         raise SettingsError(f"{', '.join(missing)} must be set in the environment.")
-    return Settings(**given)
+    return Settings(**given, staff_password=environment.get("STAFF_PASSWORD", ""))

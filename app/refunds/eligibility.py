@@ -1,0 +1,48 @@
+"""What may be refunded: which PaymentIntent of a reference, and how much of it."""
+
+from collections.abc import Sequence
+
+from app.errors import (
+    Moved,
+    NothingToRefund,
+    PaymentIntentAmbiguous,
+    PaymentIntentNotFound,
+    PaymentNotCaptured,
+    PaymentNotRefundable,
+    RefundExceedsPayment,
+)
+from app.payment_intents.models import PaymentIntent
+from app.references.models import PaymentReference
+
+
+def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], named: str | None) -> PaymentIntent:
+    """Give the one that succeeded, or the one that the caller names, by our id or Stripe's.
+
+    Raises PaymentIntentNotFound, Moved, PaymentIntentAmbiguous (several succeeded and none is named),
+    PaymentNotCaptured or PaymentNotRefundable.
+    """
+    candidates = [row for row in generations if named is None or named.lower() == str(row.id) or named == row.stripe_id]
+    paid = [row for row in candidates if row.status == "succeeded"]
+    if len(paid) > 1:
+        raise PaymentIntentAmbiguous(payment_intents=[str(row.id) for row in paid])
+    if paid:
+        return paid[0]
+    if reference.moved_to is not None:
+        raise Moved(cart_id=reference.moved_to)
+    if not candidates:
+        raise PaymentIntentNotFound("This reference has no such PaymentIntent." if named else None)
+    if candidates[0].status == "requires_capture":
+        raise PaymentNotCaptured(payment_intent_id=str(candidates[0].id))
+    raise PaymentNotRefundable(payment_status=candidates[0].status)
+
+
+def amount_of(wanted: int | None, *, left: int) -> int:
+    """Give the amount to refund, all that is left unless another is wanted.
+
+    Raises RefundExceedsPayment or NothingToRefund.
+    """
+    if wanted is None and left == 0:
+        raise NothingToRefund
+    if wanted is not None and wanted > left:
+        raise RefundExceedsPayment(amount_refundable=left)
+    return left if wanted is None else wanted

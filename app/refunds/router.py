@@ -1,0 +1,101 @@
+"""`/v1/{carts|sessions}/{id}/refunds` and `/v1/refunds/{id}`."""
+
+from typing import Annotated
+
+from fastapi import APIRouter, Path, Response
+
+from app.auth.dependencies import PaymentsRead, RefundsWrite
+from app.errors import (
+    BodyTooLarge,
+    IdempotencyKeyReused,
+    InvalidCursor,
+    MalformedJson,
+    Moved,
+    NothingToRefund,
+    PaymentIntentAmbiguous,
+    PaymentIntentNotFound,
+    PaymentNotCaptured,
+    PaymentNotRefundable,
+    RefundExceedsPayment,
+    RefundNotFound,
+    StripeRefused,
+)
+from app.pages import PageQuery
+from app.problems import AUTHENTICATED, documented
+from app.references.path import ReferencePath
+from app.refunds import service
+from app.refunds.schemas import IdempotencyKey, RefundCreate, RefundPage, RefundRead
+from app.resources import ResourcesDependency
+
+router = APIRouter(prefix="/v1", tags=["Refunds"])
+
+RefundName = Annotated[
+    str,
+    Path(
+        pattern=r"^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|(re|pyr)_[A-Za-z0-9_]{1,100})$",
+        description="Our id of the refund, or Stripe's.",
+        examples=["re_3TmX5aLkdIwHu7ix0c9ZrB4e"],
+    ),
+]
+
+
+@router.post(
+    "/{kind}/{reference_id:segment}/refunds",
+    status_code=201,
+    summary="Refund a payment",
+    responses={
+        202: {"model": RefundRead, "description": "Stripe did not say yet: `status` is null; the amount is reserved."},
+        **documented(
+            *AUTHENTICATED,
+            BodyTooLarge,
+            MalformedJson,
+            IdempotencyKeyReused,
+            PaymentIntentNotFound,
+            Moved,
+            NothingToRefund,
+            PaymentIntentAmbiguous,
+            PaymentNotCaptured,
+            PaymentNotRefundable,
+            RefundExceedsPayment,
+            StripeRefused,
+        ),
+    },
+)
+async def create_refund(
+    reference: ReferencePath,
+    params: RefundCreate,
+    key: IdempotencyKey,
+    caller: RefundsWrite,
+    resources: ResourcesDependency,
+    response: Response,
+) -> RefundRead:
+    """Give back all that is left of what was received, or `amount` of it. Repeating it with the same key is safe.
+
+    Refunds never add up to more than was received, however many are sent at once. On a 202 the outcome is found
+    out by itself; read the refund, or repeat the request with the same key, to see it.
+    """
+    refund = await service.create_refund(resources, reference, params, key=key, caller=caller)
+    response.status_code = 202 if refund.status is None else 201
+    return RefundRead.of(refund, reference)
+
+
+@router.get(
+    "/{kind}/{reference_id:segment}/refunds",
+    summary="List the refunds",
+    responses=documented(*AUTHENTICATED, PaymentIntentNotFound, InvalidCursor),
+)
+async def list_refunds(
+    reference: ReferencePath, page: PageQuery, _: PaymentsRead, resources: ResourcesDependency
+) -> RefundPage:
+    """List every refund of all PaymentIntents that this cart or session ever had, newest first."""
+    return await service.list_refunds(resources, reference, page)
+
+
+@router.get(
+    "/refunds/{refund}",
+    summary="Read a refund",
+    responses=documented(*AUTHENTICATED, RefundNotFound),
+)
+async def get_refund(refund: RefundName, _: PaymentsRead, resources: ResourcesDependency) -> RefundRead:
+    """Read the present state of a refund."""
+    return await service.read(resources, refund)

@@ -1,0 +1,63 @@
+"""What the shop's staff may do: see what became of a cart's payment, and give money back."""
+
+import asyncio
+import secrets
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, HTTPException, Request, Response
+from fastapi.responses import HTMLResponse
+from fastapi.security import HTTPBasic, HTTPBasicCredentials
+from pydantic import BaseModel, Field
+
+from examples.shop.checkout import PaymentsDependency
+from examples.shop.payments_api import PaymentIntent, Refund
+from examples.shop.schemas import Params
+
+USER = "staff"
+UNAUTHORIZED = 401
+ACCEPTED, CREATED = 202, 201
+
+_basic = HTTPBasic(auto_error=False, realm="Staff")
+
+
+def _only_staff(request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
+    """Let in who knows the password. A real shop has its own accounts; without a password nobody is staff."""
+    password: str = request.app.state.staff_password
+    expected, told = f"{USER}:{password}", f"{given.username}:{given.password}" if given else ""
+    if not password or not secrets.compare_digest(expected.encode(), told.encode()):
+        raise HTTPException(UNAUTHORIZED, headers={"WWW-Authenticate": 'Basic realm="Staff"'})
+
+
+router = APIRouter(dependencies=[Depends(_only_staff)])
+
+
+class RefundOrder(Params):
+    amount: Annotated[int, Field(ge=1)]
+    """In minor units: cents."""
+    key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{16,64}$")]
+    """Made by the page for one refund, and sent again with each repeat: clicking twice refunds once."""
+
+
+class OrderRead(BaseModel):
+    payment: PaymentIntent | None
+    refunds: list[Refund]
+
+
+@router.get("/staff/carts/{cart_id}")
+async def show_order(request: Request) -> Response:
+    page: str = request.app.state.staff_page
+    return HTMLResponse(page)
+
+
+@router.get("/api/staff/carts/{cart_id}")
+async def read_order(cart_id: str, payments: PaymentsDependency) -> OrderRead:
+    intent, refunds = await asyncio.gather(payments.get_payment_intent(cart_id), payments.list_refunds(cart_id))
+    return OrderRead(payment=intent, refunds=refunds)
+
+
+@router.post("/api/staff/carts/{cart_id}/refunds")
+async def refund_order(cart_id: str, order: RefundOrder, payments: PaymentsDependency, response: Response) -> Refund:
+    """Give money back; 202 while it is not known whether it worked. The same key may be sent again at any time."""
+    refund = await payments.refund(cart_id, order.amount, key=order.key)
+    response.status_code = CREATED if refund.status else ACCEPTED
+    return refund

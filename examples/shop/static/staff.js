@@ -1,0 +1,80 @@
+// The staff's page of one order: what was paid, what went back, and a button to give more back.
+
+const $ = (id) => document.getElementById(id);
+const ORDER = `/api${window.location.pathname}`; // the page is /staff/carts/{id}
+const LOOK_AGAIN_MS = 2000;
+
+let order = null;
+let key = null; // of the refund that is being asked for; a repeat of it carries the same
+
+const RESULTS = { succeeded: "Refunded", pending: "On its way", failed: "Failed", refused: "Refused" };
+const REFUSALS = {
+  refund_exceeds_payment: "That is more than is left.",
+  stripe_refused: "Stripe refused it: the list tells why.",
+  payment_not_captured: "It is not captured yet: cancel it instead.",
+};
+
+function digits() {
+  return new Intl.NumberFormat("en", { style: "currency", currency: order.payment.currency }).resolvedOptions()
+    .maximumFractionDigits;
+}
+
+function money(amount, currency) {
+  return new Intl.NumberFormat("en", { style: "currency", currency }).format(amount / 10 ** digits());
+}
+
+function draw() {
+  const { payment, refunds } = order;
+  const isPaid = payment?.status === "succeeded";
+  $("payment").textContent = isPaid
+    ? `Paid ${money(payment.amount, payment.currency)}, refunded ${money(payment.amount_refunded, payment.currency)}`
+    : `Not paid (${payment?.status ?? "no payment"})`;
+  $("refund-form").hidden = !isPaid || payment.amount_refundable === 0;
+  if (isPaid) $("amount").max = (payment.amount_refundable / 10 ** digits()).toFixed(digits());
+  if (isPaid && !key) $("amount").value = $("amount").max;
+  $("refunds").replaceChildren(...refunds.map(drawRefund));
+}
+
+function drawRefund(refund) {
+  const item = $("row").content.cloneNode(true).firstElementChild;
+  item.dataset.status = refund.status === "refused" ? "failed" : (refund.status ?? "pending");
+  item.querySelector(".badge").textContent = RESULTS[refund.status ?? "pending"] ?? refund.status;
+  item.querySelector(".what strong").textContent = refund.origin === "stripe" ? "In Stripe's dashboard" : "By us";
+  item.querySelector(".what span").textContent = refund.refusal?.detail ?? refund.failure_reason ?? "";
+  item.querySelector(".amount").textContent = money(refund.amount, refund.currency);
+  item.querySelector("time").dateTime = refund.created_at;
+  item.querySelector("time").textContent = new Date(refund.created_at).toLocaleString("en-GB");
+  return item;
+}
+
+async function read() {
+  const answer = await fetch(ORDER).catch(() => null);
+  if (!answer?.ok) return;
+  order = await answer.json();
+  draw();
+}
+
+async function refund(event) {
+  event.preventDefault();
+  key ??= crypto.randomUUID();
+  $("refund").disabled = true;
+  const amount = Math.round(Number($("amount").value) * 10 ** digits());
+  const headers = { "Content-Type": "application/json" };
+  const request = { method: "POST", headers, body: JSON.stringify({ amount, key }) };
+  const answer = await fetch(`${ORDER}/refunds`, request).catch(() => null);
+  const content = await answer?.json().catch(() => null);
+  $("refund").disabled = false;
+  if (!content || answer.status >= 500) {
+    $("amount").readOnly = true; // the same refund is sent again, whatever became of the first try
+    $("result").textContent = "Not known yet: click again.";
+    return;
+  }
+  key = null;
+  $("amount").readOnly = false;
+  $("result").textContent = answer.ok ? "" : (REFUSALS[content.code] ?? `Refused: ${content.code}`);
+  await read();
+}
+
+$("refund-form").addEventListener("submit", refund);
+await read();
+setInterval(() => order?.refunds.some(({ status }) => status === null || status === "pending") && read(), LOOK_AGAIN_MS);

@@ -1,0 +1,162 @@
+"""Many at once, over two processes, and processes killed at every step."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.resources import Resources
+from app.settings import Settings
+from sandbox.control import SandboxControl
+from tests.processes import api_process
+from tests.refunds.conftest import Later, Shop
+
+MINUTE = timedelta(minutes=1)
+
+
+async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
+    shop: Shop, settings: Settings, sandbox: SandboxControl
+) -> None:
+    await shop.sell()
+    await sandbox.latency(0.05, "/v1/refunds")
+    async with AsyncExitStack() as stack:
+        processes = await asyncio.gather(*(stack.enter_async_context(api_process(settings)) for _ in range(2)))
+        clients = [
+            await stack.enter_async_context(
+                httpx.AsyncClient(base_url=url, headers=shop.api.headers, trust_env=False, timeout=30)
+            )
+            for _, url in processes
+        ]
+        answers = await asyncio.gather(*(Shop(clients[n % 2], sandbox).refund(f"k{n}", amount=3000) for n in range(50)))
+
+    accepted = [answer for answer in answers if answer.status_code == 201]
+    refused = [answer for answer in answers if answer.status_code == 409]
+    assert (len(accepted), len(refused)) == (3, 47)
+    assert {answer.json()["status"] for answer in accepted} == {"succeeded"}
+    assert {answer.json()["code"] for answer in refused} == {"refund_exceeds_payment"}
+    assert await shop.totals() == (9000, 1000)
+    assert sum(each["amount"] for each in await sandbox.objects("refunds")) == 9000
+
+
+async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxControl) -> None:
+    await shop.sell("c1", amount=10_000)
+    await sandbox.hold("/v1/refunds", method="POST")
+    held = [asyncio.create_task(shop.refund(f"k{n}", amount=100)) for n in range(20)]
+    while await sandbox.held() < 20:  # twice the pool's connections
+        await asyncio.sleep(0.01)
+    state = await shop.state()
+    still_held = await sandbox.held()
+    await sandbox.release()
+    assert (state["amount_refundable"], still_held) == (8000, 20)
+    assert {answer.status_code for answer in await asyncio.gather(*held)} == {201}
+    assert await shop.totals() == (2000, 8000)
+
+
+Step = Callable[["Scene"], Awaitable[None]]
+
+
+class Scene:
+    """A refund under way in a process that will be killed."""
+
+    def __init__(self, shop: Shop, resources: Resources) -> None:
+        self.shop = shop
+        self.sandbox = shop.sandbox
+        self.resources = resources
+
+    @asynccontextmanager
+    async def locked_out(self) -> AsyncIterator[None]:
+        """Keep everybody from the reference's row."""
+        async with self.resources.sessions.begin() as session:
+            await session.execute(text("SELECT 1 FROM payment_references FOR UPDATE"))
+            yield
+
+    async def until_somebody_waits_for_the_row(self) -> None:
+        waiting = (
+            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
+        )
+        while True:
+            async with self.resources.sessions() as session:
+                if await session.scalar(text(waiting)):
+                    return
+            await asyncio.sleep(0.01)
+
+    async def until_held(self) -> None:
+        while not await self.sandbox.held():
+            await asyncio.sleep(0.01)
+
+
+async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awaitable[None]]) -> None:
+    """Ask a process for a refund, and kill -9 it when the moment has come."""
+    async with (
+        api_process(settings) as (process, url),
+        httpx.AsyncClient(base_url=url, headers=shop.api.headers, trust_env=False, timeout=30) as client,
+    ):
+        asked = asyncio.create_task(Shop(client, shop.sandbox).refund("k1", amount=6000))
+        await moment()
+        process.kill()
+        await process.wait()
+        with pytest.raises(httpx.TransportError):
+            await asked
+
+
+async def test_killed_before_the_reservation_nothing_has_happened(
+    shop: Shop, settings: Settings, resources: Resources, later: Later
+) -> None:
+    await shop.sell()
+    scene = Scene(shop, resources)
+    async with scene.locked_out():
+        await _killed_while(shop, settings, scene.until_somebody_waits_for_the_row)
+    await later(MINUTE)
+    assert await shop.refunds() == []
+    assert await shop.totals() == (0, 10_000)
+
+
+@pytest.mark.parametrize("after_work", [False, True], ids=["before Stripe's work", "before Stripe's answer"])
+async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_request_lands(
+    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later, after_work: bool
+) -> None:
+    await shop.sell()
+    await sandbox.webhooks("lose")
+    await sandbox.hold("/v1/refunds", method="POST", after_work=after_work)
+    await _killed_while(shop, settings, Scene(shop, resources).until_held)
+    reserved = await shop.state()
+    over = await shop.refund("k2", amount=6000)
+    meanwhile = await shop.refund("k1", amount=6000)
+    await later(MINUTE)  # the job comes while the dead process's request is still on its way
+    await sandbox.release()
+    await later(MINUTE)
+    done = await shop.refund("k1", amount=6000)
+
+    assert (reserved["amount_refunded"], reserved["amount_refundable"]) == (0, 4000)
+    assert over.json()["code"] == "refund_exceeds_payment"
+    assert (meanwhile.status_code, done.status_code) == (202, 201)
+    assert done.json()["id"] == meanwhile.json()["id"]
+    assert await sandbox.count("refunds") == 1
+    assert await shop.totals() == (6000, 4000)
+
+
+async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
+    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later
+) -> None:
+    await shop.sell()
+    await sandbox.webhooks("lose")
+    await sandbox.hold("/v1/refunds", method="POST", after_work=True)
+    scene = Scene(shop, resources)
+
+    async def answered_but_not_recorded() -> None:
+        await scene.until_held()
+        await stack.enter_async_context(scene.locked_out())
+        await sandbox.release()
+        await scene.until_somebody_waits_for_the_row()
+
+    async with AsyncExitStack() as stack:
+        await _killed_while(shop, settings, answered_but_not_recorded)
+    assert (await shop.refund("k1", amount=6000)).status_code == 202
+    await later(MINUTE)
+    assert (await shop.refund("k1", amount=6000)).json()["status"] == "succeeded"
+    assert await sandbox.count("refunds") == 1
+    assert await shop.totals() == (6000, 4000)
