@@ -29,9 +29,6 @@ CONCURRENCY = 20
 # Periodic jobs run once among all replicas.
 EVERY_MINUTE = "* * * * *"
 
-# What Stripe could not tell now is asked again after so long.
-LATER = timedelta(seconds=30)
-
 
 def register(queue: PgQueuer, resources: Resources) -> None:
     """Say which service does which job.
@@ -60,7 +57,7 @@ def register(queue: PgQueuer, resources: Resources) -> None:
         try:
             await refunds.sync(resources, _id(job, "payment_intent_id"), Actor("job:sync_refunds"))
         except Unavailable as error:  # no row tells that Stripe must be asked, so the job itself stays
-            raise RetryRequested(LATER) from error
+            raise RetryRequested(resources.settings.stripe_deadline) from error
 
     @queue.schedule("sweep_refunds", EVERY_MINUTE)
     async def sweep_refunds(_: Schedule) -> None:
