@@ -3,13 +3,16 @@
 PaymentsError
 ├── InvalidRequest                 400/413/422 …: the request itself is wrong, nothing was changed
 │   ├── MalformedJson              400 malformed_json
+│   │   └── JsonTooDeep            json_too_deep
 │   ├── ValidationFailed           422 validation_failed
 │   │   └── InvalidCursor          422 invalid_cursor
 │   ├── BodyTooLarge               413 body_too_large
 │   ├── IdempotencyKeyReused       422 idempotency_key_reused
+│   ├── HeadersTooLarge            431 headers_too_large
 │   ├── InvalidSignature           400 invalid_signature
 │   └── InvalidEvent               400 invalid_event
 ├── Unauthorized                   401 unauthorized
+│   └── InvalidCredential          of the same code
 ├── Forbidden                      403 forbidden
 ├── NotFound                       404 not_found
 │   ├── PaymentIntentNotFound      payment_intent_not_found
@@ -31,6 +34,8 @@ PaymentsError
 │   ├── PaymentIntentAmbiguous     payment_intent_ambiguous
 │   ├── NothingToRefund            nothing_to_refund
 │   └── RefundExceedsPayment       refund_exceeds_payment
+├── TooManyRequests                429 too_many_requests
+│   └── TooManyFailedAttempts      too_many_failed_attempts
 ├── StripeRefused                  422 stripe_refused: Stripe's own definite "no"
 └── Unavailable                    503: not known yet, or not now; send the same request again
     ├── StripeUnavailable          stripe_unavailable
@@ -42,6 +47,7 @@ PaymentsError
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from math import ceil
 from typing import Any, ClassVar
 
 
@@ -51,7 +57,7 @@ class PaymentsError(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, detail: str | None = None, **extensions: Any) -> None:
         self.detail = detail or " ".join((type(self).__doc__ or self.title).split())
@@ -69,6 +75,12 @@ class MalformedJson(InvalidRequest):
     """The body is not valid JSON."""
 
     code, title = "malformed_json", "Malformed JSON"
+
+
+class JsonTooDeep(MalformedJson):
+    """The JSON of the body is nested too deeply."""
+
+    code, title = "json_too_deep", "JSON too deep"
 
 
 class ValidationFailed(InvalidRequest):
@@ -95,6 +107,12 @@ class IdempotencyKeyReused(InvalidRequest):
     status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused"
 
 
+class HeadersTooLarge(InvalidRequest):
+    """The headers, or the address with its query, are larger than this service accepts."""
+
+    status, code, title = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large"
+
+
 class InvalidSignature(InvalidRequest):
     """The Stripe-Signature header does not prove that Stripe sent this body, now."""
 
@@ -111,14 +129,20 @@ class Unauthorized(PaymentsError):
     """A valid API key is required: send it as `Authorization: Bearer <key>`."""
 
     status, code, title = HTTPStatus.UNAUTHORIZED, "unauthorized", "Unauthorized"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="payments"'}
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments"'}
+
+
+class InvalidCredential(Unauthorized):
+    """The API key or checkout token is not valid: unknown, wrong, revoked or expired."""
+
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments", error="invalid_token"'}
 
 
 class Forbidden(PaymentsError):
     """The API key is valid, but lacks the scope that this operation needs."""
 
     status, code, title = HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="payments", error="insufficient_scope"'}
+    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments", error="insufficient_scope"'}
 
 
 class NotFound(PaymentsError):
@@ -247,6 +271,22 @@ class RefundExceedsPayment(Conflict):
     code, title = "refund_exceeds_payment", "Refund exceeds payment"
 
 
+class TooManyRequests(PaymentsError):
+    """Too many requests of this kind; send it again after `Retry-After` seconds."""
+
+    status, code, title = HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"
+
+    def __init__(self, *, retry_after: float = 1) -> None:
+        super().__init__()
+        self.headers = {"Retry-After": str(max(1, ceil(retry_after)))}
+
+
+class TooManyFailedAttempts(TooManyRequests):
+    """Paying this reference failed too often, as when stolen cards are tried out; wait `Retry-After` seconds."""
+
+    code, title = "too_many_failed_attempts", "Too many failed attempts"
+
+
 class StripeRefused(PaymentsError):
     """Stripe refused the request; the reference stays as it was before it."""
 
@@ -257,7 +297,7 @@ class Unavailable(PaymentsError):
     """Not now; send the same request again."""
 
     status, code, title = HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Unavailable"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+    headers: Mapping[str, str] = {"Retry-After": "2"}
 
 
 class StripeUnavailable(Unavailable):

@@ -27,6 +27,7 @@ from app.errors import (
     MethodNotAllowed,
     NotFound,
     PaymentsError,
+    TooManyRequests,
     Unauthorized,
     ValidationFailed,
 )
@@ -72,7 +73,7 @@ def respond(error: PaymentsError) -> JSONResponse:
 
 
 # What every operation that needs an API key may answer besides its own errors.
-AUTHENTICATED = (Unauthorized, Forbidden, ValidationFailed, DatabaseUnavailable)
+AUTHENTICATED = (Unauthorized, Forbidden, ValidationFailed, TooManyRequests, DatabaseUnavailable)
 
 
 def documented(*errors: type[PaymentsError]) -> dict[int | str, dict[str, Any]]:
@@ -108,7 +109,9 @@ def _name(location: tuple[str | int, ...]) -> str:
 def _invalid(error: RequestValidationError) -> PaymentsError:
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return MalformedJson()
-    errors = [{"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)} for each in error.errors()]
+    # Two dependencies that read one parameter tell of it twice.
+    told = {(each["loc"], each["type"]): each for each in error.errors()}.values()
+    errors = [{"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)} for each in told]
     return ValidationFailed(f"{len(errors)} field(s) are not valid, {errors[0]['field']} first.", errors=errors)
 
 
