@@ -4,12 +4,13 @@ import ipaddress
 import re
 from dataclasses import dataclass
 
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
+from pydantic_core import ErrorDetails
 
 from app.settings import Settings
 
-# A random string of 32 characters has about 20 different ones; words and repetitions have fewer.
-MIN_DIFFERENT = 12
+# A random hexadecimal string of 32 characters has about 14 different ones; words and repetitions have fewer.
+MIN_DIFFERENT = 10
 
 STRIPE_KEY = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9_]{16,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_]{16,}")
@@ -25,6 +26,22 @@ class Finding:
 
     def __str__(self) -> str:
         return f"{self.problem} {self.remedy}"
+
+
+def read_settings(*, host: str | None = None) -> tuple[Settings | None, list[Finding]]:
+    """Read the settings from the environment; give them, unless they can't be read, with all that is wrong."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        return None, [_explain(str(each["loc"][0]).upper() if each["loc"] else "", each) for each in error.errors()]
+    return settings, find_unsafe(settings, host=host)
+
+
+def _explain(name: str, error: ErrorDetails) -> Finding:
+    if error["type"] == "missing":
+        return Finding(f"{name} is missing.", "Set it in the environment or in .env.")
+    message = error["msg"].removeprefix("Value error, ")
+    return Finding(f"{name}: {message}.".removeprefix(": "), "Correct it in the environment or in .env.")
 
 
 def find_unsafe(settings: Settings, *, host: str | None = None) -> list[Finding]:
@@ -46,11 +63,11 @@ def _about_mode(settings: Settings) -> list[Finding]:
     """Hold the key's mode against the one that is meant."""
     match = re.match(r"(?:sk|rk)_(live|test)_", settings.stripe_secret_key.get_secret_value())
     mode = match.group(1) if match else None
-    if settings.environment == "development" and "live" in (mode, settings.stripe_mode):
+    if settings.environment == "development" and "live" in (mode, settings.mode):
         problem, remedy = "A live key moves real money, and this is development mode.", "Use a test key."
-    elif mode not in (None, settings.stripe_mode):
-        problem = f"STRIPE_SECRET_KEY is a {mode} key, but Stripe's {settings.stripe_mode} mode is meant."
-        remedy = f"Use a {settings.stripe_mode} key, or set STRIPE_MODE={mode}."
+    elif mode not in (None, settings.mode):
+        problem = f"STRIPE_SECRET_KEY is a {mode} key, but Stripe's {settings.mode} mode is meant."
+        remedy = f"Use a {settings.mode} key, or set STRIPE_MODE={mode}."
     else:
         return []
     return [Finding(problem, remedy)]

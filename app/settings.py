@@ -6,6 +6,7 @@ from datetime import timedelta
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, PositiveInt, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -14,6 +15,7 @@ Instance = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$
 Origin = Annotated[
     str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
 ]
+MIN_SECRET = 12
 SigningKey = Annotated[SecretStr, Field(min_length=32)]
 
 
@@ -55,9 +57,7 @@ class Settings(DatabaseSettings):
     instance: Instance
 
     stripe_secret_key: SecretStr
-    stripe_mode: Literal["live", "test"] = Field(
-        default_factory=lambda given: "live" if given.get("environment") == "production" else "test"
-    )
+    stripe_mode: Literal["live", "test"] | None = None
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     stripe_api_base: str | None = None
     stripe_timeout: timedelta = timedelta(seconds=6)
@@ -76,7 +76,7 @@ class Settings(DatabaseSettings):
     )
     cors_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
-    serve_docs: bool = Field(default_factory=lambda given: given.get("environment") == "development")
+    serve_docs: bool | None = None
 
     max_failed_attempts: PositiveInt = 10
     failed_authentications_per_minute: PositiveInt = 300
@@ -106,6 +106,24 @@ class Settings(DatabaseSettings):
                 "CONVERGE_DEADLINE must exceed STRIPE_DEADLINE + LEASE_SLACK: who waits must outlive a dead writer"
             )
         return self
+
+    @property
+    def mode(self) -> Literal["live", "test"]:
+        """Which of Stripe's two worlds is meant: production is live unless STRIPE_MODE says otherwise."""
+        return self.stripe_mode or ("live" if self.environment == "production" else "test")
+
+    @property
+    def has_docs(self) -> bool:
+        """Whether the page about the API is served: in development, unless SERVE_DOCS says otherwise."""
+        return self.environment == "development" if self.serve_docs is None else self.serve_docs
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Give what must never be written anywhere; short ones are left out, they are words of other texts too."""
+        several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
+        known = [secret.get_secret_value() for secret in several]
+        known.append(urlsplit(self.database_url.get_secret_value()).password or "")
+        return tuple(secret for secret in known if len(secret) >= MIN_SECRET)
 
     @cached_property
     def lease_duration(self) -> timedelta:

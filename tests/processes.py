@@ -21,8 +21,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _text(settings: Settings, name: str, value: Any) -> str:
     match getattr(settings, name):
-        case (*several,) if name == "stripe_webhook_secret":
-            return ",".join(secret.get_secret_value() for secret in several)
+        case (*several,):
+            return ",".join(
+                each.get_secret_value() if hasattr(each, "get_secret_value") else str(each) for each in several
+            )
         case secret if hasattr(secret, "get_secret_value"):
             return str(secret.get_secret_value())
         case _:
