@@ -14,6 +14,9 @@ from app.redaction import redact
 
 LOUD = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
 
+# The server's loggers may have handlers of their own already, which would write what we have not seen.
+SELF_WILLED = ("uvicorn", "uvicorn.error", "uvicorn.access")
+
 
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Render a line, ours or a library's, and take out of the finished text what looks like a secret."""
@@ -54,5 +57,8 @@ def configure(*, is_json: bool, level: str, secrets: Collection[str] = ()) -> No
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in SELF_WILLED:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -17,7 +17,8 @@ PATTERNS = (
     r"\b(whsec_)[\w+/=]+",
     r"\b((?:pi|seti|cs|src)_\w+?_secret_)\w+",  # client secrets
     r"\b()eyJ[\w-]{5,}\.[\w-]+\.[\w-]*",  # checkout tokens
-    r"((?:client_secret|authorization|api_key|token|password|cvc|cvv)(?:%5D|[\]\"'\s])*[=:][\"'\s]*)(?!\[redacted)[^\s\"'&,;}]+",
+    r"(\bauthorization[\"'\s]*[=:][\"'\s]*(?:(?:bearer|basic)\s+)?)[^\s\"'&,;}]+",
+    r"((?:client_secret|api_key|token|password|cvc|cvv)(?:%5D|[\]\"'\s])*[=:][\"'\s]*)(?!\[redacted)[^\s\"'&,;}]+",
     r"(\bBearer )[\w.~+/=-]{8,}",
     r"(\bpostgres(?:ql)?(?:\+\w+)?://[^\s:/@]*:)[^\s@]+(?=@)",
 )

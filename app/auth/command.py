@@ -9,7 +9,7 @@ from typing import Annotated, TypeVar, get_args
 
 import typer
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import api_keys
@@ -20,7 +20,6 @@ from app.database import create_engine, create_sessions
 from app.settings import DatabaseSettings
 
 keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.")
-console = Console()
 
 # As events name it: `client:<client>/<key id>`.
 CLIENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
@@ -52,12 +51,14 @@ def create(
 def list_() -> None:
     """Show every key: whose, what it may do, when it was last used (to the minute), whether it is valid."""
     rows, now = _in_database(api_keys.list_all)
-    table = Table("Key", "Client", "Scopes", "Created", "Last used", "State", box=None, pad_edge=False)
+    table = Table(
+        Column("Key", no_wrap=True), "Client", "Scopes", "Created", "Last used", "State", box=None, pad_edge=False
+    )
     for row in rows:
         table.add_row(
             row.id, row.client, " ".join(row.scopes), _time(row.created_at), _time(row.last_used_at), _state(row, now)
         )
-    console.print(table)
+    Console().print(table)
 
 
 @keys.command()
@@ -76,14 +77,14 @@ def revoke(key_id: KeyId) -> None:
     """Make a key useless."""
     _in_database(lambda session: api_keys.revoke(session, key_id))
     seconds = round(REMEMBERED_FOR.total_seconds())
-    console.print(f"{key_id} is revoked; processes that know it forget it within {seconds} s.")
+    typer.echo(f"{key_id} is revoked; processes that know it forget it within {seconds} s.")
 
 
 def _show_once(made: NewKey, *, is_json: bool) -> None:
     if is_json:
         typer.echo(json.dumps({"id": made.id, "client": made.client, "scopes": made.scopes, "key": made.secret}))
     else:
-        console.print(f"The key of {made.client}, shown only now:")
+        typer.echo(f"The key of {made.client}, shown only now:")
         typer.echo(made.secret)
 
 
