@@ -45,7 +45,7 @@ PaymentsError
     └── NotMigrated                not_migrated
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from math import ceil
 from typing import Any, ClassVar
@@ -167,6 +167,10 @@ class MethodNotAllowed(PaymentsError):
     """This address does not take this method."""
 
     status, code, title = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"
+
+    def __init__(self, *, allowed: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.headers = {"Allow": ", ".join(allowed)}
 
 
 class Conflict(PaymentsError):

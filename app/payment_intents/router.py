@@ -215,7 +215,7 @@ async def move_payment_intent(
     responses=documented(*AUTHENTICATED, PaymentIntentNotFound, Moved, InvalidCursor),
 )
 async def list_attempts(
-    reference: ReferencePath, page: PageQuery, _: PaymentsRead, resources: ResourcesDependency
+    _: PaymentsRead, reference: ReferencePath, page: PageQuery, resources: ResourcesDependency
 ) -> AttemptPage:
     """List every attempt on all PaymentIntents that this cart or session ever had, newest first."""
     return await service.list_attempts(resources, reference, page)

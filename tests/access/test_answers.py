@@ -61,3 +61,9 @@ def test_docs_are_off_in_production_unless_they_are_asked_for(
     settings: Settings, changes: dict[str, object], *, has_docs: bool
 ) -> None:
     assert settings.model_copy(update=changes).has_docs is has_docs
+
+
+async def test_a_wrong_method_is_told_the_right_ones(api: httpx.AsyncClient) -> None:
+    answers = [await api.delete(path) for path in ("/v1/carts/c1/payment-intent", "/livez", "/v1/stripe/webhook")]
+    assert [answer.status_code for answer in answers] == [405] * 3
+    assert [answer.headers["allow"] for answer in answers] == ["GET, PUT", "GET", "POST"]

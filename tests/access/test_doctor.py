@@ -104,6 +104,7 @@ async def test_the_command_shows_remedies_and_exits_with_1(
 ) -> None:
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
     well = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["doctor"]))
     monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_wrong")
     ill = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["doctor"]))

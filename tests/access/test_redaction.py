@@ -97,7 +97,7 @@ def test_every_logger_and_every_place_in_a_line_is_covered(written: io.StringIO)
     logging.getLogger("uvicorn.error").warning("Invalid request %s", API_KEY)
     logging.getLogger("asyncio").error("%r", {"token": TOKEN})
     try:
-        {}[f"cannot read {API_KEY}"]
+        dict[str, str]()[f"cannot read {API_KEY}"]
     except KeyError:
         ours.exception("two")
         logging.getLogger("library").exception("three")
