@@ -47,6 +47,9 @@ OPERATIONS: dict[str, Row] = {
     "get_payment_intent": Row("payments:read", takes_token=True),
     "get_client_secret": Row("payments:write", takes_token=True),
     "list_attempts": Row("payments:read"),
+    "cancel_payment_intent": Row("payments:write", json={}),
+    "capture_payment_intent": Row("payments:write", 409, json={}),  # nothing is held
+    "move_payment_intent": Row("payments:write", 404, json={"cart_id": "c9"}),  # the session of this name has none
     "create_checkout_token": Row("payments:write", 201),
     "receive_event": Row(None, 400, json={}),  # its credential is Stripe's signature
     "live": Row(None),
