@@ -51,6 +51,10 @@ OPERATIONS: dict[str, Row] = {
     "capture_payment_intent": Row("payments:write", 409, json={}),  # nothing is held
     "move_payment_intent": Row("payments:write", 404, json={"cart_id": "c9"}),  # the session of this name has none
     "create_checkout_token": Row("payments:write", 201),
+    # Nothing is paid, so nothing can be given back.
+    "create_refund": Row("refunds:write", 409, json={}, headers={"Idempotency-Key": "refund-1"}),
+    "list_refunds": Row("payments:read"),
+    "get_refund": Row("payments:read", 404, path={"refund": "re_none"}),
     "receive_event": Row(None, 400, json={}),  # its credential is Stripe's signature
     "live": Row(None),
     "ready": Row(None),
