@@ -11,9 +11,7 @@ PaymentsError
 │   ├── HeadersTooLarge            431 headers_too_large
 │   ├── InvalidSignature           400 invalid_signature
 │   └── InvalidEvent               400 invalid_event
-├── Unauthorized                   401 unauthorized
-│   └── InvalidCredential          of the same code
-├── Forbidden                      403 forbidden
+├── Unauthorized, Forbidden, TooManyRequests: see access_errors.py
 ├── NotFound                       404 not_found
 │   ├── PaymentIntentNotFound      payment_intent_not_found
 │   └── RefundNotFound             refund_not_found
@@ -34,8 +32,6 @@ PaymentsError
 │   ├── PaymentIntentAmbiguous     payment_intent_ambiguous
 │   ├── NothingToRefund            nothing_to_refund
 │   └── RefundExceedsPayment       refund_exceeds_payment
-├── TooManyRequests                429 too_many_requests
-│   └── TooManyFailedAttempts      too_many_failed_attempts
 ├── StripeRefused                  422 stripe_refused: Stripe's own definite "no"
 └── Unavailable                    503: not known yet, or not now; send the same request again
     ├── StripeUnavailable          stripe_unavailable
@@ -47,7 +43,6 @@ PaymentsError
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from math import ceil
 from typing import Any, ClassVar
 
 
@@ -123,26 +118,6 @@ class InvalidEvent(InvalidRequest):
     """The signature is right, but the body is no snapshot event that this service can read."""
 
     code, title = "invalid_event", "Invalid event"
-
-
-class Unauthorized(PaymentsError):
-    """A valid API key is required: send it as `Authorization: Bearer <key>`."""
-
-    status, code, title = HTTPStatus.UNAUTHORIZED, "unauthorized", "Unauthorized"
-    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments"'}
-
-
-class InvalidCredential(Unauthorized):
-    """The API key or checkout token is not valid: unknown, wrong, revoked or expired."""
-
-    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments", error="invalid_token"'}
-
-
-class Forbidden(PaymentsError):
-    """The API key is valid, but lacks the scope that this operation needs."""
-
-    status, code, title = HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"
-    headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments", error="insufficient_scope"'}
 
 
 class NotFound(PaymentsError):
@@ -273,22 +248,6 @@ class RefundExceedsPayment(Conflict):
     """The amount is more than is left of what was received; `amount_refundable` tells what is left."""
 
     code, title = "refund_exceeds_payment", "Refund exceeds payment"
-
-
-class TooManyRequests(PaymentsError):
-    """Too many requests of this kind; send it again after `Retry-After` seconds."""
-
-    status, code, title = HTTPStatus.TOO_MANY_REQUESTS, "too_many_requests", "Too many requests"
-
-    def __init__(self, *, retry_after: float = 1) -> None:
-        super().__init__()
-        self.headers = {"Retry-After": str(max(1, ceil(retry_after)))}
-
-
-class TooManyFailedAttempts(TooManyRequests):
-    """Paying this reference failed too often, as when stolen cards are tried out; wait `Retry-After` seconds."""
-
-    code, title = "too_many_failed_attempts", "Too many failed attempts"
 
 
 class StripeRefused(PaymentsError):

@@ -19,17 +19,15 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from app.access_errors import Forbidden, TooManyRequests, Unauthorized
 from app.errors import (
     BodyTooLarge,
     DatabaseUnavailable,
-    Forbidden,
     InvalidRequest,
     MalformedJson,
     MethodNotAllowed,
     NotFound,
     PaymentsError,
-    TooManyRequests,
-    Unauthorized,
     ValidationFailed,
 )
 from app.redaction import redact

@@ -9,11 +9,11 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request
 
+from app.access_errors import InvalidCredential
 from app.auth.api_keys import PREFIX, Caller
 from app.auth.checkout_tokens import CheckoutGrant, CheckoutTokens
 from app.auth.rates import Rates
 from app.auth.verified_keys import VerifiedKeys
-from app.errors import InvalidCredential
 from app.resources import Resources
 
 log = structlog.get_logger()

@@ -8,7 +8,7 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app import jobs
-from app.errors import TooManyFailedAttempts
+from app.access_errors import TooManyFailedAttempts
 from app.payment_intents import repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door

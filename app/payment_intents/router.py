@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from app.access_errors import TooManyFailedAttempts
 from app.attempts.schemas import AttemptPage
 from app.auth.api_keys import Caller
 from app.auth.dependencies import PaymentsRead, PaymentsWrite, SecretRead, StateRead
@@ -27,7 +28,6 @@ from app.errors import (
     StripeMisconfigured,
     StripeRefused,
     StripeUnavailable,
-    TooManyFailedAttempts,
 )
 from app.pages import PageQuery
 from app.payment_intents import commands, service
