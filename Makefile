@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 # More words for the command: make test ARGS="-k webhook", make run ARGS="--port 9000"
 ARGS =
 
-.PHONY: help run test test-all check bench lock openapi .venv
+.PHONY: help run test test-all fuzz check bench lock openapi .venv
 .SUFFIXES:
 
 help: ## list these commands
@@ -22,6 +22,9 @@ test: .venv ## run the tests, but for the long suites
 
 test-all: .venv ## run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+
+fuzz: .venv ## let schemathesis look for faults in the running service for some minutes
+	$(BIN)/python -m pytest -m slow tests/access/test_fuzz.py $(ARGS)
 
 check: .venv ## format, lint, types, import rules, drift of openapi.yaml and of the migrations
 	$(BIN)/ruff format --check

@@ -1,26 +1,25 @@
 """The commands: `python -m app …`."""
 
 import asyncio
-import json
-from typing import Annotated, get_args
+from typing import Annotated
 
 import typer
 import uvicorn
 from rich.console import Console
 
-from app import logs, migrate, openapi, worker
-from app.auth import api_keys
-from app.auth.api_keys import Scope
-from app.database import create_engine, create_sessions
+from app import logs, migrate, openapi, safety, worker
+from app.auth.command import keys
+from app.doctor.command import doctor
+from app.http_protocol import BoundedHeadProtocol
 from app.main import create_app
 from app.payment_intents import sweep
 from app.payment_intents.models import PaymentIntent
 from app.resources import open_resources
-from app.settings import DatabaseSettings, Settings
+from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.")
 app.add_typer(keys, name="keys")
+app.command("doctor")(doctor)
 console = Console()
 
 
@@ -29,8 +28,15 @@ def _main() -> None:
     """Exactly one Stripe PaymentIntent for each cart or customer session."""
 
 
-def _settings() -> Settings:
-    return Settings()
+def _start(host: str | None = None) -> Settings:
+    """Read the settings, refuse unsafe ones with a line for each, and begin to log."""
+    settings, findings = safety.read_settings(host=host)
+    if settings is None or findings:
+        for finding in findings:
+            typer.echo(f"Refused to start: {finding}", err=True)
+        raise typer.Exit(1)
+    logs.configure(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
+    return settings
 
 
 @app.command()
@@ -39,8 +45,7 @@ def serve(
     port: Annotated[int, typer.Option(help="The port to listen on.")] = 8000,
 ) -> None:
     """Serve the API."""
-    settings = _settings()
-    logs.configure(is_json=settings.environment == "production", level=settings.log_level)
+    settings = _start(host)
     uvicorn.run(
         create_app(settings),
         host=host,
@@ -49,6 +54,7 @@ def serve(
         access_log=False,
         server_header=False,
         proxy_headers=False,
+        http=BoundedHeadProtocol,
         timeout_graceful_shutdown=30,
     )
 
@@ -56,8 +62,7 @@ def serve(
 @app.command("worker")
 def work() -> None:
     """Do the jobs: converge, sweep, reconcile."""
-    settings = _settings()
-    logs.configure(is_json=settings.environment == "production", level=settings.log_level)
+    settings = _start()
     asyncio.run(worker.run(settings))
 
 
@@ -66,7 +71,7 @@ def sweep_(
     is_dry_run: Annotated[bool, typer.Option("--dry-run", help="Only list what it would cancel.")] = False,
 ) -> None:
     """Do now what the worker does each minute: finish what was left behind, cancel what was abandoned."""
-    settings = _settings()
+    settings = _start()
     for row in asyncio.run(_sweep(settings, is_dry_run=is_dry_run)):
         console.print(f"{row.reference_kind} {row.reference_id}: {row.stripe_id}, idle since {row.touched_at:%F %T %Z}")
 
@@ -109,31 +114,6 @@ def _documentation_settings() -> Settings:
             "stripe_webhook_secret": "none",
         }
     )
-
-
-@keys.command("create")
-def create_key(
-    client: Annotated[str, typer.Argument(help="The name of the service that will use it.")],
-    scope: Annotated[list[str], typer.Option(help=f"What it may do: {', '.join(get_args(Scope))}.")],
-    is_json: Annotated[bool, typer.Option("--json", help="Print one line of JSON.")] = False,
-) -> None:
-    """Make an API key; it is shown once."""
-    if unknown := set(scope) - set(get_args(Scope)):
-        raise typer.BadParameter(f"no such scope: {', '.join(sorted(unknown))}")
-    made = asyncio.run(_create_key(client, tuple(scope)))
-    if is_json:
-        typer.echo(json.dumps({"id": made.id, "client": made.client, "scopes": made.scopes, "key": made.secret}))
-    else:
-        console.print(f"The key of {made.client}, shown only now:")
-        typer.echo(made.secret)
-
-
-async def _create_key(client: str, scopes: tuple[str, ...]) -> api_keys.NewKey:
-    engine = create_engine(DatabaseSettings())
-    async with create_sessions(engine).begin() as session:
-        made = api_keys.create(session, client=client, scopes=scopes)
-    await engine.dispose()
-    return made
 
 
 def _add_development_commands() -> None:

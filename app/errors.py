@@ -3,14 +3,15 @@
 PaymentsError
 ├── InvalidRequest                 400/413/422 …: the request itself is wrong, nothing was changed
 │   ├── MalformedJson              400 malformed_json
+│   │   └── JsonTooDeep            json_too_deep
 │   ├── ValidationFailed           422 validation_failed
 │   │   └── InvalidCursor          422 invalid_cursor
 │   ├── BodyTooLarge               413 body_too_large
 │   ├── IdempotencyKeyReused       422 idempotency_key_reused
+│   ├── HeadersTooLarge            431 headers_too_large
 │   ├── InvalidSignature           400 invalid_signature
 │   └── InvalidEvent               400 invalid_event
-├── Unauthorized                   401 unauthorized
-├── Forbidden                      403 forbidden
+├── Unauthorized, Forbidden, TooManyRequests: see access_errors.py
 ├── NotFound                       404 not_found
 │   ├── PaymentIntentNotFound      payment_intent_not_found
 │   └── RefundNotFound             refund_not_found
@@ -40,7 +41,7 @@ PaymentsError
     └── NotMigrated                not_migrated
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -51,7 +52,7 @@ class PaymentsError(Exception):
     status: ClassVar[HTTPStatus] = HTTPStatus.INTERNAL_SERVER_ERROR
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
-    headers: ClassVar[Mapping[str, str]] = {}
+    headers: Mapping[str, str] = {}
 
     def __init__(self, detail: str | None = None, **extensions: Any) -> None:
         self.detail = detail or " ".join((type(self).__doc__ or self.title).split())
@@ -69,6 +70,12 @@ class MalformedJson(InvalidRequest):
     """The body is not valid JSON."""
 
     code, title = "malformed_json", "Malformed JSON"
+
+
+class JsonTooDeep(MalformedJson):
+    """The JSON of the body is nested too deeply."""
+
+    code, title = "json_too_deep", "JSON too deep"
 
 
 class ValidationFailed(InvalidRequest):
@@ -95,6 +102,12 @@ class IdempotencyKeyReused(InvalidRequest):
     status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "idempotency_key_reused", "Idempotency key reused"
 
 
+class HeadersTooLarge(InvalidRequest):
+    """The headers, or the address with its query, are larger than this service accepts."""
+
+    status, code, title = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large"
+
+
 class InvalidSignature(InvalidRequest):
     """The Stripe-Signature header does not prove that Stripe sent this body, now."""
 
@@ -105,20 +118,6 @@ class InvalidEvent(InvalidRequest):
     """The signature is right, but the body is no snapshot event that this service can read."""
 
     code, title = "invalid_event", "Invalid event"
-
-
-class Unauthorized(PaymentsError):
-    """A valid API key is required: send it as `Authorization: Bearer <key>`."""
-
-    status, code, title = HTTPStatus.UNAUTHORIZED, "unauthorized", "Unauthorized"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="payments"'}
-
-
-class Forbidden(PaymentsError):
-    """The API key is valid, but lacks the scope that this operation needs."""
-
-    status, code, title = HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"
-    headers: ClassVar[Mapping[str, str]] = {"WWW-Authenticate": 'Bearer realm="payments", error="insufficient_scope"'}
 
 
 class NotFound(PaymentsError):
@@ -143,6 +142,10 @@ class MethodNotAllowed(PaymentsError):
     """This address does not take this method."""
 
     status, code, title = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"
+
+    def __init__(self, *, allowed: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.headers = {"Allow": ", ".join(allowed)}
 
 
 class Conflict(PaymentsError):
@@ -257,7 +260,7 @@ class Unavailable(PaymentsError):
     """Not now; send the same request again."""
 
     status, code, title = HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", "Unavailable"
-    headers: ClassVar[Mapping[str, str]] = {"Retry-After": "2"}
+    headers: Mapping[str, str] = {"Retry-After": "2"}
 
 
 class StripeUnavailable(Unavailable):

@@ -5,14 +5,32 @@ The `stripe` logger prints whole bodies at DEBUG and addresses with client secre
 
 import logging
 import sys
+from collections.abc import Collection
+from typing import Any
 
 import structlog
 
+from app.redaction import redact
+
 LOUD = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
 
+# The server's loggers may have handlers of their own already, which would write what we have not seen.
+SELF_WILLED = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
-def configure(*, is_json: bool, level: str) -> None:
-    """Send our events and the libraries' messages to standard error, in one shape."""
+
+class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
+    """Render a line, ours or a library's, and take out of the finished text what looks like a secret."""
+
+    def __init__(self, secrets: Collection[str], **options: Any) -> None:
+        super().__init__(**options)
+        self._secrets = secrets
+
+    def format(self, record: logging.LogRecord) -> str:
+        return redact(super().format(record), self._secrets)
+
+
+def configure(*, is_json: bool, level: str, secrets: Collection[str] = ()) -> None:
+    """Send our events and the libraries' messages to standard error, in one shape and without these secrets."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -32,11 +50,15 @@ def configure(*, is_json: bool, level: str) -> None:
     )
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
-        structlog.stdlib.ProcessorFormatter(
+        RedactingFormatter(
+            secrets,
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
+    for name in SELF_WILLED:
+        logging.getLogger(name).handlers.clear()
+        logging.getLogger(name).propagate = True
     for name in LOUD:
         logging.getLogger(name).setLevel(logging.WARNING)

@@ -6,13 +6,18 @@ from typing import TypedDict
 
 from fastapi import FastAPI
 from starlette.middleware import Middleware
+from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from app import __version__, openapi, problems
+from app.auth.access import Access, open_access
+from app.auth.router import router as checkout_tokens
+from app.browsers import DOCS_PATH, CheckoutCors, SecurityHeaders
 from app.health.router import router as health
-from app.middleware import BodyLimit, RequestLog
+from app.middleware import RequestLog
 from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds
+from app.request_limits import RequestLimits
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from app.webhooks.router import PATH as WEBHOOK_PATH
@@ -29,6 +34,7 @@ class State(TypedDict):
     """What a request finds in `request.state`."""
 
     resources: Resources
+    access: Access
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -36,24 +42,39 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with open_resources(settings) as resources:
-            yield {"resources": resources}
+        async with open_resources(settings) as resources, open_access(resources) as access:
+            yield {"resources": resources, "access": access}
 
     app = FastAPI(
         title="Payments",
         version=__version__,
         description=DESCRIPTION,
         lifespan=lifespan,
-        docs_url="/docs" if settings.environment == "development" else None,
+        docs_url=DOCS_PATH if settings.has_docs else None,
+        openapi_url="/openapi.json" if settings.has_docs else None,
         redoc_url=None,
         generate_unique_id_function=lambda route: route.name,
-        middleware=[
-            Middleware(RequestLog),
-            Middleware(BodyLimit, limit=settings.max_body_bytes, limits={WEBHOOK_PATH: settings.max_webhook_bytes}),
-        ],
+        middleware=_middleware(settings),
     )
     problems.install(app)
-    for router in (payment_intents, moves, refunds, webhooks, health):
+    for router in (payment_intents, moves, refunds, checkout_tokens, webhooks, health):
         app.include_router(router)
     openapi.install(app)
     return app
+
+
+def _middleware(settings: Settings) -> list[Middleware]:
+    """Name what surrounds the requests, from the outside in. Who forwards requests is believed only if configured."""
+    return [
+        Middleware(SecurityHeaders),
+        Middleware(RequestLog),
+        Middleware(ProxyHeadersMiddleware, trusted_hosts=[str(each) for each in settings.trusted_proxies]),
+        Middleware(CheckoutCors, origins=settings.cors_origins),
+        Middleware(
+            RequestLimits,
+            headers=settings.max_header_bytes,
+            body=settings.max_body_bytes,
+            bodies={WEBHOOK_PATH: settings.max_webhook_bytes},
+            depth=settings.max_json_depth,
+        ),
+    ]

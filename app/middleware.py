@@ -1,54 +1,19 @@
-"""What surrounds every request: a bound on its body, a log line, and an answer when all else failed."""
+"""What surrounds every request: a log line, and an answer when all else failed."""
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from uuid import uuid4
 
 import structlog
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, PaymentsError
+from app.errors import PaymentsError
 from app.problems import respond
 
 log = structlog.get_logger()
 
 QUIET = frozenset({"/livez", "/readyz", "/metrics"})
-
-
-class BodyLimit:
-    """Refuse a body over the limit, whether it tells its length or not; paths may have limits of their own."""
-
-    def __init__(self, app: ASGIApp, *, limit: int, limits: Mapping[str, int]) -> None:
-        self._app = app
-        self._limit = limit
-        self._limits = limits
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        limit = self._limits.get(scope["path"], self._limit)
-        length = dict(scope["headers"]).get(b"content-length", b"0")
-        if length.isdigit() and int(length) > limit:
-            await respond(BodyTooLarge(max_bytes=limit))(scope, receive, send)
-        else:
-            await self._app(scope, _counted(receive, limit), send)
-
-
-def _counted(receive: Receive, limit: int) -> Receive:
-    received = 0
-
-    async def bounded() -> Message:
-        nonlocal received
-        message = await receive()
-        received += len(message.get("body", b""))
-        if received > limit:  # as FastAPI passes it on: any other error while it reads becomes a 400
-            raise HTTPException(BodyTooLarge.status)
-        return message
-
-    return bounded
 
 
 class RequestLog:

@@ -9,6 +9,7 @@ from fastapi.openapi.utils import get_openapi
 
 from app.problems import Problem
 
+REFERENCE = "/v1/{kind}/{reference_id}/"
 FILE = Path(__file__).parent.parent / "openapi.yaml"
 
 
@@ -33,7 +34,21 @@ def _generate(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = document["components"]["schemas"]
     schemas |= problem.pop("$defs") | {"Problem": problem}
+    _link_reference(document["paths"])
     return document
+
+
+def _link_reference(paths: dict[str, Any]) -> None:
+    """Say what the PUT's answer leads to: every other operation on the same reference."""
+    parameters = {f"path.{name}": f"$request.path.{name}" for name in ("kind", "reference_id")}
+    links = {
+        operation["operationId"]: {"operationId": operation["operationId"], "parameters": parameters}
+        for path, operations in paths.items()
+        if path.startswith(REFERENCE) and path.count("{") == REFERENCE.count("{")
+        for operation in operations.values()
+    }
+    for status in ("200", "201"):
+        paths[f"{REFERENCE}payment-intent"]["put"]["responses"][status]["links"] = links
 
 
 def render(app: FastAPI) -> str:

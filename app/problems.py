@@ -4,6 +4,7 @@ Whatever goes wrong, the body is `application/problem+json` with a stable `code`
 repeated in it: it may be a secret.
 """
 
+import re
 from collections import defaultdict
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -18,18 +19,18 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
+from app.access_errors import Forbidden, TooManyRequests, Unauthorized
 from app.errors import (
     BodyTooLarge,
     DatabaseUnavailable,
-    Forbidden,
     InvalidRequest,
     MalformedJson,
     MethodNotAllowed,
     NotFound,
     PaymentsError,
-    Unauthorized,
     ValidationFailed,
 )
+from app.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -72,7 +73,7 @@ def respond(error: PaymentsError) -> JSONResponse:
 
 
 # What every operation that needs an API key may answer besides its own errors.
-AUTHENTICATED = (Unauthorized, Forbidden, ValidationFailed, DatabaseUnavailable)
+AUTHENTICATED = (Unauthorized, Forbidden, ValidationFailed, TooManyRequests, DatabaseUnavailable)
 
 
 def documented(*errors: type[PaymentsError]) -> dict[int | str, dict[str, Any]]:
@@ -100,15 +101,17 @@ def _example(error: PaymentsError) -> dict[str, Any]:
 
 
 def _name(location: tuple[str | int, ...]) -> str:
-    """Name a field as the caller knows it: those of the body without a prefix."""
-    parts = [str(part) for part in location]
+    """Name a field as the caller knows it: those of the body without a prefix, unknown ones without secrets."""
+    parts = [redact(str(part)) for part in location]
     return ".".join(parts[1:] if parts[0] == "body" and len(parts) > 1 else parts)
 
 
 def _invalid(error: RequestValidationError) -> PaymentsError:
     if any(each["type"] == "json_invalid" for each in error.errors()):
         return MalformedJson()
-    errors = [{"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)} for each in error.errors()]
+    # Two dependencies that read one parameter tell of it twice.
+    told = {(each["loc"], each["type"]): each for each in error.errors()}.values()
+    errors = [{"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)} for each in told]
     return ValidationFailed(f"{len(errors)} field(s) are not valid, {errors[0]['field']} first.", errors=errors)
 
 
@@ -118,18 +121,30 @@ def _explain(error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
-def _of_http(error: HTTPException) -> PaymentsError:
+def _of_http(error: HTTPException, request: Request) -> PaymentsError:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
             return NotFound()
         case HTTPStatus.METHOD_NOT_ALLOWED:
-            return MethodNotAllowed()
+            return MethodNotAllowed(allowed=_methods(request))
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:
             return Unauthorized()
         case HTTPStatus.REQUEST_ENTITY_TOO_LARGE:
             return BodyTooLarge()
         case _:
             return InvalidRequest(str(error.detail))
+
+
+def _methods(request: Request) -> list[str]:
+    """List the methods of an address, each of which is a route of its own."""
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    shapes = {re.sub(r"{\w+}", "[^/]*", path): operations for path, operations in paths.items()}
+    return sorted(
+        method.upper()
+        for shape, operations in shapes.items()
+        if re.fullmatch(shape, request.url.path)
+        for method in operations
+    )
 
 
 def _of_database(error: Exception) -> PaymentsError | None:
@@ -152,9 +167,9 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
         return respond(_invalid(error))
 
-    async def http_error(_: Request, error: Exception) -> JSONResponse:
+    async def http_error(request: Request, error: Exception) -> JSONResponse:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-        return respond(_of_http(error))
+        return respond(_of_http(error, request))
 
     async def database_error(_: Request, error: Exception) -> JSONResponse:
         if known := _of_database(error):

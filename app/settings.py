@@ -1,19 +1,32 @@
 """All input from the environment (or `.env`), typed, read once and frozen."""
 
+import json
+import secrets
 from datetime import timedelta
 from functools import cached_property
+from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
+from urllib.parse import urlsplit
 
 from pydantic import AliasChoices, Field, PositiveInt, SecretStr, StringConstraints, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 Instance = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
+Origin = Annotated[
+    str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
+]
+MIN_SECRET = 12
+SigningKey = Annotated[SecretStr, Field(min_length=32)]
+
+
+def _one_for_this_process() -> tuple[SecretStr, ...]:
+    return (SecretStr(secrets.token_hex(32)),)
 
 
 class DatabaseSettings(BaseSettings):
     """What a migration needs: the database and nothing of Stripe."""
 
-    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr
     database_pool_size: PositiveInt = 10
@@ -35,13 +48,16 @@ class Settings(DatabaseSettings):
     rolled. `instance` names this installation in the metadata of all that we make at Stripe:
     installations that share a Stripe account must differ in it. A PaymentIntent that no shopper touched for
     `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one that is open and
-    was silent for `silent_after`.
+    was silent for `silent_after`. `checkout_token_keys` sign the tokens of
+    browsers: the first signs, all are accepted; development makes one up at each start. Values of several
+    words are comma-separated.
     """
 
     environment: Literal["development", "production"] = "production"
     instance: Instance
 
     stripe_secret_key: SecretStr
+    stripe_mode: Literal["live", "test"] | None = None
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     stripe_api_base: str | None = None
     stripe_timeout: timedelta = timedelta(seconds=6)
@@ -53,17 +69,33 @@ class Settings(DatabaseSettings):
     abandoned_after: timedelta = timedelta(hours=24)
     is_expiry_enabled: bool = Field(True, validation_alias=AliasChoices("EXPIRY_ENABLED", "is_expiry_enabled"))
     silent_after: timedelta = timedelta(hours=1)
-    client_secret_lifetime: timedelta = timedelta(minutes=5)
+    client_secret_lifetime: timedelta = Field(timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
 
-    cors_origins: tuple[str, ...] = ()
+    checkout_token_keys: Annotated[tuple[SigningKey, ...], NoDecode] = Field(
+        default_factory=_one_for_this_process, min_length=1
+    )
+    cors_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
+    trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    serve_docs: bool | None = None
+
+    max_failed_attempts: PositiveInt = 10
+    failed_authentications_per_minute: PositiveInt = 300
+    token_requests_per_second: PositiveInt = 10
+    max_header_bytes: PositiveInt = 16 * 1024
+    max_json_depth: PositiveInt = 8
     max_body_bytes: PositiveInt = 64 * 1024
     max_webhook_bytes: PositiveInt = 1024 * 1024
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("stripe_webhook_secret", mode="before")
+    @field_validator("stripe_webhook_secret", "checkout_token_keys", "cors_origins", "trusted_proxies", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        """Read several values: `a,b`, or a JSON list."""
+        if not isinstance(value, str):
+            return value
+        if value.startswith("["):
+            return tuple(json.loads(value))
+        return tuple(part.strip() for part in value.split(",") if part.strip())
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
@@ -74,6 +106,24 @@ class Settings(DatabaseSettings):
                 "CONVERGE_DEADLINE must exceed STRIPE_DEADLINE + LEASE_SLACK: who waits must outlive a dead writer"
             )
         return self
+
+    @property
+    def mode(self) -> Literal["live", "test"]:
+        """Which of Stripe's two worlds is meant: production is live unless STRIPE_MODE says otherwise."""
+        return self.stripe_mode or ("live" if self.environment == "production" else "test")
+
+    @property
+    def has_docs(self) -> bool:
+        """Whether the page about the API is served: in development, unless SERVE_DOCS says otherwise."""
+        return self.environment == "development" if self.serve_docs is None else self.serve_docs
+
+    @cached_property
+    def secrets(self) -> tuple[str, ...]:
+        """Give what must never be written anywhere; short ones are left out, they are words of other texts too."""
+        several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
+        known = [secret.get_secret_value() for secret in several]
+        known.append(urlsplit(self.database_url.get_secret_value()).password or "")
+        return tuple(secret for secret in known if len(secret) >= MIN_SECRET)
 
     @cached_property
     def lease_duration(self) -> timedelta:

@@ -8,7 +8,7 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from sandbox import balance, charges, customers, disputes, events, payment_methods, refunds
+from sandbox import balance, charges, customers, disputes, events, merchant, payment_methods, refunds
 from sandbox.account import Account
 from sandbox.api.cors import Preflight
 from sandbox.api.endpoint import Endpoint
@@ -35,6 +35,7 @@ OPERATIONS = (
     *sessions.OPERATIONS,
     *events.OPERATIONS,
     *endpoints.OPERATIONS,
+    *merchant.OPERATIONS,
 )
 
 

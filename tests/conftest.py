@@ -163,7 +163,9 @@ def new_key(resources: Resources) -> NewKey:
 @asynccontextmanager
 async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the API on a listening socket, in this event loop."""
-    config = uvicorn.Config(create_app(settings), log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        create_app(settings), log_config=None, access_log=False, server_header=False, proxy_headers=False
+    )
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))

@@ -5,7 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import IO, Any
 
 import httpx
 
@@ -21,8 +21,10 @@ def environment(settings: Settings) -> dict[str, str]:
 
 def _text(settings: Settings, name: str, value: Any) -> str:
     match getattr(settings, name):
-        case (*several,) if name == "stripe_webhook_secret":
-            return ",".join(secret.get_secret_value() for secret in several)
+        case (*several,):
+            return ",".join(
+                each.get_secret_value() if hasattr(each, "get_secret_value") else str(each) for each in several
+            )
         case secret if hasattr(secret, "get_secret_value"):
             return str(secret.get_secret_value())
         case _:
@@ -30,13 +32,15 @@ def _text(settings: Settings, name: str, value: Any) -> str:
 
 
 @asynccontextmanager
-async def api_process(settings: Settings) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def api_process(
+    settings: Settings, log: int | IO[bytes] = asyncio.subprocess.DEVNULL
+) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """Run the API as a process; give it and its address. It is killed at the end if it still runs."""
     port = free_port()
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app", "serve", "--port", str(port)),
         env=environment(settings),
-        stderr=asyncio.subprocess.DEVNULL,
+        stderr=log,
     )
     url = f"http://127.0.0.1:{port}"
     try:

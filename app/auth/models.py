@@ -11,6 +11,7 @@ from app.database import Base
 class ApiKey(Base):
     """One key of a client. A client keeps its name over the rotation of its keys.
 
+    `expires_at` is set when a key gets its successor: for a while both are valid.
     Only a SHA-256 of the secret part is stored: the secret is 256 random bits, so no slower hash is needed.
     """
 
@@ -23,4 +24,5 @@ class ApiKey(Base):
     scopes: Mapped[list[str]]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     last_used_at: Mapped[datetime | None]
+    expires_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

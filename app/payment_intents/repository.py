@@ -162,3 +162,20 @@ async def find_abandoned(session: AsyncSession, *, idle_for: timedelta, limit: i
 
 def _is_open() -> ColumnElement[bool]:
     return PaymentIntent.closed_at.is_(None) & PaymentIntent.status.is_distinct_from("succeeded")
+
+
+async def blocked_for(
+    session: AsyncSession, reference: Reference, max_failed: int, window: timedelta
+) -> timedelta | None:
+    """Tell how long until fewer than so many attempts, on all generations, failed within the window; None is now."""
+    statement = (
+        select(PaymentAttempt.attempted_at + window - func.clock_timestamp())
+        .join(PaymentIntent, PaymentIntent.id == PaymentAttempt.payment_intent_id)
+        .where(PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id)
+        .where(PaymentAttempt.status == "failed")
+        .order_by(PaymentAttempt.attempted_at.desc())
+        .offset(max_failed - 1)
+        .limit(1)
+    )
+    rest: timedelta | None = await session.scalar(statement)
+    return rest if rest is not None and rest > timedelta(0) else None

@@ -4,8 +4,10 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
+from app.access_errors import TooManyFailedAttempts
 from app.attempts.schemas import AttemptPage
-from app.auth.dependencies import PaymentsRead, PaymentsWrite
+from app.auth.api_keys import Caller
+from app.auth.dependencies import PaymentsRead, PaymentsWrite, SecretRead, StateRead
 from app.errors import (
     AlreadyPaid,
     BodyTooLarge,
@@ -14,6 +16,7 @@ from app.errors import (
     CartVersionConflict,
     ClientSecretUnavailable,
     InvalidCursor,
+    JsonTooDeep,
     MalformedJson,
     Moved,
     NotCapturable,
@@ -28,6 +31,7 @@ from app.errors import (
 )
 from app.pages import PageQuery
 from app.payment_intents import commands, service
+from app.payment_intents.checkout_state import CheckoutStateRead
 from app.payment_intents.move import move
 from app.payment_intents.schemas import (
     CancelRequest,
@@ -61,6 +65,8 @@ SyncQuery = Annotated[
             *AUTHENTICATED,
             BodyTooLarge,
             MalformedJson,
+            JsonTooDeep,
+            TooManyFailedAttempts,
             AlreadyPaid,
             CartVersionConflict,
             Moved,
@@ -111,10 +117,15 @@ async def put_payment_intent(
     ),
 )
 async def get_payment_intent(
-    reference: ReferencePath, caller: PaymentsRead, resources: ResourcesDependency, is_sync: SyncQuery = False
-) -> PaymentIntentRead:
-    """Read the state of the newest PaymentIntent, as webhooks and answers have told it."""
-    answer = await (service.sync(resources, reference, caller) if is_sync else service.read(resources, reference))
+    reference: ReferencePath, reader: StateRead, resources: ResourcesDependency, is_sync: SyncQuery = False
+) -> PaymentIntentRead | CheckoutStateRead:
+    """Read the state of the newest PaymentIntent, as webhooks and answers have told it.
+
+    A checkout token gets only what a shopper may see.
+    """
+    answer = await (service.sync(resources, reference, reader) if is_sync else service.read(resources, reference))
+    if not isinstance(reader, Caller):
+        return CheckoutStateRead.of(answer.row, answer.attempts)
     return _state(answer, resources)
 
 
@@ -129,6 +140,7 @@ def _state(answer: Answer, resources: Resources) -> PaymentIntentRead:
         *AUTHENTICATED,
         PaymentIntentNotFound,
         ClientSecretUnavailable,
+        TooManyFailedAttempts,
         Moved,
         NotConverged,
         StripeMisconfigured,
@@ -136,7 +148,7 @@ def _state(answer: Answer, resources: Resources) -> PaymentIntentRead:
     ),
 )
 async def get_client_secret(
-    reference: ReferencePath, _: PaymentsWrite, resources: ResourcesDependency, response: Response
+    reference: ReferencePath, _: SecretRead, resources: ResourcesDependency, response: Response
 ) -> ClientSecretRead:
     """Fetch what the shopper's browser needs for `stripe.confirmCardPayment`; never store or log it."""
     response.headers["Cache-Control"] = "no-store"
@@ -146,6 +158,7 @@ async def get_client_secret(
 CHANGING = (
     *AUTHENTICATED,
     MalformedJson,
+    JsonTooDeep,
     BodyTooLarge,
     PaymentIntentNotFound,
     Moved,
@@ -202,7 +215,7 @@ async def move_payment_intent(
     responses=documented(*AUTHENTICATED, PaymentIntentNotFound, Moved, InvalidCursor),
 )
 async def list_attempts(
-    reference: ReferencePath, page: PageQuery, _: PaymentsRead, resources: ResourcesDependency
+    _: PaymentsRead, reference: ReferencePath, page: PageQuery, resources: ResourcesDependency
 ) -> AttemptPage:
     """List every attempt on all PaymentIntents that this cart or session ever had, newest first."""
     return await service.list_attempts(resources, reference, page)

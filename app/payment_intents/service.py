@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app import jobs
 from app.attempts import repository as attempts
 from app.attempts.schemas import AttemptPage, AttemptRead, AttemptSummary
+from app.auth.access import Credential
 from app.auth.api_keys import Caller
 from app.errors import (
     AlreadyPaid,
@@ -25,7 +26,7 @@ from app.errors import (
 )
 from app.events.repository import Actor
 from app.pages import Cursor, Page
-from app.payment_intents import content, recording, repository
+from app.payment_intents import card_testing, content, recording, repository
 from app.payment_intents.converge import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
@@ -49,16 +50,19 @@ class Answer:
     client_secret: str | None = None
 
 
-def actor_of(caller: Caller) -> Actor:
-    return Actor(f"client:{caller.client}")
+def actor_of(caller: Credential) -> Actor:
+    return Actor(caller.actor)
 
 
 async def put(resources: Resources, reference: Reference, params: PaymentIntentPut, caller: Caller) -> Answer:
     """Commit what the reference owes now, bring Stripe to it, and answer with what Stripe then holds.
 
-    Raises a Conflict when the reference's state does not allow it (nothing is changed then), StripeRefused when
-    Stripe said no (the reference stays as it was), or Unavailable (send the same request again).
+    Raises a Conflict when the reference's state does not allow it, or TooManyFailedAttempts (nothing is changed
+    then), StripeRefused when Stripe said no (the reference stays as it was), or Unavailable (send it again).
     """
+    max_failed = resources.settings.max_failed_attempts
+    async with resources.sessions() as session:
+        await card_testing.refuse_if_tested(session, reference, max_failed)
     wanted = params.content()
     run = Run(actor_of(caller), wants_secret=True)
     row = await converge(resources, reference, run, partial(_request, params=params, wanted=wanted, run=run))
@@ -67,7 +71,11 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise NotConverged
-    return await answer(resources, row, is_created=run.is_first, client_secret=secret)
+    told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
+    if secret and (row.generation > 1 or told.attempts.failed):  # they may have failed while this was on its way
+        async with resources.sessions() as session:
+            await card_testing.refuse_if_tested(session, reference, max_failed)
+    return told
 
 
 async def answer(
@@ -144,7 +152,7 @@ async def read(resources: Resources, reference: Reference) -> Answer:
         return Answer(row, await attempts.summarize(session, row.id))
 
 
-async def sync(resources: Resources, reference: Reference, caller: Caller) -> Answer:
+async def sync(resources: Resources, reference: Reference, caller: Credential) -> Answer:
     """Ask Stripe first, unless a caller had us ask a moment ago. Raises what `read` does, or Unavailable."""
     run = Run(actor_of(caller))
     row = await converge(resources, reference, run, partial(ask, again_after=ASK_AGAIN_AFTER))
@@ -165,12 +173,13 @@ def ask(door: Door, row: PaymentIntent | None, *, again_after: timedelta | None 
 async def client_secret(resources: Resources, reference: Reference) -> str:
     """Give what the shopper's browser needs to pay, from memory or from Stripe.
 
-    Raises PaymentIntentNotFound, ClientSecretUnavailable when it can't be paid (any more), NotConverged while
-    Stripe does not hold the newest request, StripeUnavailable.
+    Raises PaymentIntentNotFound, TooManyFailedAttempts, ClientSecretUnavailable when it can't be paid (any more),
+    NotConverged while Stripe does not hold the newest request, StripeUnavailable.
     """
     async with resources.sessions() as session:
         row = await newest(session, reference)
-    if row.status is not None and not row.is_payable:
+        await card_testing.refuse_if_tested(session, reference, resources.settings.max_failed_attempts)
+    if row.closed_at is not None or (row.status is not None and not row.is_payable):
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_converged:
         raise NotConverged

@@ -9,6 +9,7 @@ from app.errors import (
     BodyTooLarge,
     IdempotencyKeyReused,
     InvalidCursor,
+    JsonTooDeep,
     MalformedJson,
     Moved,
     NothingToRefund,
@@ -49,6 +50,7 @@ RefundName = Annotated[
             *AUTHENTICATED,
             BodyTooLarge,
             MalformedJson,
+            JsonTooDeep,
             IdempotencyKeyReused,
             PaymentIntentNotFound,
             Moved,
@@ -85,7 +87,7 @@ async def create_refund(
     responses=documented(*AUTHENTICATED, PaymentIntentNotFound, InvalidCursor),
 )
 async def list_refunds(
-    reference: ReferencePath, page: PageQuery, _: PaymentsRead, resources: ResourcesDependency
+    _: PaymentsRead, reference: ReferencePath, page: PageQuery, resources: ResourcesDependency
 ) -> RefundPage:
     """List every refund of all PaymentIntents that this cart or session ever had, newest first."""
     return await service.list_refunds(resources, reference, page)

@@ -1,5 +1,6 @@
 """The only package that imports stripe."""
 
+from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
 from app.stripe_gateway.gateway import StripeGateway, UnexpectedState, open_gateway
 from app.stripe_gateway.signature import verify
 from app.stripe_gateway.snapshots import (
@@ -14,9 +15,11 @@ from app.stripe_gateway.snapshots import (
 )
 
 __all__ = [
+    "API_VERSION",
     "FROZEN",
     "PAYABLE",
     "TERMINAL",
+    "AccountSnapshot",
     "ChargeSnapshot",
     "Failure",
     "PaymentIntentSnapshot",
@@ -24,6 +27,7 @@ __all__ = [
     "StripeEvent",
     "StripeGateway",
     "UnexpectedState",
+    "WebhookEndpointSnapshot",
     "open_gateway",
     "verify",
 ]

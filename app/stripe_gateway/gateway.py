@@ -20,6 +20,7 @@ from stripe import StripeClient
 
 from app.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
 from app.settings import Settings
+from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
 from app.stripe_gateway.client_secrets import ClientSecrets
 from app.stripe_gateway.snapshots import ChargeSnapshot, Json, PaymentIntentSnapshot, RefundSnapshot
 
@@ -111,6 +112,15 @@ class StripeGateway:
             return [RefundSnapshot.parse(obj) async for obj in refunds]
         except (KeyError, TypeError) as error:
             raise StripeUnavailable from error
+
+    async def retrieve_account(self) -> AccountSnapshot:
+        """Tell whose key this is, and what time it is at Stripe. Raises StripeMisconfigured when it is nobody's."""
+        obj, headers = await self._call("get", "/v1/account", {})
+        return AccountSnapshot.parse(obj, date=headers.get("date"))
+
+    async def list_webhook_endpoints(self) -> list[WebhookEndpointSnapshot]:
+        endpoints = self._list("/v1/webhook_endpoints", {})
+        return [WebhookEndpointSnapshot.parse(obj) async for obj in endpoints]
 
     async def _payment_intent(
         self, method: str, path: str, params: Params, *, key: str | None = None

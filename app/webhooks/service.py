@@ -15,6 +15,7 @@ from app.payment_intents.recording import Door
 from app.payment_intents.repository import Name
 from app.refunds import recording as refunds
 from app.resources import Resources
+from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, PaymentIntentSnapshot, RefundSnapshot, StripeEvent, verify
 from app.webhooks import repository
 
@@ -29,7 +30,7 @@ async def receive(resources: Resources, body: bytes, signature: str | None) -> O
     event = verify(body, signature, resources.settings.stripe_webhook_secret)
     told = _read(event)
     async with resources.sessions.begin() as session:
-        outcome = await _take(session, resources.settings.instance, event, told)
+        outcome = await _take(session, resources.settings, event, told)
     log.info("webhook.received", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=outcome)
     return outcome
 
@@ -50,20 +51,20 @@ def _read(event: StripeEvent) -> Told | None:
         raise InvalidEvent from error
 
 
-async def _take(session: AsyncSession, instance: str, event: StripeEvent, told: Told | None) -> Outcome:
+async def _take(session: AsyncSession, settings: Settings, event: StripeEvent, told: Told | None) -> Outcome:
     """Lock what it is about, store the event, and let it in; the lock comes first, for the feed's order."""
-    name = _name(told, instance)
+    name = _name(told, settings.instance)
     reference = await payment_intents.find_reference(session, name) if name else None
     if told is None or name is None or reference is None:
         return "ignored" if await repository.accept(session, event, outcome="ignored") else "duplicate"
     actor = Actor(f"stripe:{event.id}", event.request_id)
-    door, _ = await recording.open_door(session, reference, actor, instance)
+    door, _ = await recording.open_door(session, reference, actor, settings.instance)
     if not await repository.accept(session, event, outcome="recorded"):
         return "duplicate"
     row = await payment_intents.find(session, name)
     if row is None or row.reference != reference:
         raise NotConverged("Its reference has just changed; send the event again.")
-    await _let_in(door, row, event, told)
+    await _let_in(door, row, event, told, max_failed=settings.max_failed_attempts)
     return "recorded"
 
 
@@ -80,15 +81,15 @@ def _name(told: Told | None, instance: str) -> Name | None:
             return None
 
 
-async def _let_in(door: Door, row: PaymentIntent, event: StripeEvent, told: Told) -> None:
+async def _let_in(door: Door, row: PaymentIntent, event: StripeEvent, told: Told, *, max_failed: int) -> None:
     if isinstance(told, RefundSnapshot):
         await refunds.record(door, row, told)
         return
     if isinstance(told, ChargeSnapshot):
-        await ledger.record_charge(door, row, told)
+        await ledger.record_charge(door, row, told, max_failed=max_failed)
         if told.amount_refunded > row.amount_refunded:  # by a refund that nobody told us of
             await jobs.enqueue(door.session, "sync_refunds", payment_intent_id=row.id)
         return
     await recording.record_hint(door, row, told)
     if event.type == "payment_intent.payment_failed":
-        await ledger.record_failure(door, row, told, event)
+        await ledger.record_failure(door, row, told, event, max_failed=max_failed)

@@ -26,7 +26,14 @@ class Absent:
             raise ModuleNotFoundError(f"{{name}} is not in the image")
 sys.meta_path.insert(0, Absent())
 """
-SETTINGS = {"INSTANCE": "image", "STRIPE_SECRET_KEY": "sk_test_image", "STRIPE_WEBHOOK_SECRET": "whsec_image"}
+# Of production's shape: it does not start with less.
+RANDOM = "7Qm2ZtX9Lr4Vb8Kc1Ns6Wd3Gf5Hj0PyE"
+SETTINGS = {
+    "INSTANCE": "image",
+    "STRIPE_SECRET_KEY": f"sk_live_{RANDOM}",
+    "STRIPE_WEBHOOK_SECRET": f"whsec_{RANDOM}",
+    "CHECKOUT_TOKEN_KEYS": RANDOM,
+}
 
 
 def locked(name: str) -> set[str]:

@@ -1,0 +1,91 @@
+"""Keys that were proved a moment ago: a request with one costs no look into the database."""
+
+import asyncio
+import hashlib
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import structlog
+from cachetools import TTLCache
+from sqlalchemy import func, or_, select, update
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.auth import api_keys
+from app.auth.api_keys import Caller
+from app.auth.models import ApiKey
+from app.database import Sessions
+
+log = structlog.get_logger()
+
+# A revoked key may work for so long after, in a process that had proved it before. SECURITY.md promises it.
+REMEMBERED_FOR = timedelta(seconds=30)
+
+# Far more keys than there are services; about 1 MB.
+MAX_KEYS = 2_000
+
+# How often the last use of a key is written, by all processes together.
+USES_WRITTEN_EVERY = timedelta(minutes=1)
+
+# What a process that stops spends on it.
+WRITING_TAKES = timedelta(seconds=2)
+
+
+class VerifiedKeys:
+    """The way to a caller by its API key. What it remembers is found by a hash, not by the key itself."""
+
+    def __init__(self, sessions: Sessions, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sessions = sessions
+        self._callers: TTLCache[bytes, Caller] = TTLCache(MAX_KEYS, REMEMBERED_FOR.total_seconds(), timer=clock)
+        self._used: set[str] = set()
+
+    def remembered(self, key: str) -> Caller | None:
+        """Give the caller if its key was proved in the last 30 seconds and has not expired since."""
+        caller: Caller | None = self._callers.get(_digest(key))
+        if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
+            return None
+        self._used.add(caller.key_id)
+        return caller
+
+    async def prove(self, key: str) -> Caller | None:
+        """Look the key up and check its secret; give its caller, or None when it is not valid."""
+        async with self._sessions() as session:
+            caller = await api_keys.find_caller(session, key)
+        if caller is not None:
+            self._callers[_digest(key)] = caller
+            self._used.add(caller.key_id)
+        return caller
+
+    async def write_last_uses(self) -> None:
+        """Write which keys were used, none twice in a minute. A failure is tried again with the next ones."""
+        used, self._used = self._used, set()
+        if not used:
+            return
+        try:
+            async with asyncio.timeout(WRITING_TAKES.total_seconds()), self._sessions.begin() as session:
+                await _write(session, used)
+        except (SQLAlchemyError, OSError) as error:
+            self._used |= used
+            log.warning("api_keys.last_uses_not_written", kind=type(error).__name__)
+
+    async def write_last_uses_forever(self) -> None:
+        while True:
+            await asyncio.sleep(USES_WRITTEN_EVERY.total_seconds())
+            await self.write_last_uses()
+
+
+async def _write(session: AsyncSession, key_ids: set[str]) -> None:
+    """Write the last uses; what another process writes just now is left to it."""
+    is_due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USES_WRITTEN_EVERY)
+    due = select(ApiKey.id).where(ApiKey.id.in_(key_ids), is_due).with_for_update(skip_locked=True)
+    await session.execute(
+        update(ApiKey)
+        .where(ApiKey.id.in_(due))
+        .values(last_used_at=func.now())
+        .execution_options(synchronize_session=False)
+    )
+
+
+def _digest(key: str) -> bytes:
+    return hashlib.sha256(key.encode()).digest()

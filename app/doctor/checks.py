@@ -1,0 +1,107 @@
+"""What can be wrong around a running service, looked at from within: each result with its remedy."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from urllib.parse import urlsplit
+
+import asyncpg
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
+
+from app import migrate
+from app.database import Sessions
+from app.errors import PaymentsError, StripeMisconfigured
+from app.redaction import redact
+from app.resources import open_resources
+from app.safety import find_unsafe
+from app.settings import Settings
+from app.stripe_gateway import API_VERSION, AccountSnapshot, StripeGateway, WebhookEndpointSnapshot
+from app.webhooks.router import PATH
+from app.webhooks.subscription import EVENTS
+
+# Stripe's signatures are good for five minutes; a clock that is off by this much is on its way out.
+MAX_SKEW = timedelta(seconds=30)
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """What was looked at and seen; without a remedy it is well."""
+
+    subject: str
+    seen: str
+    remedy: str | None = None
+
+
+async def examine(settings: Settings) -> list[Result]:
+    """Look at everything, though some of it is broken."""
+    results = _examine_settings(settings)
+    async with open_resources(settings) as resources:
+        results.append(await _examine_database(resources.sessions))
+        results += await _examine_stripe(resources.stripe)
+    return results
+
+
+def _examine_settings(settings: Settings) -> list[Result]:
+    findings = [Result("Settings", finding.problem, finding.remedy) for finding in find_unsafe(settings)]
+    return findings or [Result("Settings", f"safe for {settings.environment}, Stripe's {settings.mode} mode")]
+
+
+async def _examine_database(sessions: Sessions) -> Result:
+    try:
+        async with sessions() as session:
+            is_current = await migrate.is_current(session)
+    except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        return Result("Database", f"cannot be used: {redact(str(cause))}", "Check DATABASE_URL and the server.")
+    if not is_current:
+        return Result("Database", "lacks this version's tables", "Run `python -m app migrate`.")
+    return Result("Database", f"reachable and migrated to {migrate.head()}")
+
+
+async def _examine_stripe(stripe: StripeGateway) -> list[Result]:
+    try:
+        account = await stripe.retrieve_account()
+        endpoints = await stripe.list_webhook_endpoints()
+    except StripeMisconfigured:
+        remedy = "Check STRIPE_SECRET_KEY; a restricted key must read the account and the webhook endpoints."
+        return [Result("Stripe key", "is not accepted", remedy)]
+    except PaymentsError as error:
+        return [Result("Stripe", f"cannot be asked: {error.detail}", "Check the network, and Stripe's status page.")]
+    name = f"{account.id} ({account.name})" if account.name else account.id
+    return [Result("Stripe key", f"valid, of account {name}"), _examine_clock(account), *examine_webhooks(endpoints)]
+
+
+def _examine_clock(account: AccountSnapshot) -> Result:
+    if account.answered_at is None:
+        return Result("Clock", "cannot be compared: Stripe's answer has no date", "Look for a proxy that removes it.")
+    skew = abs(datetime.now(UTC) - account.answered_at)
+    seconds = f"{skew.total_seconds():.0f} s from Stripe's"
+    if skew > MAX_SKEW:
+        return Result("Clock", seconds, "Synchronize this machine's clock (NTP): signatures go by it.")
+    return Result("Clock", seconds)
+
+
+def examine_webhooks(endpoints: list[WebhookEndpointSnapshot]) -> list[Result]:
+    """Look at the endpoints that lead here; an installation of the same account may have others."""
+    ours = [each for each in endpoints if urlsplit(each.url).path == PATH]
+    if not ours:
+        remedy = f"Register https://<this service>{PATH} at Stripe, with API version {API_VERSION}."
+        return [Result("Webhook", f"no endpoint at Stripe leads to {PATH}", remedy)]
+    return [result for each in ours for result in _examine_webhook(each)]
+
+
+def _examine_webhook(endpoint: WebhookEndpointSnapshot) -> Iterator[Result]:
+    subject, is_well = f"Webhook {endpoint.id}", True
+    if not endpoint.is_enabled:
+        is_well = False
+        yield Result(subject, "is disabled", "Enable it in Stripe's Dashboard.")
+    missing = set() if "*" in endpoint.enabled_events else EVENTS - endpoint.enabled_events
+    if missing:
+        is_well = False
+        yield Result(subject, f"lacks {len(missing)} event types", f"Add {', '.join(sorted(missing))}.")
+    if endpoint.api_version != API_VERSION:
+        is_well = False
+        version = endpoint.api_version or "the account's default version"
+        yield Result(subject, f"sends {version}", f"Make an endpoint with API version {API_VERSION} in its place.")
+    if is_well:
+        yield Result(subject, f"{endpoint.url}, with all events, {endpoint.api_version}")

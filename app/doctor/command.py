@@ -1,0 +1,35 @@
+"""`python -m app doctor`."""
+
+import asyncio
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from app import safety
+from app.doctor.checks import Result, examine
+
+
+def doctor() -> None:
+    """Check the settings, the database, Stripe and its webhooks; exit with 1 when something is wrong."""
+    settings, findings = safety.read_settings()
+    if settings is None:
+        results = [Result("Settings", finding.problem, finding.remedy) for finding in findings]
+    else:
+        results = asyncio.run(examine(settings))
+    _show(results)
+    if any(result.remedy for result in results):
+        raise typer.Exit(1)
+
+
+def _show(results: list[Result]) -> None:
+    table = Table("", "Subject", "Seen", "Remedy", box=None, pad_edge=False)
+    for result in results:
+        mark = "[red]✗[/]" if result.remedy else "[green]✓[/]"
+        table.add_row(mark, *(_plain(text) for text in (result.subject, result.seen, result.remedy or "")))
+    Console(soft_wrap=False).print(table)
+
+
+def _plain(text: str) -> str:
+    """Keep brackets that are no markup."""
+    return text.replace("[", r"\[")

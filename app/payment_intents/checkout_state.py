@@ -1,0 +1,50 @@
+"""What a shopper's browser sees of a PaymentIntent."""
+
+from typing import Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from app.attempts.schemas import AttemptSummary
+from app.payment_intents.models import PaymentIntent
+
+# Our own sentences: Stripe's may tell why a bank or its fraud rules said no, which a thief would like to know.
+MESSAGES = {
+    "requires_payment_method": "Please choose how to pay.",
+    "requires_confirmation": "Please confirm the payment.",
+    "requires_action": "Please confirm the payment with your bank.",
+    "processing": "Your payment is on its way.",
+    "requires_capture": "Your payment is authorized.",
+    "succeeded": "Your payment has arrived.",
+    "canceled": "This payment was cancelled; nothing was charged.",
+}
+DECLINED = "The payment did not go through. Please try again or choose another way to pay."
+NOT_READY = "The payment is being prepared."
+
+
+class CheckoutStateRead(BaseModel):
+    """What a shopper's browser sees of the state: no decline code, no risk, no other cart."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "requires_payment_method",
+                    "amount": 1999,
+                    "currency": "eur",
+                    "message": MESSAGES["requires_payment_method"],
+                }
+            ]
+        },
+    )
+
+    status: str | None = Field(description="In Stripe's words; null until Stripe answered.")
+    amount: int | None = Field(description="In minor units; null until Stripe answered.")
+    currency: str | None
+    message: str = Field(description="A sentence for the shopper.")
+
+    @classmethod
+    def of(cls, row: PaymentIntent, attempts: AttemptSummary) -> Self:
+        has_failed = row.status == "requires_payment_method" and attempts.failed > 0
+        message = DECLINED if has_failed else MESSAGES.get(row.status or "", NOT_READY)
+        return cls(status=row.status, amount=row.amount, currency=row.currency, message=message)

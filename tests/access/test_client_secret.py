@@ -1,0 +1,81 @@
+"""The client secret: only to who may pay, only while it can be paid, never stored."""
+
+from datetime import timedelta
+
+import httpx
+import pytest
+from cachetools import TTLCache
+from pydantic import ValidationError
+from sqlalchemy import text
+
+from app.resources import Resources
+from app.settings import Settings
+from app.stripe_gateway.client_secrets import MAX_SECRETS, ClientSecrets
+from sandbox.control import SandboxControl
+
+CART = "/v1/carts/c1/payment-intent"
+SECRET = f"{CART}/client-secret"
+TEN_EUROS = {"amount": 1000, "currency": "eur"}
+
+
+async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+    put = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.clear_requests()
+    reloads = [await api.get(SECRET) for _ in range(3)]
+    assert {reload.json()["client_secret"] for reload in reloads} == {put["client_secret"]}
+    assert await sandbox.requests() == []
+
+
+@pytest.mark.parametrize("status", ["processing", "requires_capture", "succeeded", "canceled", "closing", "refused"])
+async def test_a_secret_that_cannot_be_used_is_not_handed_out(
+    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxControl, status: str
+) -> None:
+    """The row is read each time: though memory holds the secret, it stays there."""
+    secret = (await api.put(CART, json=TEN_EUROS)).json()["client_secret"]
+    changes = {
+        "canceled": "status = 'canceled', closed_at = now(), closed_reason = 'abandoned'",
+        "closing": "is_closing = true",
+        "refused": "status = NULL, amount = NULL, stripe_id = NULL, closed_at = now(), closed_reason = 'refused'",
+    }
+    change = changes.get(status, f"status = '{status}'")
+    async with resources.sessions.begin() as session:
+        await session.execute(text(f"UPDATE payment_intents SET {change}"))  # noqa: S608 - our own words
+    answer = await api.get(SECRET)
+    assert answer.status_code == 409
+    assert answer.json()["code"] == "client_secret_unavailable"
+    assert answer.headers["cache-control"] == "no-store"
+    assert secret not in answer.text
+
+
+async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+    put = await api.put(CART, json=TEN_EUROS)
+    secret = put.json()["client_secret"]
+    fetched = await api.get(SECRET)
+    others = [
+        await api.get(CART),
+        await api.get("/v1/carts/c1/attempts"),
+        await api.post("/v1/carts/c1/checkout-token"),
+    ]
+    assert secret in fetched.text
+    assert not any(secret in other.text for other in others)
+    assert {answer.headers["cache-control"] for answer in (put, fetched, *others)} == {"no-store"}
+
+
+def test_secrets_are_forgotten_after_their_time_and_when_there_are_too_many() -> None:
+    now = [0.0]
+    secrets = ClientSecrets(timedelta(minutes=5))
+    secrets._secrets = TTLCache(MAX_SECRETS, 300, timer=lambda: now[0])
+    secrets.remember("pi_1", "pi_1_secret_1")
+    now[0] = 299.0
+    assert secrets.get("pi_1") == "pi_1_secret_1"
+    now[0] = 300.0
+    assert secrets.get("pi_1") is None
+    for number in range(MAX_SECRETS + 1):
+        secrets.remember(f"pi_{number}", "secret")
+    assert secrets.get("pi_0") is None
+    assert len(secrets._secrets) == MAX_SECRETS
+
+
+def test_no_setting_keeps_a_secret_longer_than_five_minutes(settings: Settings) -> None:
+    with pytest.raises(ValidationError, match="client_secret_lifetime"):
+        Settings.model_validate(settings.model_dump() | {"client_secret_lifetime": timedelta(minutes=6)})

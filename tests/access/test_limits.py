@@ -1,0 +1,155 @@
+"""What is too large, too deep or too often is refused with a clean answer, and the next request works."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from app.http_protocol import MAX_HEAD
+from app.request_limits import is_deeper
+from app.settings import Settings
+from tests.processes import api_process
+
+CART = "/v1/carts/c1/payment-intent"
+TEN_EUROS = {"amount": 1000, "currency": "eur"}
+MEGABYTE = 1024 * 1024
+ENOUGH = 1000 * MAX_HEAD  # the kernel's buffers take some of it
+
+
+async def _chunks(size: int) -> AsyncIterator[bytes]:
+    for _ in range(size // 65536):
+        yield b"x" * 65536
+
+
+@pytest.mark.parametrize("path", [CART, "/v1/stripe/webhook"])
+@pytest.mark.parametrize("is_chunked", [False, True], ids=["with a length", "without a length"])
+async def test_an_oversized_body_is_a_clean_413(api: httpx.AsyncClient, path: str, *, is_chunked: bool) -> None:
+    body = _chunks(8 * MEGABYTE) if is_chunked else b"x" * 8 * MEGABYTE
+    answer = await api.request("PUT" if path == CART else "POST", path, content=body)
+    assert answer.status_code == 413
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["code"] == "body_too_large"
+    assert (await api.get("/livez")).status_code == 200
+
+
+async def test_a_webhook_may_be_larger_than_a_request_of_ours(api: httpx.AsyncClient, settings: Settings) -> None:
+    body = b"x" * (settings.max_body_bytes + 1)
+    answers = [await api.post("/v1/stripe/webhook", content=body), await api.put(CART, content=body)]
+    assert [answer.json()["code"] for answer in answers] == ["invalid_signature", "body_too_large"]
+
+
+@pytest.mark.parametrize("where", ["header", "query"])
+async def test_oversized_headers_are_a_clean_431(api: httpx.AsyncClient, settings: Settings, where: str) -> None:
+    padding = "x" * settings.max_header_bytes
+    answer = await api.get(
+        CART,
+        headers={"X-Padding": padding} if where == "header" else {},
+        params={"q": padding} if where == "query" else {},
+    )
+    assert answer.status_code == 431
+    assert answer.json()["code"] == "headers_too_large"
+
+
+@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX-Padding: ", b"GET / HTTP/1.1\r\n"])
+async def test_a_head_without_an_end_is_cut_off(settings: Settings, start: bytes) -> None:
+    """The server alone would read it until memory is full."""
+    filling = b"a: b\r\n" * 1000 if start.endswith(b"\r\n") else b"x" * 6000
+    async with api_process(settings) as (_, url):
+        reader, writer = await asyncio.open_connection("127.0.0.1", httpx.URL(url).port)
+        writer.write(start)
+        sent, answer = 0, asyncio.create_task(reader.read())
+        with suppress(ConnectionError):
+            while not answer.done() and sent < ENOUGH:
+                writer.write(filling)
+                await writer.drain()
+                sent += len(filling)
+        with suppress(ConnectionError):
+            await answer
+        writer.close()
+        async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
+            alive = await client.get("/livez")
+    assert sent < ENOUGH
+    assert alive.status_code == 200
+    assert "server" not in alive.headers
+
+
+@pytest.mark.parametrize("body", [b"[" * 30_000, b'{"a":' * 10_000, b'{"metadata": ' + b"[" * 9 + b"]" * 9 + b"}"])
+async def test_json_that_is_too_deep_is_refused_before_it_is_parsed(api: httpx.AsyncClient, body: bytes) -> None:
+    answer = await api.put(CART, content=body)
+    assert answer.status_code == 400
+    assert answer.json()["code"] == "json_too_deep"
+
+
+def test_depth_is_what_a_parser_would_find() -> None:
+    def nested(depth: int) -> bytes:
+        return json.dumps({"a": json.loads("[" * (depth - 1) + "]" * (depth - 1))}).encode()
+
+    assert [is_deeper(nested(depth), 8) for depth in (7, 8, 9)] == [False, False, True]
+    assert not is_deeper(json.dumps({"a": "[{" * 50, "b": '\\"[[[[[[[[['}).encode(), 8)
+    assert not is_deeper(json.dumps([[]] * 50).encode(), 8)
+
+
+@pytest.mark.parametrize("limit", ["0", "101", "1e9", "-1"])
+async def test_a_page_has_at_most_100_rows(api: httpx.AsyncClient, limit: str) -> None:
+    answer = await api.get("/v1/carts/c1/attempts", params={"limit": limit})
+    assert answer.status_code == 422
+    assert answer.json()["errors"][0]["field"] == "query.limit"
+
+
+class TestFailedAuthentications:
+    WRONG = {"Authorization": f"Bearer pay_{'0' * 16}_{'0' * 64}"}  # noqa: RUF012 - a constant of these tests
+
+    @pytest.fixture
+    def settings(self, settings: Settings) -> Settings:
+        return settings.model_copy(
+            update={"failed_authentications_per_minute": 5, "trusted_proxies": ("127.0.0.2/32",), "cors_origins": ()}
+        )
+
+    @pytest.fixture(autouse=True)
+    def within_one_minute(self) -> None:
+        """Wait out the end of a minute of the clock, by which the bound is counted."""
+        if (left := 60 - time.time() % 60) < 5:
+            time.sleep(left)
+
+    async def test_an_address_that_fails_too_often_waits(self, api: httpx.AsyncClient) -> None:
+        assert (await api.put(CART, json=TEN_EUROS)).status_code == 201
+        failed = [await api.get(CART, headers=self.WRONG) for _ in range(7)]
+        proved = await api.get(CART)
+        webhook = await api.post("/v1/stripe/webhook", content=b"{}")
+
+        assert [answer.status_code for answer in failed] == [401] * 5 + [429] * 2
+        assert failed[-1].json()["code"] == "too_many_requests"
+        assert 1 <= int(failed[-1].headers["retry-after"]) <= 60
+        assert proved.status_code == 200  # this key was proved a moment ago
+        assert webhook.json()["code"] == "invalid_signature"  # the webhook is exempt
+
+    async def test_without_a_proxy_nobody_believes_a_forwarded_address(self, anonymous: httpx.AsyncClient) -> None:
+        statuses = [
+            (await anonymous.get(CART, headers=self.WRONG | {"X-Forwarded-For": f"10.0.0.{n}"})).status_code
+            for n in range(7)
+        ]
+        assert statuses == [401] * 5 + [429] * 2
+
+    async def test_behind_a_configured_proxy_each_address_has_its_own_bound(self, anonymous: httpx.AsyncClient) -> None:
+        transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with httpx.AsyncClient(base_url=anonymous.base_url, transport=transport) as proxy:
+            one = [await proxy.get(CART, headers=self.WRONG | {"X-Forwarded-For": "10.0.0.1"}) for _ in range(6)]
+            # What a client wrote itself stands before what the proxy saw.
+            liar = await proxy.get(CART, headers=self.WRONG | {"X-Forwarded-For": "10.9.9.9, 10.0.0.1"})
+            other = await proxy.get(CART, headers=self.WRONG | {"X-Forwarded-For": "10.0.0.2"})
+        assert [answer.status_code for answer in (*one, liar, other)] == [401] * 5 + [429, 429, 401]
+
+    async def test_one_ipv6_subscriber_is_one_address(self, anonymous: httpx.AsyncClient) -> None:
+        transport = httpx.AsyncHTTPTransport(local_address="127.0.0.2")
+        async with httpx.AsyncClient(base_url=anonymous.base_url, transport=transport) as proxy:
+            same = [
+                (await proxy.get(CART, headers=self.WRONG | {"X-Forwarded-For": f"2001:db8::{n}"})).status_code
+                for n in range(6)
+            ]
+            other = await proxy.get(CART, headers=self.WRONG | {"X-Forwarded-For": "2001:db8:0:1::1"})
+        assert same == [401] * 5 + [429]
+        assert other.status_code == 401

@@ -1,0 +1,125 @@
+"""Production does not start with unsafe settings, and says in one line each what to do."""
+
+import asyncio
+import os
+import sys
+from typing import Any
+
+import pytest
+
+from app.safety import find_unsafe
+from app.settings import Settings
+
+RANDOM = "7Qm2ZtX9Lr4Vb8Kc1Ns6Wd3Gf5Hj0PyE"
+SAFE: dict[str, Any] = {
+    "environment": "production",
+    "instance": "live",
+    "database_url": "postgresql://payments:pw@db/payments",
+    "stripe_secret_key": f"sk_live_{RANDOM}",
+    "stripe_webhook_secret": f"whsec_{RANDOM}",
+    "checkout_token_keys": RANDOM,
+    "cors_origins": "https://shop.example",
+}
+DEVELOPMENT = {
+    "environment": "development",
+    "stripe_secret_key": "sk_test_service",
+    "stripe_webhook_secret": "whsec_service",
+    "stripe_api_base": "http://127.0.0.1:12111",
+    "cors_origins": "http://127.0.0.1:8080",
+}
+
+
+def _findings(changes: dict[str, Any], host: str | None = None) -> list[str]:
+    values = {name: value for name, value in (SAFE | changes).items() if value is not None}
+    return [str(finding) for finding in find_unsafe(Settings.model_validate(values), host=host)]
+
+
+UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
+    "a test key in live mode": ({"stripe_secret_key": f"sk_test_{RANDOM}"}, "STRIPE_SECRET_KEY is a test key"),
+    "a live key in test mode": ({"stripe_mode": "test"}, "STRIPE_SECRET_KEY is a live key"),
+    "no key": ({"stripe_secret_key": ""}, "STRIPE_SECRET_KEY is not a whole key"),
+    "a publishable key": ({"stripe_secret_key": f"pk_live_{RANDOM}"}, "STRIPE_SECRET_KEY is not a whole key"),
+    "half a key": ({"stripe_secret_key": "sk_live_abc"}, "STRIPE_SECRET_KEY is not a whole key"),
+    "a placeholder": ({"stripe_webhook_secret": "whsec_changeme12345678"}, "STRIPE_WEBHOOK_SECRET"),
+    "a weak webhook secret": ({"stripe_webhook_secret": "whsec_aaaaaaaaaaaaaaaaaaaaaaaa"}, "STRIPE_WEBHOOK_SECRET"),
+    "one weak of two": ({"stripe_webhook_secret": f"whsec_{RANDOM},secret"}, "STRIPE_WEBHOOK_SECRET"),
+    "no signing key": ({"checkout_token_keys": None}, "CHECKOUT_TOKEN_KEYS is missing"),
+    "a weak signing key": ({"checkout_token_keys": "ab" * 20}, "CHECKOUT_TOKEN_KEYS has a weak key"),
+    "all origins": ({"cors_origins": "*"}, "CORS_ORIGINS=*"),
+    "an origin without TLS": ({"cors_origins": "http://shop.example"}, "without TLS"),
+    "the sandbox": ({"stripe_api_base": "http://127.0.0.1:12111"}, "STRIPE_API_BASE"),
+    "everybody a proxy": ({"trusted_proxies": "0.0.0.0/0"}, "TRUSTED_PROXIES"),
+}
+
+
+@pytest.mark.parametrize("name", UNSAFE)
+def test_an_unsafe_setting_is_found_and_nothing_else(name: str) -> None:
+    changes, told = UNSAFE[name]
+    [finding] = _findings(changes)
+    assert told in finding
+    assert RANDOM not in finding
+
+
+def test_safe_settings_have_no_findings() -> None:
+    assert _findings({}, host="0.0.0.0") == []  # noqa: S104 - a container listens there
+    assert _findings({"stripe_secret_key": f"rk_test_{RANDOM}", "stripe_mode": "test"}) == []
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "::", "10.0.0.5", "payments.example"])  # noqa: S104 - what is refused
+def test_development_mode_listens_on_this_machine_alone(host: str) -> None:
+    [finding] = _findings(DEVELOPMENT, host=host)
+    assert host in finding
+    assert all(_findings(DEVELOPMENT, host=local) == [] for local in ("127.0.0.1", "::1", "localhost"))
+
+
+def test_development_mode_takes_no_live_key() -> None:
+    [finding] = _findings(DEVELOPMENT | {"stripe_secret_key": f"sk_live_{RANDOM}"})
+    assert "live key" in finding
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("cors_origins", "https://shop.example/"),
+        ("cors_origins", "shop.example"),
+        ("trusted_proxies", "proxy"),
+        ("checkout_token_keys", "short"),
+        ("checkout_token_keys", ""),
+        ("stripe_webhook_secret", ""),
+    ],
+)
+def test_a_setting_that_can_mean_nothing_good_is_refused_in_every_mode(name: str, value: str) -> None:
+    with pytest.raises(ValueError, match=name):
+        Settings.model_validate(SAFE | DEVELOPMENT | {name: value})
+
+
+async def _run(command: str, changes: dict[str, str | None]) -> tuple[int | None, str, str]:
+    values = {name.upper(): value for name, value in (SAFE | changes).items() if value is not None}
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", command),
+        env={"PATH": os.environ["PATH"]} | values,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    out, err = await process.communicate()
+    return process.returncode, out.decode(), err.decode()
+
+
+@pytest.mark.parametrize("command", ["serve", "worker"])
+async def test_start_up_refuses_with_one_line_for_each_fault_and_shows_no_secret(command: str) -> None:
+    secret = f"sk_test_{RANDOM}"
+    code, _, err = await _run(command, {"stripe_secret_key": secret, "cors_origins": "*", "checkout_token_keys": None})
+    lines = err.splitlines()
+    assert code == 1
+    assert len(lines) == 3
+    assert all(line.startswith("Refused to start: ") for line in lines)
+    assert RANDOM not in err
+
+
+async def test_a_missing_setting_is_named_without_a_traceback(tmp_path: object) -> None:
+    code, _, err = await _run("serve", {"stripe_secret_key": None, "database_url": "mysql://payments:s3cr3t@db/x"})
+    assert code == 1
+    assert "STRIPE_SECRET_KEY is missing" in err
+    assert "DATABASE_URL: must be a postgresql:// URL" in err
+    assert "Traceback" not in err
+    assert "s3cr3t" not in err
