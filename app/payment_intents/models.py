@@ -127,8 +127,9 @@ class PaymentIntent(Base):
 
     @property
     def is_converged(self) -> bool:
-        """Whether Stripe is known to hold exactly what was requested last."""
-        return self.applied is not None and not self.needs_sync and content.agree(self.applied, self.requested)
+        """Whether Stripe is known to hold exactly what was requested last: nobody writes, nothing is in doubt."""
+        is_quiet = self.lease_token is None and not self.needs_sync
+        return is_quiet and self.applied is not None and content.agree(self.applied, self.requested)
 
     @property
     def is_open(self) -> bool:

@@ -143,6 +143,7 @@ def decide(row: PaymentIntent, run: Run, rules: Rules, *, now: datetime, is_secr
     """Take the lease, or find it taken, and say what comes next. Changes the row, which the caller has locked."""
     if row.lease_token not in (None, run.token):
         if row.lease_until is not None and row.lease_until > now:
+            run.is_fresh = False  # what this run learnt is older than what the other one does
             return Wait()
         doubt(row, rules, now)
     if not row.is_open:

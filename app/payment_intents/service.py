@@ -183,9 +183,10 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_converged:
         raise NotConverged
-    if secret := resources.stripe.client_secret(row.stripe_id):
+    secret = resources.stripe.client_secret(row.stripe_id)
+    if secret is not None and row.check_at is None:
         return secret
-    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)
+    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have landed
     secret = resources.stripe.client_secret(row.stripe_id)
     if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
         await _look_closer(resources, reference, snapshot)
@@ -197,7 +198,7 @@ async def _look_closer(resources: Resources, reference: Reference, snapshot: Pay
     """Pass on what disagrees with our row; a job asks Stripe under the row's lease."""
     async with resources.sessions.begin() as session:
         door, row = await recording.open_door(session, reference, Actor("sync"), resources.settings.instance)
-        if row is not None:
+        if row is not None and row.stripe_id == snapshot.id:
             row.needs_sync = row.is_open
             await recording.record_hint(door, row, snapshot)
             await jobs.enqueue(session, "converge", payment_intent_id=row.id)

@@ -96,8 +96,8 @@ def _expire(
 ) -> tuple[PaymentIntent, bool]:
     if row is None:
         raise PaymentIntentNotFound
-    if row.id != meant or not row.is_payable or row.lease_token is not None:
-        return row, False
+    if row.id != meant or not row.is_payable or row.lease_token is not None or row.needs_sync:
+        return row, False  # in doubt it is asked about first: money may be held by now
     if row.touched_at >= door.now - settings.abandoned_after:
         return row, False
     row.is_closing, row.closing_reason = True, "abandoned"

@@ -1,0 +1,127 @@
+"""What happens between two steps: others write, Stripe answers oddly, and still one PaymentIntent and one truth."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.errors import NotConverged
+from app.payment_intents import service, sweep
+from app.references.models import Reference
+from app.resources import Resources
+from sandbox.control import SandboxControl
+from tests.api.ageing import age
+
+CART = "/v1/carts/c1/payment-intent"
+SESSION = "/v1/sessions/s1/payment-intent"
+TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
+TWENTY_EUROS: dict[str, Any] = {"amount": 2000, "currency": "eur"}
+TOO_SMALL: dict[str, Any] = {"amount": 10, "currency": "eur"}
+EACH, ALL_OF_ONE = "/v1/payment_intents", "/v1/payment_intents/*"
+
+
+async def _until(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(5):
+        while not await check():
+            await asyncio.sleep(0.01)
+
+
+async def _held(sandbox: SandboxControl, count: int = 1) -> None:
+    async def waits() -> bool:
+        return await sandbox.held() >= count
+
+    await _until(waits)
+
+
+async def _put_until_requested(api: httpx.AsyncClient, body: dict[str, Any]) -> asyncio.Task[httpx.Response]:
+    """Send a PUT and come back when its request is committed, though not answered."""
+    put = asyncio.create_task(api.put(CART, json=body))
+
+    async def is_requested() -> bool:
+        answer = await api.get(CART)
+        return bool(answer.is_success and answer.json()["requested_amount"] == body["amount"])
+
+    await _until(is_requested)
+    return put
+
+
+# A writer at work.
+
+
+async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.hold(ALL_OF_ONE, method="POST", after_work=True)
+    there = await _put_until_requested(api, TWENTY_EUROS)
+    await _held(sandbox)
+    back = await _put_until_requested(api, TEN_EUROS)  # what our row says Stripe holds; Stripe holds 20 €
+    state, secret = await api.get(CART), await api.get(f"{CART}/client-secret")
+    await sandbox.release()
+    answers = await asyncio.gather(there, back)
+    [intent] = await sandbox.objects("payment_intents")
+
+    assert not state.json()["is_converged"]
+    assert (secret.status_code, secret.json()["code"]) == (503, "not_converged")
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert intent["amount"] == 1000
+
+
+async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_next_generation(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.hold(ALL_OF_ONE, method="GET")
+    secret = asyncio.create_task(service.client_secret(resources, Reference("cart", "c1")))  # nothing in its memory
+    await _held(sandbox)
+    await api.post(f"{CART}/cancel", json={})
+    await sandbox.hold(EACH, method="POST")
+    second = asyncio.create_task(api.put(CART, json=TWENTY_EUROS))
+    await _held(sandbox, 2)
+    await sandbox.release(ALL_OF_ONE)
+    with pytest.raises(NotConverged):
+        await secret
+    await sandbox.release()
+
+    assert (await second).status_code == 201
+    assert (await second).json()["amount"] == 2000
+
+
+async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    async with resources.sessions.begin() as session:
+        await session.execute(text("UPDATE payment_intents SET check_at = now() + interval '30 seconds'"))
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(stripe_id)
+    answer = await api.get(f"{CART}/client-secret")
+    await sandbox.webhooks("normal")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_converged")
+
+
+async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(created["stripe_id"])
+    await age(resources, timedelta(hours=25))
+    async with resources.sessions.begin() as session:
+        await session.execute(text("UPDATE payment_intents SET needs_sync = true"))  # as one of its webhooks does
+    await sweep.expire(resources, UUID(created["id"]))
+    [intent] = await sandbox.objects("payment_intents")
+    await sandbox.webhooks("normal")
+    assert intent["status"] == "requires_capture"
+
+
+# Generations.
+
+
+# A claim without an answer.
+
+
+# Odd answers.
