@@ -198,7 +198,7 @@ def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secre
 
 def _birth(row: PaymentIntent, run: Run, marks: Marks, now: datetime) -> Call:
     if not run.has_searched and row.created_at < now - KEY_IS_SAFE_FOR:
-        return Find(marks.identity(), row.created_at - CLOCK_SKEW)
+        return Find(marks.ours(), row.created_at - CLOCK_SKEW)
     return Create(row.opening, f"payment_intent:{row.id}:create")
 
 

@@ -59,13 +59,13 @@ async def newest_and_now(session: AsyncSession, reference: Reference) -> tuple[P
 
 
 async def has_other_success(session: AsyncSession, row: PaymentIntent) -> bool:
-    """Tell whether another PaymentIntent of the same reference was paid, and not followed by this one."""
+    """Tell whether another PaymentIntent of the same reference was paid for the same order: follows the same one."""
     statement = select(PaymentIntent.id).where(
         PaymentIntent.reference_kind == row.reference_kind,
         PaymentIntent.reference_id == row.reference_id,
         PaymentIntent.status == "succeeded",
         PaymentIntent.id != row.id,
-        PaymentIntent.previous_id.is_distinct_from(row.id),
+        PaymentIntent.previous_id.is_not_distinct_from(row.previous_id),
     )
     return (await session.scalar(statement.limit(1))) is not None
 

@@ -106,7 +106,8 @@ def _request(
         recording.close(door, row, "followed")
     else:
         _check_follows(row, previous)
-    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=previous), True
+    follows = previous or (row.previous_id if row else None)  # a closed one's successor follows what it followed
+    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=follows), True
 
 
 def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted: dict[str, Any]) -> None:

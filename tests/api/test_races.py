@@ -121,7 +121,68 @@ async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
 # Generations.
 
 
+async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_was_cancelled(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    first = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.confirm(first["stripe_id"])
+    await sandbox.wait_idle()
+    await api.put(CART, json=TWENTY_EUROS | {"previous_payment_intent": first["id"]})
+    await api.post(f"{CART}/cancel", json={})
+    third = (await api.put(CART, json=TWENTY_EUROS)).json()
+    await sandbox.confirm(third["stripe_id"])
+    await sandbox.wait_idle()
+    state = (await api.get(CART)).json()
+    assert (state["generation"], state["status"], state["flags"]) == (3, "succeeded", [])
+
+
+async def test_two_payments_of_one_following_order_are_a_duplicate(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    first = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.confirm(first["stripe_id"])
+    await sandbox.wait_idle()
+    body = TWENTY_EUROS | {"previous_payment_intent": first["id"]}
+    second = (await api.put(CART, json=body)).json()
+    async with resources.sessions.begin() as session:
+        closing = "UPDATE payment_intents SET status='canceled', closed_at=now(), closed_reason='x' WHERE generation=2"
+        await session.execute(text(closing))
+    third = (await api.put(CART, json=body)).json()
+    await sandbox.confirm(third["stripe_id"])
+    await sandbox.confirm(second["stripe_id"])
+    await sandbox.wait_idle()
+    await sweep.settle(resources, UUID(second["id"]))
+    async with resources.sessions() as session:
+        flags = await session.scalars(text("SELECT flags FROM payment_intents ORDER BY generation"))
+    assert list(flags) == [[], ["duplicate_payment"], []]
+
+
 # A claim without an answer.
 
 
+async def test_a_claim_that_was_moved_is_still_found_at_stripe(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await sandbox.webhooks("lose")
+    await sandbox.lose_next_answer(path=EACH, count=3)
+    await api.put(SESSION, json=TEN_EUROS)
+    await age(resources, timedelta(hours=21), moments=("created_at",))
+    await sandbox.advance(25 * 3600)  # Stripe forgets the key
+    moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
+    await sandbox.webhooks("normal")
+    assert moved.status_code == 200
+    assert await sandbox.count("payment_intents") == 1
+
+
 # Odd answers.
+
+
+async def test_a_moved_payment_intent_names_its_cart_at_stripe_also_when_stripe_is_asked_first(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    created = (await api.put(SESSION, json=TEN_EUROS)).json()
+    await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")
+    await sandbox.wait_idle()
+    await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
+    [intent] = await sandbox.objects("payment_intents")
+    assert (intent["metadata"]["reference_kind"], intent["metadata"]["reference_id"]) == ("cart", "c1")
