@@ -38,7 +38,7 @@ from app.payment_intents.recording import Door
 from app.references.models import Reference
 from app.resources import Resources
 from app.settings import Settings
-from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, UnexpectedState
+from app.stripe_gateway import KeyTaken, PaymentIntentSnapshot, StripeGateway, UnexpectedState
 
 log = structlog.get_logger()
 
@@ -120,6 +120,10 @@ class Convergence:
             snapshot = await perform(self._resources.stripe, step)
         except UnexpectedState as refusal:
             snapshot = refusal.snapshot
+            if snapshot is None:
+                return await self._unclear()
+        except KeyTaken:
+            return await self._unclear()
         except StripeRefused as refusal:
             return await self._refused(step, refusal)
         except Unavailable:
@@ -140,6 +144,13 @@ class Convergence:
                 await recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
                 self._run.is_first |= is_first and called.applied is not None
                 log.info("payment_intent.recorded", stripe_id=snapshot.id, status=snapshot.status)
+            return self.begin(door, newest)
+
+    async def _unclear(self) -> Step:
+        """Look for what a refusal speaks of and does not show: the PaymentIntent's state, or what its key made."""
+        self._run.must_search = True
+        async with self._open() as (door, newest, called):
+            called.needs_sync = True
             return self.begin(door, newest)
 
     async def _refused(self, step: Call, refusal: StripeRefused) -> Step:

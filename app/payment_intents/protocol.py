@@ -56,6 +56,7 @@ class Run:
     calls: int = 0
     version: int = 0
     is_fresh: bool = False
+    must_search: bool = False
     has_searched: bool = False
     is_first: bool = False
     sent: dict[str, Any] | None = None
@@ -197,7 +198,7 @@ def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secre
 
 
 def _birth(row: PaymentIntent, run: Run, marks: Marks, now: datetime) -> Call:
-    if not run.has_searched and row.created_at < now - KEY_IS_SAFE_FOR:
+    if not run.has_searched and (run.must_search or row.created_at < now - KEY_IS_SAFE_FOR):
         return Find(marks.ours(), row.created_at - CLOCK_SKEW)
     return Create(row.opening, f"payment_intent:{row.id}:create")
 

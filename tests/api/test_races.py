@@ -174,7 +174,46 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
     assert await sandbox.count("payment_intents") == 1
 
 
+async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await sandbox.webhooks("lose")
+    await sandbox.lose_next_answer(path=EACH, count=3)
+    await api.put(CART, json=TEN_EUROS)
+    async with resources.sessions.begin() as session:  # as a release would that renders them in another way
+        await session.execute(text("""UPDATE payment_intents SET opening = opening || '{"description": "Chairs"}'"""))
+    again = await api.put(CART, json=TEN_EUROS)
+    await sandbox.webhooks("normal")
+    assert (again.status_code, again.json()["generation"]) == (201, 1)
+    assert await sandbox.count("payment_intents") == 1
+
+
 # Odd answers.
+
+
+@pytest.mark.parametrize("command", ["put", "cancel"])
+async def test_a_refusal_for_its_state_that_does_not_show_the_state_is_asked_about(
+    api: httpx.AsyncClient, sandbox: SandboxControl, command: str
+) -> None:
+    created = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(created["stripe_id"])
+    await sandbox.fail_next(400, code="payment_intent_unexpected_state", path=f"{ALL_OF_ONE}", method="POST")
+    answer = await (api.put(CART, json=TWENTY_EUROS) if command == "put" else api.post(f"{CART}/cancel", json={}))
+    await sandbox.webhooks("normal")
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
+
+
+async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fault(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.reset()  # as when the key is another account's
+    answer = await api.put(CART, json=TWENTY_EUROS)
+    state = (await api.get(CART)).json()
+    assert (answer.status_code, answer.json()["code"]) == (503, "stripe_misconfigured")
+    assert (state["generation"], state["requested_amount"], state["is_converged"]) == (1, 2000, False)
+    assert await sandbox.count("payment_intents") == 0
 
 
 async def test_a_moved_payment_intent_names_its_cart_at_stripe_also_when_stripe_is_asked_first(
