@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from app.errors import Moved, NotConverged, PaymentIntentNotFound, StripeRefused, Unavailable
-from app.payment_intents import recording, repository
+from app.payment_intents import content, recording, repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import (
     Call,
@@ -93,6 +93,8 @@ class Convergence:
     def begin(self, door: Door, row: PaymentIntent) -> Step:
         """Decide the next step under the lock; a PUT that finds the row closed opens the next with its request."""
         if row.closed_at is not None and self._run.is_put:
+            if _is_given_up(row) and row.revision != self._run.revision:
+                return GiveUp()  # the newest request is another's and was refused; this one may be sent again
             row = recording.open_next(door, requested=row.requested, revision=row.revision, previous_id=row.previous_id)
         self.row = row
         known = row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
@@ -195,6 +197,11 @@ class Convergence:
                 raise PaymentIntentNotFound
             called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)
             yield door, newest, called
+
+
+def _is_given_up(row: PaymentIntent) -> bool:
+    """Tell whether Stripe refused the very request that is still the newest."""
+    return row.closed_reason == "refused" and content.opened_with(row.opening)["revision"] == row.revision
 
 
 async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | None:

@@ -30,7 +30,8 @@ class PaymentIntent(Base):
 
     What we know of Stripe: `stripe_id`, `status` (its words; null until it answers), the amounts, and
     `applied`: the content that it holds, with its revision, null until it answers.
-    What the caller wants: `requested` with its `revision`, which only grows, over generations too.
+    What the caller wants: `requested` with its `revision`, which only grows, over generations too; `is_rolled_back`
+    says that the newest request was given up and `requested` is what Stripe held.
     Who writes: `lease_token` until `lease_until`; `version` goes up with every recorded change;
     `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled, and
     `capture_amount` what is to be captured. `touched_at` is the last sign of a shopper, `asked_at` the last time that
@@ -73,6 +74,7 @@ class PaymentIntent(Base):
     opening: Mapped[dict[str, Any]]
     requested: Mapped[dict[str, Any]]
     revision: Mapped[int]
+    is_rolled_back: Mapped[bool]
     applied: Mapped[dict[str, Any] | None]
 
     version: Mapped[int]
@@ -102,7 +104,7 @@ class PaymentIntent(Base):
 
     def __init__(self, **values: Any) -> None:
         """Start with what a new row knows of Stripe: nothing. It is decided upon before it is inserted."""
-        blank = {"version": 0, "needs_sync": False, "is_closing": False, "flags": []}
+        blank = {"version": 0, "is_rolled_back": False, "needs_sync": False, "is_closing": False, "flags": []}
         amounts = {"amount_received": 0, "amount_capturable": 0, "amount_refunded": 0, "amount_reserved": 0}
         super().__init__(**blank, **amounts, **values)
 

@@ -217,6 +217,11 @@ def _cancel(row: PaymentIntent, stripe_id: str) -> Cancel:
 
 
 def roll_back(row: PaymentIntent) -> None:
-    """Return the request to what Stripe holds, so that a refused one is not tried for ever."""
+    """Return the request to what Stripe holds, so that a refused one is not tried for ever.
+
+    That is a revision of its own: the one that is given up may still land, and must not be taken for this one.
+    """
     applied = row.applied or {}
-    row.requested = {name: applied.get(name, value) for name, value in row.requested.items()}
+    held = {name: applied.get(name, value) for name, value in row.requested.items()}
+    if held != row.requested:
+        row.requested, row.revision, row.is_rolled_back = held, row.revision + 1, True

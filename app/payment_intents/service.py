@@ -68,6 +68,8 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     row = await converge(resources, reference, run, partial(_request, params=params, wanted=wanted, run=run))
     if not _is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
+    if run.revision is not None and _is_displaced(row, wanted, run.revision):
+        raise NotConverged
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise NotConverged
@@ -132,7 +134,7 @@ def _revise(door: Door, row: PaymentIntent, wanted: dict[str, Any], revision: in
     if wanted != row.requested:
         told = {name: wanted[name] for name in ("amount", "currency", "cart_version")}
         door.append(row, "payment_intent.requested", revision=revision, **told)
-    row.requested, row.revision, row.touched_at = wanted, revision, door.now
+    row.requested, row.revision, row.is_rolled_back, row.touched_at = wanted, revision, False, door.now
     return row
 
 
@@ -144,6 +146,14 @@ def _is_satisfied(row: PaymentIntent, wanted: dict[str, Any]) -> bool:
     if row.is_frozen:
         return content.agree(held, wanted | {"cart_version": held.get("cart_version")})
     return True
+
+
+def _is_displaced(row: PaymentIntent, wanted: dict[str, Any], revision: int) -> bool:
+    """Tell whether a newer request took this one's place and was given up itself: Stripe never held either."""
+    held = row.applied or {}
+    is_given_up = row.is_rolled_back or not content.agree(held, row.requested)
+    is_older = held.get("revision", 0) < revision and not content.agree(held, wanted)
+    return row.is_payable and is_given_up and is_older
 
 
 async def read(resources: Resources, reference: Reference) -> Answer:

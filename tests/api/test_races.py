@@ -70,6 +70,42 @@ async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncCl
     assert intent["amount"] == 1000
 
 
+async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.hold(ALL_OF_ONE, method="POST")
+    first = await _put_until_requested(api, TEN_EUROS | {"amount": 1500})
+    await _held(sandbox)
+    displaced = await _put_until_requested(api, TWENTY_EUROS)
+    refused = await _put_until_requested(api, TOO_SMALL)
+    await sandbox.release()
+    answers = await asyncio.gather(first, displaced, refused)
+    again = await api.put(CART, json=TWENTY_EUROS)
+    [intent] = await sandbox.objects("payment_intents")
+
+    assert [answer.status_code for answer in answers] == [200, 503, 422]
+    assert (again.status_code, again.json()["amount"], intent["amount"]) == (200, 2000, 2000)
+
+
+async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_most_twice(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await sandbox.hold(EACH, method="POST")
+    refused = await _put_until_requested(api, TOO_SMALL)
+    await _held(sandbox)
+    displaced = await _put_until_requested(api, TEN_EUROS)
+    newest = await _put_until_requested(api, TOO_SMALL | {"amount": 20})
+    await sandbox.release()
+    answers = await asyncio.gather(refused, displaced, newest)
+    again = await api.put(CART, json=TEN_EUROS)
+
+    assert [answer.status_code for answer in answers] == [422, 503, 422]
+    assert again.status_code == 201
+    assert again.json()["generation"] <= 4
+    assert await sandbox.count("payment_intents") == 1
+
+
 async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_next_generation(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
 ) -> None:
