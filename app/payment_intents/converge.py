@@ -105,7 +105,7 @@ class Convergence:
         while not isinstance(step, Done):
             if isinstance(step, GiveUp):
                 raise NotConverged
-            if time.monotonic() - self._began > self._resources.settings.converge_deadline.total_seconds():
+            if self._left() <= 0:
                 await self._let_go(is_in_doubt=False)
                 raise NotConverged
             step = await self._after(step)
@@ -113,9 +113,7 @@ class Convergence:
 
     async def _after(self, step: Call | Wait) -> Step:
         if isinstance(step, Wait):
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
-            return await self._look()
+            return await self._wait()
         if time.monotonic() - self._looked > self._rules.send_within.total_seconds():
             return await self._look()
         try:
@@ -132,6 +130,32 @@ class Convergence:
             await self._let_go(is_in_doubt=True)
             raise
         return await self._answered(step, snapshot)
+
+    def _left(self) -> float:
+        """Give how many seconds are left before this run gives up."""
+        return self._began + self._resources.settings.converge_deadline.total_seconds() - time.monotonic()
+
+    async def _wait(self) -> Step:
+        """Wait without a connection until the other writer is done.
+
+        A crowd at one reference must not take the pool: of those in this process one looks at a time, and once it
+        finds the lease free the others follow at once.
+        """
+        turn = self._resources.turns.of(self._reference)
+        try:
+            async with asyncio.timeout(self._left()):
+                await turn.lock.acquire()
+        except TimeoutError:
+            raise NotConverged from None
+        try:
+            if turn.is_taken:
+                await asyncio.sleep(self._pause)
+                self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+            step = await self._look()
+            turn.is_taken = not isinstance(step, Done)
+            return step
+        finally:
+            turn.lock.release()
 
     async def _look(self) -> Step:
         async with self._open() as (door, newest, _):
