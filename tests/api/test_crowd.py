@@ -54,7 +54,7 @@ async def _put(client: httpx.AsyncClient, body: dict[str, Any]) -> tuple[httpx.R
         if answer.status_code != httpx.codes.SERVICE_UNAVAILABLE:
             return answer, longest, sent
         await asyncio.sleep(0.2)
-    raise AssertionError(f"still 503 after {TIMES_SENT} times: {answer.text}")
+    pytest.fail(f"still 503 after {TIMES_SENT} times")
 
 
 def _report(what: str, sent: list[tuple[httpx.Response, float, int]]) -> None:
