@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -74,7 +75,7 @@ class PaymentIntent(Base):
     opening: Mapped[dict[str, Any]]
     requested: Mapped[dict[str, Any]]
     revision: Mapped[int]
-    is_rolled_back: Mapped[bool]
+    is_rolled_back: Mapped[bool] = mapped_column(server_default=false())
     applied: Mapped[dict[str, Any] | None]
 
     version: Mapped[int]
