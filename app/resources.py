@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from app.database import Sessions, create_engine, create_sessions
 from app.settings import Settings
 from app.stripe_gateway import StripeGateway, open_gateway
+from app.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,6 +20,7 @@ class Resources:
     settings: Settings
     sessions: Sessions
     stripe: StripeGateway
+    turns: Turns = field(default_factory=Turns)
 
 
 @asynccontextmanager

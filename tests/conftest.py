@@ -65,7 +65,7 @@ def database_url(worker_id: str) -> str:
     name = f"payments_{worker_id}"
 
     async def create() -> None:
-        connection = await asyncpg.connect(_plain(os.environ[SERVER].format("postgres")))
+        connection = await asyncpg.connect(plain(os.environ[SERVER].format("postgres")))
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         await connection.close()
@@ -74,7 +74,7 @@ def database_url(worker_id: str) -> str:
     return os.environ[SERVER].format(name)
 
 
-def _plain(url: str) -> str:
+def plain(url: str) -> str:
     return url.replace("+asyncpg", "")
 
 
@@ -199,7 +199,7 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
 
 async def do_jobs(resources: Resources, database_url: str) -> None:
     """Do all queued jobs and come back when none is left."""
-    async with asyncpg.create_pool(_plain(database_url), min_size=2, max_size=4) as pool:
+    async with asyncpg.create_pool(plain(database_url), min_size=2, max_size=4) as pool:
         queue = PgQueuer.from_asyncpg_pool(pool)
         worker.register(queue, resources)
         with suppress(asyncio.CancelledError):

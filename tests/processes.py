@@ -37,15 +37,28 @@ async def api_process(
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """Run the API as a process; give it and its address. It is killed at the end if it still runs."""
     port = free_port()
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, "-m", "app", "serve", "--port", str(port)),
-        env=environment(settings),
-        stderr=log,
-    )
     url = f"http://127.0.0.1:{port}"
-    try:
+    async with _process(settings, log, "serve", "--port", str(port)) as process:
         await _until_ready(url, process)
         yield process, url
+
+
+@asynccontextmanager
+async def worker_process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
+    """Run the worker as a process. It is killed at the end if it still runs."""
+    async with _process(settings, asyncio.subprocess.DEVNULL, "worker") as process:
+        yield process
+
+
+@asynccontextmanager
+async def _process(
+    settings: Settings, log: int | IO[bytes], *command: str
+) -> AsyncIterator[asyncio.subprocess.Process]:
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "app", *command), env=environment(settings), stderr=log
+    )
+    try:
+        yield process
     finally:
         if process.returncode is None:
             process.kill()

@@ -39,13 +39,12 @@ class Marks:
     payment_intent_id: uuid.UUID
     reference: Reference
 
+    def ours(self) -> dict[str, str]:
+        """Give the marks that stay: a claim may have been moved since its parameters were frozen."""
+        return {"instance": self.instance, "payment_intent_id": str(self.payment_intent_id)}
+
     def identity(self) -> dict[str, str]:
-        return {
-            "instance": self.instance,
-            "payment_intent_id": str(self.payment_intent_id),
-            "reference_kind": self.reference.kind,
-            "reference_id": self.reference.id,
-        }
+        return self.ours() | {"reference_kind": self.reference.kind, "reference_id": self.reference.id}
 
     def of(self, content: Content, revision: int) -> dict[str, str]:
         version = content["cart_version"]

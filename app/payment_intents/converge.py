@@ -13,7 +13,7 @@ from datetime import timedelta
 import structlog
 
 from app.errors import Moved, NotConverged, PaymentIntentNotFound, StripeRefused, Unavailable
-from app.payment_intents import recording, repository
+from app.payment_intents import content, recording, repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import (
     Call,
@@ -38,7 +38,7 @@ from app.payment_intents.recording import Door
 from app.references.models import Reference
 from app.resources import Resources
 from app.settings import Settings
-from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, UnexpectedState
+from app.stripe_gateway import KeyTaken, PaymentIntentSnapshot, StripeGateway, UnexpectedState
 
 log = structlog.get_logger()
 
@@ -93,6 +93,8 @@ class Convergence:
     def begin(self, door: Door, row: PaymentIntent) -> Step:
         """Decide the next step under the lock; a PUT that finds the row closed opens the next with its request."""
         if row.closed_at is not None and self._run.is_put:
+            if _is_given_up(row) and row.revision != self._run.revision:
+                return GiveUp()  # the newest request is another's and was refused; this one may be sent again
             row = recording.open_next(door, requested=row.requested, revision=row.revision, previous_id=row.previous_id)
         self.row = row
         known = row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
@@ -103,7 +105,7 @@ class Convergence:
         while not isinstance(step, Done):
             if isinstance(step, GiveUp):
                 raise NotConverged
-            if time.monotonic() - self._began > self._resources.settings.converge_deadline.total_seconds():
+            if self._left() <= 0:
                 await self._let_go(is_in_doubt=False)
                 raise NotConverged
             step = await self._after(step)
@@ -111,21 +113,49 @@ class Convergence:
 
     async def _after(self, step: Call | Wait) -> Step:
         if isinstance(step, Wait):
-            await asyncio.sleep(self._pause)
-            self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
-            return await self._look()
+            return await self._wait()
         if time.monotonic() - self._looked > self._rules.send_within.total_seconds():
             return await self._look()
         try:
             snapshot = await perform(self._resources.stripe, step)
         except UnexpectedState as refusal:
             snapshot = refusal.snapshot
+            if snapshot is None:
+                return await self._unclear()
+        except KeyTaken:
+            return await self._unclear()
         except StripeRefused as refusal:
             return await self._refused(step, refusal)
         except Unavailable:
             await self._let_go(is_in_doubt=True)
             raise
         return await self._answered(step, snapshot)
+
+    def _left(self) -> float:
+        """Give how many seconds are left before this run gives up."""
+        return self._began + self._resources.settings.converge_deadline.total_seconds() - time.monotonic()
+
+    async def _wait(self) -> Step:
+        """Wait without a connection until the other writer is done.
+
+        A crowd at one reference must not take the pool: of those in this process one looks at a time, and once it
+        finds the lease free the others follow at once.
+        """
+        turn = self._resources.turns.of(self._reference)
+        try:
+            async with asyncio.timeout(self._left()):
+                await turn.lock.acquire()
+        except TimeoutError:
+            raise NotConverged from None
+        try:
+            if turn.is_taken:
+                await asyncio.sleep(self._pause)
+                self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+            step = await self._look()
+            turn.is_taken = not isinstance(step, Done)
+            return step
+        finally:
+            turn.lock.release()
 
     async def _look(self) -> Step:
         async with self._open() as (door, newest, _):
@@ -140,6 +170,13 @@ class Convergence:
                 await recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
                 self._run.is_first |= is_first and called.applied is not None
                 log.info("payment_intent.recorded", stripe_id=snapshot.id, status=snapshot.status)
+            return self.begin(door, newest)
+
+    async def _unclear(self) -> Step:
+        """Look for what a refusal speaks of and does not show: the PaymentIntent's state, or what its key made."""
+        self._run.must_search = True
+        async with self._open() as (door, newest, called):
+            called.needs_sync = True
             return self.begin(door, newest)
 
     async def _refused(self, step: Call, refusal: StripeRefused) -> Step:
@@ -184,6 +221,11 @@ class Convergence:
                 raise PaymentIntentNotFound
             called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)
             yield door, newest, called
+
+
+def _is_given_up(row: PaymentIntent) -> bool:
+    """Tell whether Stripe refused the very request that is still the newest."""
+    return row.closed_reason == "refused" and content.opened_with(row.opening)["revision"] == row.revision
 
 
 async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | None:

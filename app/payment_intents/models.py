@@ -11,6 +11,7 @@ from sqlalchemy import (
     Index,
     Text,
     UniqueConstraint,
+    false,
     func,
     text,
 )
@@ -30,7 +31,8 @@ class PaymentIntent(Base):
 
     What we know of Stripe: `stripe_id`, `status` (its words; null until it answers), the amounts, and
     `applied`: the content that it holds, with its revision, null until it answers.
-    What the caller wants: `requested` with its `revision`, which only grows, over generations too.
+    What the caller wants: `requested` with its `revision`, which only grows, over generations too; `is_rolled_back`
+    says that the newest request was given up and `requested` is what Stripe held.
     Who writes: `lease_token` until `lease_until`; `version` goes up with every recorded change;
     `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled, and
     `capture_amount` what is to be captured. `touched_at` is the last sign of a shopper, `asked_at` the last time that
@@ -73,6 +75,7 @@ class PaymentIntent(Base):
     opening: Mapped[dict[str, Any]]
     requested: Mapped[dict[str, Any]]
     revision: Mapped[int]
+    is_rolled_back: Mapped[bool] = mapped_column(server_default=false())
     applied: Mapped[dict[str, Any] | None]
 
     version: Mapped[int]
@@ -102,7 +105,7 @@ class PaymentIntent(Base):
 
     def __init__(self, **values: Any) -> None:
         """Start with what a new row knows of Stripe: nothing. It is decided upon before it is inserted."""
-        blank = {"version": 0, "needs_sync": False, "is_closing": False, "flags": []}
+        blank = {"version": 0, "is_rolled_back": False, "needs_sync": False, "is_closing": False, "flags": []}
         amounts = {"amount_received": 0, "amount_capturable": 0, "amount_refunded": 0, "amount_reserved": 0}
         super().__init__(**blank, **amounts, **values)
 
@@ -127,8 +130,9 @@ class PaymentIntent(Base):
 
     @property
     def is_converged(self) -> bool:
-        """Whether Stripe is known to hold exactly what was requested last."""
-        return self.applied is not None and not self.needs_sync and content.agree(self.applied, self.requested)
+        """Whether Stripe is known to hold exactly what was requested last: nobody writes, nothing is in doubt."""
+        is_quiet = self.lease_token is None and not self.needs_sync
+        return is_quiet and self.applied is not None and content.agree(self.applied, self.requested)
 
     @property
     def is_open(self) -> bool:

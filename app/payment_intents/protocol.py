@@ -56,6 +56,7 @@ class Run:
     calls: int = 0
     version: int = 0
     is_fresh: bool = False
+    must_search: bool = False
     has_searched: bool = False
     is_first: bool = False
     sent: dict[str, Any] | None = None
@@ -143,6 +144,7 @@ def decide(row: PaymentIntent, run: Run, rules: Rules, *, now: datetime, is_secr
     """Take the lease, or find it taken, and say what comes next. Changes the row, which the caller has locked."""
     if row.lease_token not in (None, run.token):
         if row.lease_until is not None and row.lease_until > now:
+            run.is_fresh = False  # what this run learnt is older than what the other one does
             return Wait()
         doubt(row, rules, now)
     if not row.is_open:
@@ -196,8 +198,8 @@ def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secre
 
 
 def _birth(row: PaymentIntent, run: Run, marks: Marks, now: datetime) -> Call:
-    if not run.has_searched and row.created_at < now - KEY_IS_SAFE_FOR:
-        return Find(marks.identity(), row.created_at - CLOCK_SKEW)
+    if not run.has_searched and (run.must_search or row.created_at < now - KEY_IS_SAFE_FOR):
+        return Find(marks.ours(), row.created_at - CLOCK_SKEW)
     return Create(row.opening, f"payment_intent:{row.id}:create")
 
 
@@ -215,6 +217,11 @@ def _cancel(row: PaymentIntent, stripe_id: str) -> Cancel:
 
 
 def roll_back(row: PaymentIntent) -> None:
-    """Return the request to what Stripe holds, so that a refused one is not tried for ever."""
+    """Return the request to what Stripe holds, so that a refused one is not tried for ever.
+
+    That is a revision of its own: the one that is given up may still land, and must not be taken for this one.
+    """
     applied = row.applied or {}
-    row.requested = {name: applied.get(name, value) for name, value in row.requested.items()}
+    held = {name: applied.get(name, value) for name, value in row.requested.items()}
+    if held != row.requested:
+        row.requested, row.revision, row.is_rolled_back = held, row.revision + 1, True

@@ -190,6 +190,8 @@ def _take(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> No
 def _content_held(row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> dict[str, Any]:
     """Tell what Stripe holds: the content of the revision in its metadata, if we still know that one."""
     revision = snapshot.metadata.get("revision", "")
+    if row.is_payable and snapshot.metadata.get("reference_id") != row.reference_id:
+        revision = ""  # moved since: all of it is sent again, our marks with it
     sent = run.sent if run else None
     known = (row.requested | {"revision": row.revision}, sent, row.applied, content.opened_with(row.opening))
     held: dict[str, Any] = next((each for each in known if each and str(each.get("revision")) == revision), {})
@@ -201,7 +203,7 @@ async def _settle(door: Door, row: PaymentIntent) -> None:
     owed = row.requested["amount"] if row.capture_amount is None else row.capture_amount
     if row.amount_received != owed or row.currency != row.requested["currency"]:
         _flag(door, row, AMOUNT_MISMATCH)
-    if row.previous_id is None and await repository.has_other_success(door.session, row):
+    if await repository.has_other_success(door.session, row):
         _flag(door, row, DUPLICATE_PAYMENT)
 
 

@@ -59,13 +59,13 @@ async def newest_and_now(session: AsyncSession, reference: Reference) -> tuple[P
 
 
 async def has_other_success(session: AsyncSession, row: PaymentIntent) -> bool:
-    """Tell whether another PaymentIntent of the same reference was paid, and not followed by this one."""
+    """Tell whether another PaymentIntent of the same reference was paid for the same order: follows the same one."""
     statement = select(PaymentIntent.id).where(
         PaymentIntent.reference_kind == row.reference_kind,
         PaymentIntent.reference_id == row.reference_id,
         PaymentIntent.status == "succeeded",
         PaymentIntent.id != row.id,
-        PaymentIntent.previous_id.is_distinct_from(row.id),
+        PaymentIntent.previous_id.is_not_distinct_from(row.previous_id),
     )
     return (await session.scalar(statement.limit(1))) is not None
 
@@ -123,7 +123,7 @@ async def list_attempts(
 async def find_unsettled(session: AsyncSession, *, silent_after: timedelta, limit: int) -> list[uuid.UUID]:
     """Find open PaymentIntents that a crash or an unknown outcome left behind, or that were silent for so long.
 
-    Whoever made a request that still stands gets as long to bring it through.
+    The longest unwritten first: what fails time and again is written each time, and so stands in no other's way.
     """
     now = func.now()
     left = or_(
@@ -138,7 +138,7 @@ async def find_unsettled(session: AsyncSession, *, silent_after: timedelta, limi
     )
     is_free = or_(PaymentIntent.lease_until.is_(None), PaymentIntent.lease_until < now)
     statement = (
-        select(PaymentIntent.id).where(_is_open(), is_free, left).order_by(PaymentIntent.touched_at).limit(limit)
+        select(PaymentIntent.id).where(_is_open(), is_free, left).order_by(PaymentIntent.updated_at).limit(limit)
     )
     return list(await session.scalars(statement))
 
@@ -151,6 +151,7 @@ async def find_abandoned(session: AsyncSession, *, idle_for: timedelta, limit: i
             _is_open(),
             PaymentIntent.status.in_(PAYABLE),
             ~PaymentIntent.is_closing,
+            ~PaymentIntent.needs_sync,
             PaymentIntent.lease_token.is_(None),
             PaymentIntent.touched_at < func.now() - idle_for,
         )

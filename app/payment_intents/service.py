@@ -68,6 +68,8 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     row = await converge(resources, reference, run, partial(_request, params=params, wanted=wanted, run=run))
     if not _is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
+    if run.revision is not None and _is_displaced(row, wanted, run.revision):
+        raise NotConverged
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise NotConverged
@@ -106,7 +108,8 @@ def _request(
         recording.close(door, row, "followed")
     else:
         _check_follows(row, previous)
-    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=previous), True
+    follows = previous or (row.previous_id if row else None)  # a closed one's successor follows what it followed
+    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=follows), True
 
 
 def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted: dict[str, Any]) -> None:
@@ -131,7 +134,7 @@ def _revise(door: Door, row: PaymentIntent, wanted: dict[str, Any], revision: in
     if wanted != row.requested:
         told = {name: wanted[name] for name in ("amount", "currency", "cart_version")}
         door.append(row, "payment_intent.requested", revision=revision, **told)
-    row.requested, row.revision, row.touched_at = wanted, revision, door.now
+    row.requested, row.revision, row.is_rolled_back, row.touched_at = wanted, revision, False, door.now
     return row
 
 
@@ -143,6 +146,14 @@ def _is_satisfied(row: PaymentIntent, wanted: dict[str, Any]) -> bool:
     if row.is_frozen:
         return content.agree(held, wanted | {"cart_version": held.get("cart_version")})
     return True
+
+
+def _is_displaced(row: PaymentIntent, wanted: dict[str, Any], revision: int) -> bool:
+    """Tell whether a newer request took this one's place and was given up itself: Stripe never held either."""
+    held = row.applied or {}
+    is_given_up = row.is_rolled_back or not content.agree(held, row.requested)
+    is_older = held.get("revision", 0) < revision and not content.agree(held, wanted)
+    return row.is_payable and is_given_up and is_older
 
 
 async def read(resources: Resources, reference: Reference) -> Answer:
@@ -183,9 +194,10 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_converged:
         raise NotConverged
-    if secret := resources.stripe.client_secret(row.stripe_id):
+    secret = resources.stripe.client_secret(row.stripe_id)
+    if secret is not None and row.check_at is None:
         return secret
-    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)
+    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have landed
     secret = resources.stripe.client_secret(row.stripe_id)
     if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
         await _look_closer(resources, reference, snapshot)
@@ -197,7 +209,7 @@ async def _look_closer(resources: Resources, reference: Reference, snapshot: Pay
     """Pass on what disagrees with our row; a job asks Stripe under the row's lease."""
     async with resources.sessions.begin() as session:
         door, row = await recording.open_door(session, reference, Actor("sync"), resources.settings.instance)
-        if row is not None:
+        if row is not None and row.stripe_id == snapshot.id:
             row.needs_sync = row.is_open
             await recording.record_hint(door, row, snapshot)
             await jobs.enqueue(session, "converge", payment_intent_id=row.id)

@@ -33,9 +33,9 @@ async def sweep(resources: Resources) -> None:
         unsettled = await repository.find_unsettled(session, silent_after=settings.silent_after, limit=BATCH)
         for payment_intent_id in unsettled:
             await jobs.enqueue(session, "converge", is_repeat=True, payment_intent_id=payment_intent_id)
-        abandoned = await list_abandoned(resources) if settings.is_expiry_enabled else []
-        for row in abandoned:
-            await jobs.enqueue(session, "expire", is_repeat=True, payment_intent_id=row.id)
+        abandoned = [row.id for row in await list_abandoned(resources)] if settings.is_expiry_enabled else []
+        for payment_intent_id in set(abandoned) - set(unsettled):  # who is asked about first is looked at next time
+            await jobs.enqueue(session, "expire", is_repeat=True, payment_intent_id=payment_intent_id)
     log.info("sweep.finished", unsettled=len(unsettled), abandoned=len(abandoned))
 
 
@@ -96,8 +96,8 @@ def _expire(
 ) -> tuple[PaymentIntent, bool]:
     if row is None:
         raise PaymentIntentNotFound
-    if row.id != meant or not row.is_payable or row.lease_token is not None:
-        return row, False
+    if row.id != meant or not row.is_payable or row.lease_token is not None or row.needs_sync:
+        return row, False  # in doubt it is asked about first: money may be held by now
     if row.touched_at >= door.now - settings.abandoned_after:
         return row, False
     row.is_closing, row.closing_reason = True, "abandoned"

@@ -1,7 +1,7 @@
 """The only package that imports stripe."""
 
 from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.gateway import StripeGateway, UnexpectedState, open_gateway
+from app.stripe_gateway.gateway import KeyTaken, StripeGateway, UnexpectedState, open_gateway
 from app.stripe_gateway.signature import verify
 from app.stripe_gateway.snapshots import (
     FROZEN,
@@ -22,6 +22,7 @@ __all__ = [
     "AccountSnapshot",
     "ChargeSnapshot",
     "Failure",
+    "KeyTaken",
     "PaymentIntentSnapshot",
     "RefundSnapshot",
     "StripeEvent",

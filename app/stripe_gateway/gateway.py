@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from typing import Any
 
 import aiohttp
@@ -37,11 +38,16 @@ PAGE_SIZE = 100
 
 
 class UnexpectedState(StripeRefused):
-    """Stripe refused because of the PaymentIntent's state, which it attached."""
+    """Stripe refused because of the PaymentIntent's state, which it attached as a rule."""
 
-    def __init__(self, snapshot: PaymentIntentSnapshot) -> None:
-        super().__init__(f"{snapshot.id} is {snapshot.status}", stripe_code="payment_intent_unexpected_state")
+    def __init__(self, snapshot: PaymentIntentSnapshot | None) -> None:
+        told = f"{snapshot.id} is {snapshot.status}" if snapshot else "Its state was not told."
+        super().__init__(told, stripe_code="payment_intent_unexpected_state")
         self.snapshot = snapshot
+
+
+class KeyTaken(StripeUnavailable):
+    """The idempotency key was used with other parameters before, so something may have been made with it."""
 
 
 class StripeGateway:
@@ -129,7 +135,7 @@ class StripeGateway:
         try:
             snapshot = PaymentIntentSnapshot.parse(
                 obj,
-                is_replay=headers.get("idempotent-replayed") == "true",
+                is_replay=_is_replay(headers),
                 request_id=headers.get("request-id"),
             )
         except (KeyError, TypeError) as error:
@@ -161,7 +167,7 @@ class StripeGateway:
             raise StripeUnavailable from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
-        return response.data, {name.lower(): value for name, value in response.headers.items()}
+        return response.data, _lower(response.headers)
 
 
 def _meaning(error: stripe.StripeError) -> Exception:
@@ -173,21 +179,43 @@ def _meaning(error: stripe.StripeError) -> Exception:
             return StripeMisconfigured()
         case stripe.RateLimitError():
             return StripeUnavailable("Stripe limits this service's requests now. Send the same request again.")
-        case stripe.IdempotencyError() | stripe.InvalidRequestError() | stripe.CardError():
-            return _refusal(told)
+        case stripe.IdempotencyError():
+            return KeyTaken()
+        case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):
+            return StripeMisconfigured(
+                "Stripe does not know what it made for this service: is the key another account's?"
+            )
+        case stripe.InvalidRequestError() | stripe.CardError():
+            return _refusal(told, _lower(error.headers))
         case _:
             return StripeUnavailable()
 
 
-def _refusal(told: Json) -> Exception:
-    attached = told.get("payment_intent")
-    if told.get("code") == "payment_intent_unexpected_state" and isinstance(attached, Mapping):
-        return UnexpectedState(PaymentIntentSnapshot.parse(attached))
+def _lower(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+    return {name.lower(): value for name, value in (headers or {}).items()}
+
+
+def _is_replay(headers: Mapping[str, str]) -> bool:
+    return headers.get("idempotent-replayed") == "true"
+
+
+def _refusal(told: Json, headers: Mapping[str, str]) -> Exception:
+    if told.get("code") == "payment_intent_unexpected_state":
+        return UnexpectedState(_attached(told, headers))
     return StripeRefused(
         f"Stripe refused the request: {told.get('message') or 'it gave no reason'}",
         stripe_code=told.get("code"),
         stripe_param=told.get("param"),
     )
+
+
+def _attached(told: Json, headers: Mapping[str, str]) -> PaymentIntentSnapshot | None:
+    try:
+        return PaymentIntentSnapshot.parse(
+            told["payment_intent"], is_replay=_is_replay(headers), request_id=headers.get("request-id")
+        )
+    except (KeyError, TypeError, AttributeError):
+        return None
 
 
 @asynccontextmanager

@@ -103,6 +103,7 @@ def upgrade() -> None:
         sa.Column("opening", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("requested", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=False),
         sa.Column("revision", sa.BigInteger(), nullable=False),
+        sa.Column("is_rolled_back", sa.Boolean(), server_default=sa.text("false"), nullable=False),
         sa.Column("applied", postgresql.JSONB(none_as_null=True, astext_type=sa.Text()), nullable=True),
         sa.Column("version", sa.BigInteger(), nullable=False),
         sa.Column("lease_token", sa.Uuid(), nullable=True),

@@ -5,28 +5,15 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from app.payment_intents import sweep
 from app.resources import Resources
 from sandbox.control import SandboxControl
+from tests.api.ageing import age
 from tests.conftest import Jobs
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
-
-
-async def _age(resources: Resources, age: timedelta) -> None:
-    """Let time pass for all PaymentIntents."""
-    async with resources.sessions.begin() as session:
-        await session.execute(
-            text(
-                "UPDATE payment_intents SET touched_at = touched_at - CAST(:age AS interval),"
-                " updated_at = updated_at - CAST(:age AS interval), lease_until = lease_until - CAST(:age AS interval),"
-                " check_at = check_at - CAST(:age AS interval)"
-            ),
-            {"age": age},
-        )
 
 
 async def _sweep(resources: Resources, jobs: Jobs) -> None:
@@ -43,7 +30,7 @@ async def created(api: httpx.AsyncClient) -> dict[str, Any]:
 async def test_an_abandoned_one_is_cancelled_at_stripe(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
-    await _age(resources, timedelta(hours=24, seconds=1))
+    await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await _sweep(resources, jobs)
     [intent] = await sandbox.objects("payment_intents")
     state = (await api.get(CART)).json()
@@ -54,7 +41,7 @@ async def test_an_abandoned_one_is_cancelled_at_stripe(
 async def test_one_that_is_not_abandoned_is_left_alone(
     api: httpx.AsyncClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
-    await _age(resources, timedelta(hours=23, minutes=59))
+    await age(resources, timedelta(hours=23, minutes=59), moments=("touched_at",))
     await _sweep(resources, jobs)
     assert (await api.get(CART)).json()["status"] == "requires_payment_method"
 
@@ -62,7 +49,7 @@ async def test_one_that_is_not_abandoned_is_left_alone(
 async def test_an_attempt_is_a_sign_of_life(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
-    await _age(resources, timedelta(hours=24, seconds=1))
+    await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await sandbox.confirm(created["stripe_id"], "pm_card_visa_chargeDeclined")
     await sandbox.wait_idle()
     await _sweep(resources, jobs)
@@ -72,7 +59,7 @@ async def test_an_attempt_is_a_sign_of_life(
 async def test_a_put_between_the_sweep_and_its_job_is_seen(
     api: httpx.AsyncClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
-    await _age(resources, timedelta(hours=24, seconds=1))
+    await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await sweep.sweep(resources)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})
     await jobs()
@@ -85,16 +72,30 @@ async def test_a_payment_that_succeeds_at_that_moment_wins(
 ) -> None:
     await sandbox.webhooks("pause")
     await sandbox.confirm(created["stripe_id"])
-    await _age(resources, timedelta(hours=24, seconds=1))
+    await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await _sweep(resources, jobs)
     assert (await api.get(CART)).json()["status"] == "succeeded"
     await sandbox.webhooks("normal")
 
 
+async def test_one_that_was_silent_too_is_asked_about_before_it_is_cancelled(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+) -> None:
+    held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
+    await sandbox.webhooks("lose")
+    await sandbox.confirm(held["stripe_id"])
+    await age(resources, timedelta(hours=25))
+    await _sweep(resources, jobs)
+    await _sweep(resources, jobs)
+    [intent] = await sandbox.objects("payment_intents")
+    await sandbox.webhooks("normal")
+    assert intent["status"] == (await api.get(CART)).json()["status"] == "requires_capture"
+
+
 async def test_a_dry_run_lists_and_changes_nothing(
     api: httpx.AsyncClient, resources: Resources, created: dict[str, Any]
 ) -> None:
-    await _age(resources, timedelta(hours=24, seconds=1))
+    await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     assert [row.stripe_id for row in await sweep.list_abandoned(resources)] == [created["stripe_id"]]
     assert (await api.get(CART)).json()["status"] == "requires_payment_method"
 
@@ -106,7 +107,7 @@ async def test_held_money_is_not_abandoned(
     await sandbox.confirm(held["stripe_id"])
     await sandbox.wait_idle()
     await jobs()
-    await _age(resources, timedelta(hours=25))
+    await age(resources, timedelta(hours=25), moments=("touched_at",))
     await _sweep(resources, jobs)
     assert (await api.get(CART)).json()["status"] == "requires_capture"
 
@@ -153,7 +154,7 @@ async def test_a_request_that_landed_late_is_healed(
     await sandbox.drop_next(path="/v1/payment_intents/*", method="POST", count=0)
     released = await sandbox.release()
     newest = await api.put(CART, json=TEN_EUROS | {"amount": 3000})
-    await _age(resources, timedelta(hours=1))
+    await age(resources, timedelta(hours=1))
     await _sweep(resources, jobs)
     [intent] = await sandbox.objects("payment_intents")
     assert late.status_code == 503
@@ -167,7 +168,7 @@ async def test_what_was_silent_for_long_is_asked_for(
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.confirm(created["stripe_id"])
-    await _age(resources, timedelta(hours=1, seconds=1))
+    await age(resources, timedelta(hours=1, seconds=1))
     await _sweep(resources, jobs)
     assert (await api.get(CART)).json()["status"] == "succeeded"
     await sandbox.webhooks("normal")

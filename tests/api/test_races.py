@@ -1,0 +1,263 @@
+"""What happens between two steps: others write, Stripe answers oddly, and still one PaymentIntent and one truth."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.errors import NotConverged
+from app.payment_intents import service, sweep
+from app.references.models import Reference
+from app.resources import Resources
+from sandbox.control import SandboxControl
+from tests.api.ageing import age
+
+CART = "/v1/carts/c1/payment-intent"
+SESSION = "/v1/sessions/s1/payment-intent"
+TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
+TWENTY_EUROS: dict[str, Any] = {"amount": 2000, "currency": "eur"}
+TOO_SMALL: dict[str, Any] = {"amount": 10, "currency": "eur"}
+EACH, ALL_OF_ONE = "/v1/payment_intents", "/v1/payment_intents/*"
+
+
+async def _until(check: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(5):
+        while not await check():
+            await asyncio.sleep(0.01)
+
+
+async def _held(sandbox: SandboxControl, count: int = 1) -> None:
+    async def waits() -> bool:
+        return await sandbox.held() >= count
+
+    await _until(waits)
+
+
+async def _put_until_requested(api: httpx.AsyncClient, body: dict[str, Any]) -> asyncio.Task[httpx.Response]:
+    """Send a PUT and come back when its request is committed, though not answered."""
+    put = asyncio.create_task(api.put(CART, json=body))
+
+    async def is_requested() -> bool:
+        answer = await api.get(CART)
+        return bool(answer.is_success and answer.json()["requested_amount"] == body["amount"])
+
+    await _until(is_requested)
+    return put
+
+
+# A writer at work.
+
+
+async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.hold(ALL_OF_ONE, method="POST", after_work=True)
+    there = await _put_until_requested(api, TWENTY_EUROS)
+    await _held(sandbox)
+    back = await _put_until_requested(api, TEN_EUROS)  # what our row says Stripe holds; Stripe holds 20 €
+    state, secret = await api.get(CART), await api.get(f"{CART}/client-secret")
+    await sandbox.release()
+    answers = await asyncio.gather(there, back)
+    [intent] = await sandbox.objects("payment_intents")
+
+    assert not state.json()["is_converged"]
+    assert (secret.status_code, secret.json()["code"]) == (503, "not_converged")
+    assert [answer.status_code for answer in answers] == [200, 200]
+    assert intent["amount"] == 1000
+
+
+async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.hold(ALL_OF_ONE, method="POST")
+    first = await _put_until_requested(api, TEN_EUROS | {"amount": 1500})
+    await _held(sandbox)
+    displaced = await _put_until_requested(api, TWENTY_EUROS)
+    refused = await _put_until_requested(api, TOO_SMALL)
+    await sandbox.release()
+    answers = await asyncio.gather(first, displaced, refused)
+    again = await api.put(CART, json=TWENTY_EUROS)
+    [intent] = await sandbox.objects("payment_intents")
+
+    assert [answer.status_code for answer in answers] == [200, 503, 422]
+    assert (again.status_code, again.json()["amount"], intent["amount"]) == (200, 2000, 2000)
+
+
+async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_most_twice(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await sandbox.hold(EACH, method="POST")
+    refused = await _put_until_requested(api, TOO_SMALL)
+    await _held(sandbox)
+    displaced = await _put_until_requested(api, TEN_EUROS)
+    newest = await _put_until_requested(api, TOO_SMALL | {"amount": 20})
+    await sandbox.release()
+    answers = await asyncio.gather(refused, displaced, newest)
+    again = await api.put(CART, json=TEN_EUROS)
+
+    assert [answer.status_code for answer in answers] == [422, 503, 422]
+    assert again.status_code == 201
+    assert again.json()["generation"] <= 4
+    assert await sandbox.count("payment_intents") == 1
+
+
+async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_next_generation(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.hold(ALL_OF_ONE, method="GET")
+    secret = asyncio.create_task(service.client_secret(resources, Reference("cart", "c1")))  # nothing in its memory
+    await _held(sandbox)
+    await api.post(f"{CART}/cancel", json={})
+    await sandbox.hold(EACH, method="POST")
+    second = asyncio.create_task(api.put(CART, json=TWENTY_EUROS))
+    await _held(sandbox, 2)
+    await sandbox.release(ALL_OF_ONE)
+    with pytest.raises(NotConverged):
+        await secret
+    await sandbox.release()
+
+    assert (await second).status_code == 201
+    assert (await second).json()["amount"] == 2000
+
+
+async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    async with resources.sessions.begin() as session:
+        await session.execute(text("UPDATE payment_intents SET check_at = now() + interval '30 seconds'"))
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(stripe_id)
+    answer = await api.get(f"{CART}/client-secret")
+    await sandbox.webhooks("normal")
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_converged")
+
+
+async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(created["stripe_id"])
+    await age(resources, timedelta(hours=25))
+    async with resources.sessions.begin() as session:
+        await session.execute(text("UPDATE payment_intents SET needs_sync = true"))  # as one of its webhooks does
+    await sweep.expire(resources, UUID(created["id"]))
+    [intent] = await sandbox.objects("payment_intents")
+    await sandbox.webhooks("normal")
+    assert intent["status"] == "requires_capture"
+
+
+# Generations.
+
+
+async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_was_cancelled(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    first = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.confirm(first["stripe_id"])
+    await sandbox.wait_idle()
+    await api.put(CART, json=TWENTY_EUROS | {"previous_payment_intent": first["id"]})
+    await api.post(f"{CART}/cancel", json={})
+    third = (await api.put(CART, json=TWENTY_EUROS)).json()
+    await sandbox.confirm(third["stripe_id"])
+    await sandbox.wait_idle()
+    state = (await api.get(CART)).json()
+    assert (state["generation"], state["status"], state["flags"]) == (3, "succeeded", [])
+
+
+async def test_two_payments_of_one_following_order_are_a_duplicate(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    first = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.confirm(first["stripe_id"])
+    await sandbox.wait_idle()
+    body = TWENTY_EUROS | {"previous_payment_intent": first["id"]}
+    second = (await api.put(CART, json=body)).json()
+    async with resources.sessions.begin() as session:
+        closing = "UPDATE payment_intents SET status='canceled', closed_at=now(), closed_reason='x' WHERE generation=2"
+        await session.execute(text(closing))
+    third = (await api.put(CART, json=body)).json()
+    await sandbox.confirm(third["stripe_id"])
+    await sandbox.confirm(second["stripe_id"])
+    await sandbox.wait_idle()
+    await sweep.settle(resources, UUID(second["id"]))
+    async with resources.sessions() as session:
+        flags = await session.scalars(text("SELECT flags FROM payment_intents ORDER BY generation"))
+    assert list(flags) == [[], ["duplicate_payment"], []]
+
+
+# A claim without an answer.
+
+
+async def test_a_claim_that_was_moved_is_still_found_at_stripe(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await sandbox.webhooks("lose")
+    await sandbox.lose_next_answer(path=EACH, count=3)
+    await api.put(SESSION, json=TEN_EUROS)
+    await age(resources, timedelta(hours=21), moments=("created_at",))
+    await sandbox.advance(25 * 3600)  # Stripe forgets the key
+    moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
+    await sandbox.webhooks("normal")
+    assert moved.status_code == 200
+    assert await sandbox.count("payment_intents") == 1
+
+
+async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await sandbox.webhooks("lose")
+    await sandbox.lose_next_answer(path=EACH, count=3)
+    await api.put(CART, json=TEN_EUROS)
+    async with resources.sessions.begin() as session:  # as a release would that renders them in another way
+        await session.execute(text("""UPDATE payment_intents SET opening = opening || '{"description": "Chairs"}'"""))
+    again = await api.put(CART, json=TEN_EUROS)
+    await sandbox.webhooks("normal")
+    assert (again.status_code, again.json()["generation"]) == (201, 1)
+    assert await sandbox.count("payment_intents") == 1
+
+
+# Odd answers.
+
+
+@pytest.mark.parametrize("command", ["put", "cancel"])
+async def test_a_refusal_for_its_state_that_does_not_show_the_state_is_asked_about(
+    api: httpx.AsyncClient, sandbox: SandboxControl, command: str
+) -> None:
+    created = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(created["stripe_id"])
+    await sandbox.fail_next(400, code="payment_intent_unexpected_state", path=f"{ALL_OF_ONE}", method="POST")
+    answer = await (api.put(CART, json=TWENTY_EUROS) if command == "put" else api.post(f"{CART}/cancel", json={}))
+    await sandbox.webhooks("normal")
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
+
+
+async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fault(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.reset()  # as when the key is another account's
+    answer = await api.put(CART, json=TWENTY_EUROS)
+    state = (await api.get(CART)).json()
+    assert (answer.status_code, answer.json()["code"]) == (503, "stripe_misconfigured")
+    assert (state["generation"], state["requested_amount"], state["is_converged"]) == (1, 2000, False)
+    assert await sandbox.count("payment_intents") == 0
+
+
+async def test_a_moved_payment_intent_names_its_cart_at_stripe_also_when_stripe_is_asked_first(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    created = (await api.put(SESSION, json=TEN_EUROS)).json()
+    await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")
+    await sandbox.wait_idle()
+    await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
+    [intent] = await sandbox.objects("payment_intents")
+    assert (intent["metadata"]["reference_kind"], intent["metadata"]["reference_id"]) == ("cart", "c1")
