@@ -14,12 +14,15 @@ from app.http_protocol import BoundedHeadProtocol
 from app.main import create_app
 from app.payment_intents import sweep
 from app.payment_intents.models import PaymentIntent
+from app.reconcile import commands as reconcile
 from app.resources import open_resources
 from app.settings import Settings
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(keys, name="keys")
 app.command("doctor")(doctor)
+app.add_typer(reconcile.events, name="events")
+app.command("sync")(reconcile.sync)
 console = Console()
 
 

@@ -6,9 +6,8 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, DateTime, MetaData, Text, Uuid, event
+from sqlalchemy import AdaptedConnection, BigInteger, DateTime, MetaData, Text, Uuid, event
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.engine.interfaces import DBAPIConnection
 from sqlalchemy.exc import DisconnectionError
 from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase
@@ -44,7 +43,8 @@ class Base(DeclarativeBase):
     )
 
 
-# A connection that was used so lately is taken to be alive: asking costs three round trips, each time.
+# The driver knows of itself when the server has closed a connection. One that was idle for longer is asked too, as
+# its server may be gone without a word; asking each time would cost three round trips.
 FRESH_SECONDS = 1.0
 
 
@@ -61,17 +61,19 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
     dialect = engine.sync_engine.dialect
 
     @event.listens_for(engine.sync_engine, "checkin")
-    def note_use(_: DBAPIConnection | None, record: ConnectionPoolEntry) -> None:
+    def note_use(_: AdaptedConnection | None, record: ConnectionPoolEntry) -> None:
         record.info["used_at"] = time.monotonic()
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def ask_if_idle(connection: DBAPIConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+    def check_alive(connection: AdaptedConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+        if connection.driver_connection.is_closed():
+            raise DisconnectionError  # the pool takes another, or makes one
         if time.monotonic() - record.info.get("used_at", math.inf) < FRESH_SECONDS:
             return
         try:
             dialect.do_ping(connection)
         except dialect.loaded_dbapi.Error as error:
-            raise DisconnectionError from error  # the pool takes another, or makes one
+            raise DisconnectionError from error
 
     return engine
 

@@ -11,6 +11,7 @@ PaymentsError
 │   ├── HeadersTooLarge            431 headers_too_large
 │   ├── InvalidSignature           400 invalid_signature
 │   └── InvalidEvent               400 invalid_event
+│       └── WrongMode              wrong_mode
 ├── Unauthorized, Forbidden, TooManyRequests: see access_errors.py
 ├── NotFound                       404 not_found
 │   ├── PaymentIntentNotFound      payment_intent_not_found
@@ -37,6 +38,7 @@ PaymentsError
     ├── StripeUnavailable          stripe_unavailable
     ├── StripeMisconfigured        stripe_misconfigured
     ├── NotConverged               not_converged
+    ├── NotAdopted                 not_adopted
     ├── DatabaseUnavailable        database_unavailable
     └── NotMigrated                not_migrated
 """
@@ -118,6 +120,12 @@ class InvalidEvent(InvalidRequest):
     """The signature is right, but the body is no snapshot event that this service can read."""
 
     code, title = "invalid_event", "Invalid event"
+
+
+class WrongMode(InvalidEvent):
+    """The event is of the other mode (live or test) than this service."""
+
+    code, title = "wrong_mode", "Wrong mode"
 
 
 class NotFound(PaymentsError):
@@ -279,6 +287,15 @@ class NotConverged(Unavailable):
     """Stripe does not hold the newest request yet. Send the same request again."""
 
     code, title = "not_converged", "Not converged"
+
+
+class NotAdopted(Unavailable):
+    """Stripe holds this PaymentIntent of ours, and we do not (a backup was restored): it is being brought back.
+
+    Send the event again.
+    """
+
+    code, title = "not_adopted", "Not adopted"
 
 
 class DatabaseUnavailable(Unavailable):

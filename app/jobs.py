@@ -12,7 +12,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 from pgqueuer.queries import Queries
 from sqlalchemy.ext.asyncio import AsyncSession
 
-Job = Literal["converge", "expire", "finish_refund", "sync_refunds"]
+Job = Literal["converge", "expire", "adopt", "sync_disputes", "finish_refund", "sync_refunds"]
 
 
 class SessionDriver(Driver):

@@ -20,6 +20,7 @@ from app.refunds.router import router as refunds
 from app.request_limits import RequestLimits
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from app.webhooks.intake import Intake
 from app.webhooks.router import PATH as WEBHOOK_PATH
 from app.webhooks.router import router as webhooks
 
@@ -35,6 +36,7 @@ class State(TypedDict):
 
     resources: Resources
     access: Access
+    intake: Intake
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -43,7 +45,7 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with open_resources(settings) as resources, open_access(resources) as access:
-            yield {"resources": resources, "access": access}
+            yield {"resources": resources, "access": access, "intake": Intake(resources)}
 
     app = FastAPI(
         title="Payments",

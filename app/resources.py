@@ -24,11 +24,11 @@ class Resources:
 
 
 @asynccontextmanager
-async def open_resources(settings: Settings) -> AsyncIterator[Resources]:
-    """Open them all. They are bound to this event loop."""
+async def open_resources(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Resources]:
+    """Open them all. They are bound to this event loop. In the background, calls to Stripe keep to a pace."""
     engine = create_engine(settings)
     try:
-        async with open_gateway(settings) as stripe:
+        async with open_gateway(settings, is_background=is_background) as stripe:
             yield Resources(settings, create_sessions(engine), stripe)
     finally:
         await engine.dispose()

@@ -3,12 +3,14 @@
 from app.attempts import models as attempts
 from app.auth import models as auth
 from app.database import Base
+from app.disputes import models as disputes
 from app.events import models as events
 from app.payment_intents import models as payment_intents
+from app.reconcile import models as reconcile
 from app.references import models as references
 from app.refunds import models as refunds
 from app.webhooks import models as webhooks
 
-MODELS = (attempts, auth, events, payment_intents, references, refunds, webhooks)
+MODELS = (attempts, auth, disputes, events, payment_intents, reconcile, references, refunds, webhooks)
 
 metadata = Base.metadata

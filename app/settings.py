@@ -48,9 +48,11 @@ class Settings(DatabaseSettings):
     rolled. `instance` names this installation in the metadata of all that we make at Stripe:
     installations that share a Stripe account must differ in it. A PaymentIntent that no shopper touched for
     `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one that is open and
-    was silent for `silent_after`. `checkout_token_keys` sign the tokens of
-    browsers: the first signs, all are accepted; development makes one up at each start. Values of several
-    words are comma-separated.
+    was silent for `silent_after`, with at most `background_calls_per_second` by each worker (Stripe allows 100 in all,
+    25 in test mode). An event younger than `reconcile_grace` may still be on its way; one older than
+    `webhook_retention` is forgotten. The worker shows its metrics on `worker_metrics_port`, if there is one.
+    `checkout_token_keys` sign the tokens of browsers: the first signs, all are accepted; development makes one up at
+    each start. Values of several words are comma-separated.
     """
 
     environment: Literal["development", "production"] = "production"
@@ -63,6 +65,7 @@ class Settings(DatabaseSettings):
     stripe_timeout: timedelta = timedelta(seconds=6)
     stripe_deadline: timedelta = timedelta(seconds=12)
     stripe_connections: PositiveInt = 500
+    background_calls_per_second: PositiveInt = 10
 
     lease_slack: timedelta = timedelta(seconds=3)
     converge_deadline: timedelta = timedelta(seconds=20)
@@ -70,6 +73,9 @@ class Settings(DatabaseSettings):
     is_expiry_enabled: bool = Field(True, validation_alias=AliasChoices("EXPIRY_ENABLED", "is_expiry_enabled"))
     silent_after: timedelta = timedelta(hours=1)
     client_secret_lifetime: timedelta = Field(timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
+    reconcile_grace: timedelta = timedelta(minutes=1)
+    webhook_retention: timedelta = timedelta(days=30)
+    worker_metrics_port: int | None = None
 
     checkout_token_keys: Annotated[tuple[SigningKey, ...], NoDecode] = Field(
         default_factory=_one_for_this_process, min_length=1

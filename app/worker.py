@@ -11,13 +11,17 @@ import asyncpg
 import structlog
 from pgqueuer import PgQueuer, RetryRequested
 from pgqueuer.models import Job, Schedule
+from prometheus_client import start_http_server
 
+from app.disputes import recording as disputes
 from app.errors import Unavailable
 from app.events.repository import Actor
 from app.payment_intents import sweep
+from app.reconcile import service as reconcile
 from app.refunds import finishing as refunds
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from app.webhooks import retention
 
 log = structlog.get_logger()
 
@@ -28,6 +32,8 @@ CONCURRENCY = 20
 
 # Periodic jobs run once among all replicas.
 EVERY_MINUTE = "* * * * *"
+EVERY_FIVE_MINUTES = "*/5 * * * *"
+EVERY_HOUR = "17 * * * *"
 
 
 def register(queue: PgQueuer, resources: Resources) -> None:
@@ -35,7 +41,11 @@ def register(queue: PgQueuer, resources: Resources) -> None:
 
     A job that fails is dropped: the rows keep what is to be done, and the next sweep finds it again.
     """
+    _register_jobs(queue, resources)
+    _register_schedules(queue, resources)
 
+
+def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
     @queue.entrypoint("converge", concurrency_limit=CONCURRENCY)
     async def converge(job: Job) -> None:
         await sweep.settle(resources, _id(job, "payment_intent_id"))
@@ -44,9 +54,16 @@ def register(queue: PgQueuer, resources: Resources) -> None:
     async def expire(job: Job) -> None:
         await sweep.expire(resources, _id(job, "payment_intent_id"))
 
-    @queue.schedule("sweep", EVERY_MINUTE)
-    async def sweep_(_: Schedule) -> None:
-        await sweep.sweep(resources)
+    @queue.entrypoint("adopt", concurrency_limit=CONCURRENCY)
+    async def adopt(job: Job) -> None:
+        await reconcile.adopt(resources, _ids(job)["stripe_id"])
+
+    @queue.entrypoint("sync_disputes", concurrency_limit=CONCURRENCY)
+    async def sync_disputes(job: Job) -> None:
+        try:
+            await disputes.sync(resources, _id(job, "payment_intent_id"))
+        except Unavailable as error:  # as with refunds: nothing else tells that Stripe must be asked
+            raise RetryRequested(resources.settings.stripe_deadline) from error
 
     @queue.entrypoint("finish_refund", concurrency_limit=CONCURRENCY)
     async def finish_refund(job: Job) -> None:
@@ -59,20 +76,39 @@ def register(queue: PgQueuer, resources: Resources) -> None:
         except Unavailable as error:  # no row tells that Stripe must be asked, so the job itself stays
             raise RetryRequested(resources.settings.stripe_deadline) from error
 
+
+def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
+    @queue.schedule("reconcile", EVERY_FIVE_MINUTES)
+    async def reconcile_(_: Schedule) -> None:
+        await reconcile.reconcile(resources)
+
+    @queue.schedule("purge_webhook_events", EVERY_HOUR)
+    async def purge_webhook_events(_: Schedule) -> None:
+        await retention.purge(resources)
+
+    @queue.schedule("sweep", EVERY_MINUTE)
+    async def sweep_(_: Schedule) -> None:
+        await sweep.sweep(resources)
+
     @queue.schedule("sweep_refunds", EVERY_MINUTE)
     async def sweep_refunds(_: Schedule) -> None:
         await refunds.sweep(resources)
 
 
 def _id(job: Job, name: str) -> UUID:
-    return UUID(json.loads(job.payload or b"{}")[name])
+    return UUID(_ids(job)[name])
+
+
+def _ids(job: Job) -> dict[str, str]:
+    ids: dict[str, str] = json.loads(job.payload or b"{}")
+    return ids
 
 
 async def run(settings: Settings) -> None:
     """Do jobs until SIGTERM or SIGINT, then finish those under way."""
     url = settings.database_url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1)
     async with (
-        open_resources(settings) as resources,
+        open_resources(settings, is_background=True) as resources,
         asyncpg.create_pool(url, min_size=2, max_size=5) as pool,
     ):
         queue = PgQueuer.from_asyncpg_pool(pool)
@@ -80,6 +116,8 @@ async def run(settings: Settings) -> None:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, queue.shutdown.set)
+        if settings.worker_metrics_port is not None:
+            start_http_server(settings.worker_metrics_port)
         log.info("worker.started")
         with suppress(asyncio.CancelledError):
             await queue.run(dequeue_timeout=timedelta(seconds=5), heartbeat_timeout=HEARTBEAT_TIMEOUT)

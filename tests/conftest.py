@@ -38,7 +38,10 @@ WEBHOOK_SECRET = "whsec_service"
 TEMPLATE = "payments_template"
 SERVER = "PAYMENTS_TEST_SERVER"  # the address of the run's PostgreSQL, as the workers get it
 
-TABLES = "payment_references, payment_intents, payment_attempts, refunds, events, webhook_events, api_keys, pgqueuer"
+TABLES = (
+    "payment_references, payment_intents, payment_attempts, refunds, disputes, events, webhook_events,"
+    " reconcile_progress, api_keys, pgqueuer"
+)
 
 logs.configure(is_json=False, level="INFO")
 

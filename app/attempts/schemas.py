@@ -3,7 +3,9 @@
 import uuid
 from datetime import datetime
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, computed_field
+
+from app.attempts.explanations import explain
 
 
 class AttemptRead(BaseModel):
@@ -27,6 +29,8 @@ class AttemptRead(BaseModel):
                     "failure_code": "card_declined",
                     "decline_code": "generic_decline",
                     "message": "Your card was declined.",
+                    "explanation": "The bank declined the card and gave no reason. "
+                    "The shopper should ask their bank, or pay with another card.",
                     "outcome_type": "issuer_declined",
                     "risk_level": "normal",
                     "seller_message": "The bank did not return any further details with this decline.",
@@ -55,6 +59,11 @@ class AttemptRead(BaseModel):
     seller_message: str | None = Field(description="A sentence for the shop's staff.")
     three_d_secure: str | None = Field(description="The result of 3D Secure, where it ran.")
     attempted_at: datetime
+
+    @computed_field(description="Why it failed and what helps, a sentence for support; null when it did not.")  # type: ignore[prop-decorator] # mypy cannot follow a decorated property
+    @property
+    def explanation(self) -> str | None:
+        return explain(self.failure_code, self.decline_code)
 
 
 class AttemptPage(BaseModel):

@@ -28,6 +28,7 @@ class Event(Base):
     """
 
     __tablename__ = "events"
+    __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - as in Base; nobody reads what was just appended
     __table_args__ = (
         UniqueConstraint("reference_kind", "reference_id", "sequence"),
         ForeignKeyConstraint(["reference_kind", "reference_id"], ["payment_references.kind", "payment_references.id"]),

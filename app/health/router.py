@@ -3,6 +3,8 @@
 from typing import Literal
 
 from fastapi import APIRouter
+from fastapi.responses import PlainTextResponse
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
 from app import migrate
@@ -34,3 +36,9 @@ async def ready(resources: ResourcesDependency) -> Health:
         if not await migrate.is_current(session):
             raise NotMigrated
     return Health()
+
+
+@router.get("/metrics", summary="What was counted", response_class=PlainTextResponse)
+async def metrics() -> PlainTextResponse:
+    """Give this process's counts in Prometheus's format. Keep it inside: it is not meant for the internet."""
+    return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)

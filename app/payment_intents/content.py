@@ -11,7 +11,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from app.references.models import Reference
+from app.references.models import Kind, Reference
+from app.stripe_gateway import PaymentIntentSnapshot
 
 Content = Mapping[str, Any]
 
@@ -29,6 +30,10 @@ FIELDS = (
 )
 
 MARKS = frozenset({"instance", "payment_intent_id", "reference_kind", "reference_id", "revision", "cart_version"})
+
+KINDS: dict[str, Kind] = {"cart": "cart", "session": "session"}
+
+MAX_DIGITS = 18  # of a number that fits into 64 bits
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +91,17 @@ def opened_with(opening: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
+def held_by(snapshot: PaymentIntentSnapshot) -> dict[str, Any]:
+    """Read the content that Stripe holds out of what it said."""
+    version = snapshot.metadata.get("cart_version", "")
+    return {name: snapshot.fields.get(name) for name in FIELDS} | {
+        "amount": snapshot.amount,
+        "currency": snapshot.currency,
+        "metadata": {name: value for name, value in snapshot.metadata.items() if name not in MARKS},
+        "cart_version": int(version) if version.isdecimal() and len(version) <= MAX_DIGITS else None,
+    }
+
+
 def agree(applied: Content, requested: Content) -> bool:
     """Tell whether Stripe holds all that was requested."""
     return not any(_differs(applied, requested, name) for name in requested)
@@ -107,3 +123,19 @@ def marked_by(metadata: Mapping[str, str], instance: str) -> uuid.UUID | None:
         return uuid.UUID(metadata.get("payment_intent_id", ""))
     except ValueError:
         return None
+
+
+def marks_in(metadata: Mapping[str, str], instance: str) -> Marks | None:
+    """Read our marks out of the metadata of something at Stripe, if this installation made it."""
+    payment_intent_id = marked_by(metadata, instance)
+    kind = KINDS.get(metadata.get("reference_kind", ""))
+    reference_id = metadata.get("reference_id", "")
+    if payment_intent_id is None or kind is None or not reference_id:
+        return None
+    return Marks(instance, payment_intent_id, Reference(kind, reference_id))
+
+
+def revision_in(metadata: Mapping[str, str]) -> int:
+    """Tell which request of ours something at Stripe shows; 0 when it does not say."""
+    revision = metadata.get("revision", "")
+    return int(revision) if revision.isdecimal() and len(revision) <= MAX_DIGITS else 0

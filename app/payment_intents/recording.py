@@ -6,6 +6,7 @@ and never left, anything else must fit the row's version or costs a retrieve. No
 """
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -14,19 +15,21 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app import jobs
-from app.errors import StripeRefused
+from app.errors import NotConverged, StripeRefused
 from app.events import repository as events
 from app.events.repository import Actor
 from app.payment_intents import content, repository
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Retrieve, Rules, Run, doubt, release
+from app.payment_intents.repository import Name
 from app.references import repository as references
 from app.references.models import PaymentReference, Reference
 from app.stripe_gateway import PaymentIntentSnapshot
 
 AMOUNT_MISMATCH = "amount_mismatch"
 DUPLICATE_PAYMENT = "duplicate_payment"
+FIRST_GENERATION = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +78,7 @@ async def record_hint(door: Door, row: PaymentIntent, snapshot: PaymentIntentSna
         return
     if row.is_open and snapshot.is_terminal:
         await _apply(door, row, snapshot, run=None)
-    elif row.is_open and row.status != snapshot.status:
+    elif row.is_open and (row.status != snapshot.status or _is_behind(row, snapshot)):
         _suspect(door, row, snapshot)
         await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
     elif row.is_open and row.lease_token is not None:
@@ -88,6 +91,13 @@ async def record_late_success(door: Door, row: PaymentIntent, snapshot: PaymentI
     """Take the success of a row that we held as closed, just retrieved: Stripe is right."""
     if row.status != "succeeded" == snapshot.status and row.stripe_id == snapshot.id:
         await _apply(door, row, snapshot, run=None)
+
+
+async def record_adopted(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:
+    """Take a row that was made again from what Stripe holds, just retrieved."""
+    door.session.add(row)
+    door.append(row, "payment_intent.adopted", stripe_id=snapshot.id, generation=row.generation)
+    await _apply(door, row, snapshot, run=None)
 
 
 def refuse(door: Door, row: PaymentIntent, refusal: StripeRefused) -> int:
@@ -105,6 +115,29 @@ async def open_door(
     locked = await references.lock_or_create(session, reference)
     row, now = await repository.newest_and_now(session, reference)
     return Door(session, locked, actor, instance, now), row
+
+
+async def open_doors(session: AsyncSession, names: Sequence[Name], instance: str) -> dict[Reference, Door]:
+    """Lock the references of many PaymentIntents at once, always in one order; the ways in have no actor yet."""
+    if not names:
+        return {}
+    locked = await repository.lock_references(session, names)
+    return {each.name: Door(session, each, Actor("stripe"), instance, now) for each, now in locked}
+
+
+async def open_door_of(
+    session: AsyncSession, payment_intent_id: uuid.UUID, actor: Actor, instance: str
+) -> tuple[Door, PaymentIntent]:
+    """Lock the reference of a PaymentIntent; give the way in and that row.
+
+    Raises NotConverged when it was moved at that moment.
+    """
+    reference = (await repository.get(session, payment_intent_id)).reference
+    door, _ = await open_door(session, reference, actor, instance)
+    row = await session.get_one(PaymentIntent, payment_intent_id, populate_existing=True)
+    if row.reference != reference:
+        raise NotConverged
+    return door, row
 
 
 def open_next(
@@ -156,7 +189,18 @@ def _suspect(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) ->
     row.version += 1
 
 
+def _is_behind(row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether Stripe holds a newer request than we know of, as after the restore of an old backup.
+
+    Otherwise a request is committed before it is sent.
+    """
+    is_same = content.marked_by(snapshot.metadata, row.opening["metadata"]["instance"]) == row.id
+    return is_same and content.revision_in(snapshot.metadata) > row.revision
+
+
 async def _apply(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> None:
+    if _is_behind(row, snapshot):
+        row.requested, row.revision = content.held_by(snapshot), content.revision_in(snapshot.metadata)
     row.applied = _content_held(row, snapshot, run)
     if (version := row.applied.get("cart_version")) is not None:
         door.reference.cart_version = max(version, door.reference.cart_version or 0)
@@ -202,12 +246,14 @@ async def _settle(door: Door, row: PaymentIntent) -> None:
     """Hold what was received against what the reference owes, and look for another payment of the same."""
     owed = row.requested["amount"] if row.capture_amount is None else row.capture_amount
     if row.amount_received != owed or row.currency != row.requested["currency"]:
-        _flag(door, row, AMOUNT_MISMATCH)
-    if await repository.has_other_success(door.session, row):
-        _flag(door, row, DUPLICATE_PAYMENT)
+        flag(door, row, AMOUNT_MISMATCH)
+    if door.reference.next_generation > FIRST_GENERATION + 1:
+        await door.session.flush()  # so that what this transaction did to the others is seen
+        if await repository.has_other_success(door.session, row):
+            flag(door, row, DUPLICATE_PAYMENT)
 
 
-def _flag(door: Door, row: PaymentIntent, flag: str) -> None:
+def flag(door: Door, row: PaymentIntent, flag: str) -> None:
     if flag not in row.flags:
         row.flags = [*row.flags, flag]
         door.append(row, "payment_intent.flagged", flag=flag)

@@ -1,10 +1,12 @@
 """Find PaymentIntents."""
 
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, tuple_
+from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, bindparam, func, or_, select, tuple_
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.attempts.models import PaymentAttempt
@@ -87,14 +89,43 @@ class Name:
         unanswered = (PaymentIntent.id == self.payment_intent_id) & PaymentIntent.stripe_id.is_(None)
         return or_(PaymentIntent.stripe_id == self.stripe_id, unanswered)
 
+    def fits(self, row: PaymentIntent) -> bool:
+        """Whether this row matches, as it is now."""
+        return row.stripe_id == self.stripe_id or (row.stripe_id is None and row.id == self.payment_intent_id)
 
-async def find_reference(session: AsyncSession, name: Name) -> Reference | None:
-    """Tell what a PaymentIntent is for."""
-    found = await session.execute(
-        select(PaymentIntent.reference_kind, PaymentIntent.reference_id).where(name.matches())
+
+# Built once: webhooks are many. Of ours, only rows that have no id of Stripe's yet.
+_NAMED = or_(
+    PaymentIntent.stripe_id == any_(bindparam("stripe_ids", type_=ARRAY(Text))),
+    (PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))) & PaymentIntent.stripe_id.is_(None),
+)
+_FIND_ALL = select(PaymentIntent).where(_NAMED)
+_LOCK_REFERENCES = (
+    select(PaymentReference, func.clock_timestamp())
+    .where(
+        tuple_(PaymentReference.kind, PaymentReference.id).in_(
+            select(PaymentIntent.reference_kind, PaymentIntent.reference_id).where(_NAMED)
+        )
     )
-    first = found.first()
-    return Reference(*first) if first else None
+    .order_by(PaymentReference.kind.desc(), PaymentReference.id)
+    .with_for_update(of=PaymentReference)
+)
+
+
+def _parameters(names: Sequence[Name]) -> dict[str, list[Any]]:
+    ids = [name.payment_intent_id for name in names if name.payment_intent_id is not None]
+    return {"stripe_ids": [name.stripe_id for name in names], "ids": ids}
+
+
+async def lock_references(session: AsyncSession, names: Sequence[Name]) -> list[tuple[PaymentReference, datetime]]:
+    """Lock what PaymentIntents are for, sessions before carts as a move does; give them with the database's time."""
+    locked = await session.execute(_LOCK_REFERENCES, _parameters(names))
+    return [(reference, now) for reference, now in locked]
+
+
+async def find_all(session: AsyncSession, names: Sequence[Name]) -> list[PaymentIntent]:
+    """Find PaymentIntents of locked references."""
+    return list(await session.scalars(_FIND_ALL, _parameters(names)))
 
 
 async def find(session: AsyncSession, name: Name) -> PaymentIntent | None:

@@ -206,7 +206,9 @@ class PaymentIntentRead(BaseModel):
     amount_refunded: int = Field(description="What went back or is on its way, as Stripe counts it.")
     amount_refundable: int = Field(description="What a refund may still take.")
     cart_version: int | None
-    flags: list[str] = Field(description="What a person should look at: `amount_mismatch`, `duplicate_payment`.")
+    flags: list[str] = Field(
+        description="What a person should look at: `amount_mismatch`, `duplicate_payment`, `disputed`."
+    )
     attempts: AttemptSummary
     expires_at: datetime | None = Field(
         description="When it is cancelled as abandoned, unless the shopper does something."

@@ -5,6 +5,7 @@ where everything is looked at again.
 """
 
 import uuid
+from datetime import UTC, datetime
 from functools import partial
 
 import structlog
@@ -12,7 +13,8 @@ import structlog
 from app import jobs
 from app.errors import PaymentIntentNotFound
 from app.events.repository import Actor
-from app.payment_intents import recording, repository
+from app.metrics import REPAIRS
+from app.payment_intents import ledger, recording, repository, service
 from app.payment_intents.converge import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
@@ -55,7 +57,28 @@ async def settle(resources: Resources, payment_intent_id: uuid.UUID) -> None:
         await _take_late_success(resources, row)
         return
     declare = partial(_settle, meant=payment_intent_id, settings=resources.settings)
-    await converge(resources, row.reference, Run(Actor("job:converge")), declare)
+    settled = await converge(resources, row.reference, Run(Actor("job:converge")), declare)
+    if row.updated_at < datetime.now(UTC) - resources.settings.silent_after:
+        await _repair(resources, row, settled)
+
+
+async def ask(resources: Resources, payment_intent_id: uuid.UUID) -> None:
+    """Bring a PaymentIntent to what Stripe holds now, a closed one too. Raises Unavailable or StripeRefused."""
+    row = await _get(resources, payment_intent_id)
+    if row.closed_at is None:
+        await converge(resources, row.reference, Run(Actor("job:sync")), service.ask)
+    else:
+        await _take_late_success(resources, row)
+
+
+async def _repair(resources: Resources, before: PaymentIntent, after: PaymentIntent) -> None:
+    """Look for what webhooks should have told of a PaymentIntent that was silent for long, and say what it was."""
+    attempts = await ledger.sync(resources, before.id)
+    is_changed = after.status != before.status
+    REPAIRS.labels("payment_intent").inc(is_changed)
+    REPAIRS.labels("attempt").inc(attempts)
+    if attempts or is_changed:
+        log.warning("payment_intent.repaired", stripe_id=before.stripe_id, status=after.status, attempts=attempts)
 
 
 def _settle(

@@ -8,11 +8,13 @@ from app.stripe_gateway.snapshots import (
     PAYABLE,
     TERMINAL,
     ChargeSnapshot,
+    DisputeSnapshot,
     Failure,
     PaymentIntentSnapshot,
     RefundSnapshot,
     StripeEvent,
 )
+from app.stripe_gateway.undelivered import EventPage, Window
 
 __all__ = [
     "API_VERSION",
@@ -21,6 +23,8 @@ __all__ = [
     "TERMINAL",
     "AccountSnapshot",
     "ChargeSnapshot",
+    "DisputeSnapshot",
+    "EventPage",
     "Failure",
     "KeyTaken",
     "PaymentIntentSnapshot",
@@ -29,6 +33,7 @@ __all__ = [
     "StripeGateway",
     "UnexpectedState",
     "WebhookEndpointSnapshot",
+    "Window",
     "open_gateway",
     "verify",
 ]

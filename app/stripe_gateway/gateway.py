@@ -9,11 +9,11 @@ objects show client secrets in their repr. Source of the rules: docs.stripe.com/
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import aiohttp
 import stripe
@@ -23,9 +23,13 @@ from app.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
 from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
 from app.stripe_gateway.client_secrets import ClientSecrets
-from app.stripe_gateway.snapshots import ChargeSnapshot, Json, PaymentIntentSnapshot, RefundSnapshot
+from app.stripe_gateway.pace import Pace
+from app.stripe_gateway.snapshots import ChargeSnapshot, DisputeSnapshot, Json, PaymentIntentSnapshot, RefundSnapshot
+from app.stripe_gateway.undelivered import EventPage, Window
 
 Params = Mapping[str, Any]
+
+Snapshot = TypeVar("Snapshot")
 
 # Stripe's own libraries write a telemetry id under the home directory unless told not to.
 stripe.enable_telemetry = False
@@ -53,9 +57,12 @@ class KeyTaken(StripeUnavailable):
 class StripeGateway:
     """Stripe's API as this service uses it. Bound to one event loop: open it in the lifespan."""
 
-    def __init__(self, client: StripeClient, *, deadline: timedelta, secret_lifetime: timedelta) -> None:
+    def __init__(
+        self, client: StripeClient, *, deadline: timedelta, secret_lifetime: timedelta, pace: Pace | None
+    ) -> None:
         self._client = client
         self._deadline = deadline.total_seconds()
+        self._pace = pace
         self._secrets = ClientSecrets(secret_lifetime)
 
     def client_secret(self, stripe_id: str) -> str | None:
@@ -100,7 +107,24 @@ class StripeGateway:
     async def list_charges(self, stripe_id: str) -> list[ChargeSnapshot]:
         """List every attempt of a PaymentIntent that reached a Charge, newest first."""
         charges = self._list("/v1/charges", {"payment_intent": stripe_id})
-        return [ChargeSnapshot.parse(obj) async for obj in charges]
+        return await _read_all(charges, ChargeSnapshot.parse)
+
+    async def list_disputes(self, stripe_id: str) -> list[DisputeSnapshot]:
+        """List every dispute of a PaymentIntent, newest first."""
+        disputes = self._list("/v1/disputes", {"payment_intent": stripe_id})
+        return await _read_all(disputes, DisputeSnapshot.parse)
+
+    async def page_of_events(self, window: Window, *, after: str | None) -> EventPage:
+        """Give one page of the events in a window, newest first, from behind the event `after` on.
+
+        An event that can't be read is left out. Raises StripeRefused when `after` is forgotten.
+        """
+        cursor = {"starting_after": after} if after else {}
+        page, _ = await self._call("get", "/v1/events", {**window.params(), "limit": PAGE_SIZE, **cursor})
+        try:
+            return EventPage.parse(page)
+        except (KeyError, TypeError, IndexError) as error:
+            raise StripeUnavailable from error
 
     async def create_refund(self, params: Params, *, key: str) -> RefundSnapshot:
         """Refund, or get the first answer again when `key` was used before."""
@@ -108,16 +132,13 @@ class StripeGateway:
         is_replay = headers.get("idempotent-replayed") == "true"
         try:
             return RefundSnapshot.parse(obj, is_replay=is_replay, request_id=headers.get("request-id"))
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise StripeUnavailable from error
 
     async def list_refunds(self, stripe_id: str) -> list[RefundSnapshot]:
         """List every refund of a PaymentIntent, newest first; Stripe's lists are consistent at once."""
         refunds = self._list("/v1/refunds", {"payment_intent": stripe_id})
-        try:
-            return [RefundSnapshot.parse(obj) async for obj in refunds]
-        except (KeyError, TypeError) as error:
-            raise StripeUnavailable from error
+        return await _read_all(refunds, RefundSnapshot.parse)
 
     async def retrieve_account(self) -> AccountSnapshot:
         """Tell whose key this is, and what time it is at Stripe. Raises StripeMisconfigured when it is nobody's."""
@@ -138,7 +159,7 @@ class StripeGateway:
                 is_replay=_is_replay(headers),
                 request_id=headers.get("request-id"),
             )
-        except (KeyError, TypeError) as error:
+        except (KeyError, TypeError, ValueError) as error:
             raise StripeUnavailable from error
         self._secrets.remember(snapshot.id, obj.get("client_secret"))
         return snapshot
@@ -159,6 +180,8 @@ class StripeGateway:
         options = {"idempotency_key": key} if key else {}
         try:
             async with asyncio.timeout(self._deadline):
+                if self._pace is not None:
+                    await self._pace.turn()
                 response = await self._client.raw_request_async(method, path, **params, **options)
         except stripe.StripeError as error:
             raise _meaning(error) from None  # the cause holds Stripe's body, and that the client secret
@@ -168,6 +191,14 @@ class StripeGateway:
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
         return response.data, _lower(response.headers)
+
+
+async def _read_all(objects: AsyncIterator[Json], parse: Callable[[Json], Snapshot]) -> list[Snapshot]:
+    """Read a whole list; one that can't be read is an unknown answer. Raises StripeUnavailable."""
+    try:
+        return [parse(obj) async for obj in objects]
+    except (KeyError, TypeError, ValueError) as error:
+        raise StripeUnavailable from error
 
 
 def _meaning(error: stripe.StripeError) -> Exception:
@@ -219,8 +250,12 @@ def _attached(told: Json, headers: Mapping[str, str]) -> PaymentIntentSnapshot |
 
 
 @asynccontextmanager
-async def open_gateway(settings: Settings) -> AsyncIterator[StripeGateway]:
-    """Open the connections to Stripe, or to the stand-in that `STRIPE_API_BASE` names."""
+async def open_gateway(settings: Settings, *, is_background: bool = False) -> AsyncIterator[StripeGateway]:
+    """Open the connections to Stripe, or to the stand-in that `STRIPE_API_BASE` names.
+
+    In the background no more calls a second are made than the settings allow: shoppers need the rest of the limit.
+    """
+    pace = Pace(settings.background_calls_per_second) if is_background else None
     connector = aiohttp.TCPConnector(limit=settings.stripe_connections)
     session = aiohttp.ClientSession(connector=connector)
     timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds())
@@ -231,6 +266,8 @@ async def open_gateway(settings: Settings) -> AsyncIterator[StripeGateway]:
         base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
     )
     try:
-        yield StripeGateway(client, deadline=settings.stripe_deadline, secret_lifetime=settings.client_secret_lifetime)
+        yield StripeGateway(
+            client, deadline=settings.stripe_deadline, secret_lifetime=settings.client_secret_lifetime, pace=pace
+        )
     finally:
         await session.close()

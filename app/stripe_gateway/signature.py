@@ -1,20 +1,22 @@
 """Prove that Stripe sent a webhook, and read it.
 
-The library's `construct_event` is 40 times slower than its own signature check and a plain parse, and
-lets malformed input escape as TypeError or UnicodeDecodeError; it also accepts future timestamps.
+The library's own check decodes the body first, lets bad UTF-8 and numbers of 5,000 digits escape as other errors, and
+accepts timestamps from the future; its `construct_event` is 40 times slower than a plain parse besides.
+Stripe's rule: a hex HMAC-SHA256 over `{t}.{body}` with the whole `whsec_…` as key (docs.stripe.com/webhooks).
 """
 
+import hmac
 import json
 import time
 from collections.abc import Iterable
 
 from pydantic import SecretStr
-from stripe import SignatureVerificationError, WebhookSignature
 
 from app.errors import InvalidEvent, InvalidSignature
 from app.stripe_gateway.snapshots import StripeEvent
 
 TOLERANCE_SECONDS = 300  # Stripe's own default, here in both directions
+MAX_DIGITS = 12
 
 
 def verify(body: bytes, header: str | None, secrets: Iterable[SecretStr]) -> StripeEvent:
@@ -22,26 +24,27 @@ def verify(body: bytes, header: str | None, secrets: Iterable[SecretStr]) -> Str
 
     Raises InvalidSignature or InvalidEvent.
     """
-    if not header or not header.isascii():
+    stamp, signatures = _parse(header or "")
+    signed = stamp.encode() + b"." + body
+    if not any(_is_signed(signed, signatures, secret) for secret in secrets):
         raise InvalidSignature
-    if not any(_is_signed(body, header, secret.get_secret_value()) for secret in secrets):
+    if abs(time.time() - int(stamp)) > TOLERANCE_SECONDS:
         raise InvalidSignature
-    _check_not_from_the_future(header)
     try:
-        return StripeEvent.parse(json.loads(body))
-    except (ValueError, LookupError, TypeError, AttributeError, OverflowError) as error:
+        return StripeEvent.parse(json.loads(body.decode()))
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidEvent from error
 
 
-def _is_signed(body: bytes, header: str, secret: str) -> bool:
-    try:
-        return bool(WebhookSignature.verify_header(body, header, secret, TOLERANCE_SECONDS))
-    except (SignatureVerificationError, UnicodeDecodeError):
-        return False
-
-
-def _check_not_from_the_future(header: str) -> None:
-    """Refuse what is dated ahead; the header was parsed once already, so it has a timestamp."""
-    stamps = [part.partition("=")[2] for part in header.split(",") if part.startswith("t=")]
-    if int(stamps[0]) > time.time() + TOLERANCE_SECONDS:
+def _parse(header: str) -> tuple[str, list[bytes]]:
+    """Read `t=…,v1=…[,v1=…]`; other schemes prove nothing."""
+    items = [item.partition("=") for item in header.split(",")]
+    stamps = [value for name, _, value in items if name == "t"]
+    if not header.isascii() or len(stamps) != 1 or not stamps[0].isdecimal() or len(stamps[0]) > MAX_DIGITS:
         raise InvalidSignature
+    return stamps[0], [value.encode() for name, _, value in items if name == "v1"]
+
+
+def _is_signed(signed: bytes, signatures: list[bytes], secret: SecretStr) -> bool:
+    expected = hmac.digest(secret.get_secret_value().encode(), signed, "sha256").hex().encode()
+    return any(hmac.compare_digest(expected, signature) for signature in signatures)

@@ -1,9 +1,11 @@
 """What Stripe said, as our own frozen values: never the library's objects, whose repr shows secrets.
 
 Shapes are Stripe's (API version 2026-10-28.endive), read tolerantly: what is missing is None, and
-unknown words are kept as they are. Amounts are integers in minor units, times are UTC.
+unknown words are kept as they are. Amounts are integers in minor units, times are UTC. What no database column
+could hold (a NUL, half a surrogate pair, an amount beyond 64 bits) is refused where it matters and None elsewhere.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -13,27 +15,45 @@ Json = Mapping[str, Any]
 
 TERMINAL = frozenset({"succeeded", "canceled"})
 FROZEN = frozenset({"processing", "requires_capture"})
+CHARGE_STATUSES = frozenset({"succeeded", "pending", "failed"})
 PAYABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+CURRENCY = re.compile("[a-z]{3}")
+LARGEST = 2**63 - 1
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def _word(value: object) -> str | None:
+    """Give a text that can be stored; anything else is None."""
+    return value if isinstance(value, str) and not UNSTORABLE.search(value) else None
 
 
 def _id(value: object) -> str | None:
     """Give the id of what Stripe names either by id or, when expanded, by the object."""
-    if isinstance(value, Mapping):
-        value = value.get("id")
-    return value if isinstance(value, str) else None
+    return _word(value.get("id") if isinstance(value, Mapping) else value)
 
 
 def _text(obj: Json, name: str) -> str:
-    if not isinstance(value := obj[name], str):
-        raise TypeError(f"{name} is not a string")
+    if (value := _word(obj[name])) is None:
+        raise TypeError(f"{name} is not a text")
     return value
 
 
-def _amount(obj: Json, name: str) -> int:
+def _currency(obj: Json) -> str:
+    if not CURRENCY.fullmatch(value := _text(obj, "currency")):
+        raise ValueError("currency has not three letters")
+    return value
+
+
+def _amount(obj: Json, name: str, *, least: int = 0) -> int:
     """Read an amount; missing and null are nothing."""
     value = obj.get(name)
     if value is not None and type(value) is not int:
         raise TypeError(f"{name} is not an integer")
+    if not least <= (value or 0) <= LARGEST:
+        raise ValueError(f"{name} is out of range")
     return value or 0
 
 
@@ -42,12 +62,39 @@ def _nested(obj: Json, name: str) -> Json:
     return value if isinstance(value, Mapping) else {}
 
 
+def _words(obj: Json, *names: str) -> dict[str, str | None]:
+    return {name: _word(obj.get(name)) for name in names}
+
+
 def _metadata(value: object) -> dict[str, str]:
-    return {str(key): str(item) for key, item in value.items()} if isinstance(value, Mapping) else {}
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {key: word for key, item in items if (word := _word(item)) is not None and _word(key)}
 
 
 def _time(seconds: object) -> datetime:
-    return datetime.fromtimestamp(seconds if isinstance(seconds, int | float) else 0, UTC)
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LAST_SECOND:
+        raise ValueError("not a time")
+    return datetime.fromtimestamp(seconds, UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentMethod:
+    """What was paid with, as far as it may be shown; `three_d_secure` is the result, where 3DS ran."""
+
+    type: str | None
+    card_brand: str | None
+    card_last4: str | None
+    three_d_secure: str | None
+
+    @classmethod
+    def parse(cls, details: Json) -> "PaymentMethod":
+        card = _nested(details, "card")
+        return cls(
+            type=_word(details.get("type")),
+            card_brand=_word(card.get("brand")),
+            card_last4=_word(card.get("last4")),
+            three_d_secure=_word(_nested(card, "three_d_secure").get("result")),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,19 +106,34 @@ class Failure:
     message: str | None
     charge_id: str | None
     payment_method_id: str | None
-    payment_method: Json
+    payment_method: PaymentMethod
 
     @classmethod
     def parse(cls, error: Json) -> "Failure":
-        method = error.get("payment_method")
         return cls(
-            code=error.get("code"),
-            decline_code=error.get("decline_code"),
-            message=error.get("message"),
+            code=_word(error.get("code")),
+            decline_code=_word(error.get("decline_code")),
+            message=_word(error.get("message")),
             charge_id=_id(error.get("charge")),
-            payment_method_id=_id(method),
-            payment_method=method if isinstance(method, Mapping) else {},
+            payment_method_id=_id(error.get("payment_method")),
+            payment_method=PaymentMethod.parse(_nested(error, "payment_method")),
         )
+
+
+STATED = (
+    "description",
+    "receipt_email",
+    "statement_descriptor_suffix",
+    "setup_future_usage",
+    "capture_method",
+)
+ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
+
+
+def _shipping(obj: Json) -> Json | None:
+    shipping = _nested(obj, "shipping")
+    address = _words(_nested(shipping, "address"), *ADDRESS)
+    return _words(shipping, "name", "phone", "carrier", "tracking_number") | {"address": address} if shipping else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +141,8 @@ class PaymentIntentSnapshot:
     """A PaymentIntent at the moment when Stripe rendered it.
 
     `is_replay` marks an answer that Stripe repeated from memory for a known idempotency key: it shows
-    the past. The client secret is not among the fields: the gateway keeps it in memory.
+    the past. `fields` are the others that a caller can state, by Stripe's names. The client secret is not here: the
+    gateway keeps it in memory.
     """
 
     id: str
@@ -93,6 +156,7 @@ class PaymentIntentSnapshot:
     last_payment_error: Failure | None
     cancellation_reason: str | None
     created: datetime
+    fields: Json = field(repr=False)
     is_replay: bool = False
     request_id: str | None = None
 
@@ -102,20 +166,21 @@ class PaymentIntentSnapshot:
 
     @classmethod
     def parse(cls, obj: Json, *, is_replay: bool = False, request_id: str | None = None) -> "PaymentIntentSnapshot":
-        """Read Stripe's object. Raises KeyError or TypeError when it lacks what every PaymentIntent has."""
+        """Read Stripe's object. Raises KeyError, TypeError or ValueError when it lacks what all have."""
         error = obj.get("last_payment_error")
         return cls(
             id=_text(obj, "id"),
             status=_text(obj, "status"),
-            amount=_amount(obj, "amount"),
-            currency=_text(obj, "currency"),
+            amount=_amount(obj, "amount", least=1),
+            currency=_currency(obj),
             amount_received=_amount(obj, "amount_received"),
             amount_capturable=_amount(obj, "amount_capturable"),
             metadata=_metadata(obj.get("metadata")),
             latest_charge_id=_id(obj.get("latest_charge")),
             last_payment_error=Failure.parse(error) if isinstance(error, Mapping) else None,
-            cancellation_reason=obj.get("cancellation_reason"),
-            created=_time(obj.get("created")),
+            cancellation_reason=_word(obj.get("cancellation_reason")),
+            created=_time(obj.get("created", 0)),
+            fields=_words(obj, *STATED) | {"customer": _id(obj.get("customer")), "shipping": _shipping(obj)},
             is_replay=is_replay,
             request_id=request_id,
         )
@@ -135,15 +200,21 @@ class ChargeSnapshot:
     metadata: Mapping[str, str]
     failure_code: str | None
     failure_message: str | None
-    outcome: Json
-    payment_method_id: str | None
-    payment_method_details: Json
+    decline_code: str | None
+    outcome_type: str | None
+    risk_level: str | None
+    seller_message: str | None
+    payment_method: PaymentMethod
     is_disputed: bool
     created: datetime
 
     @classmethod
     def parse(cls, obj: Json) -> "ChargeSnapshot":
-        """Read Stripe's object. Raises KeyError or TypeError when it lacks what every Charge has."""
+        """Read Stripe's object. Raises KeyError, TypeError or ValueError when it lacks what every Charge has."""
+        if obj["status"] not in CHARGE_STATUSES:
+            raise ValueError("not a status of a Charge")
+        outcome = _nested(obj, "outcome")
+        is_declined = outcome.get("type") == "issuer_declined"
         return cls(
             id=_text(obj, "id"),
             payment_intent_id=_id(obj.get("payment_intent")),
@@ -151,15 +222,45 @@ class ChargeSnapshot:
             amount=_amount(obj, "amount"),
             amount_captured=_amount(obj, "amount_captured"),
             amount_refunded=_amount(obj, "amount_refunded"),
-            currency=_text(obj, "currency"),
+            currency=_currency(obj),
             metadata=_metadata(obj.get("metadata")),
-            failure_code=obj.get("failure_code"),
-            failure_message=obj.get("failure_message"),
-            outcome=_nested(obj, "outcome"),
-            payment_method_id=_id(obj.get("payment_method")),
-            payment_method_details=_nested(obj, "payment_method_details"),
-            is_disputed=bool(obj.get("disputed")),
-            created=_time(obj.get("created")),
+            failure_code=_word(obj.get("failure_code")),
+            failure_message=_word(obj.get("failure_message")),
+            decline_code=_word(outcome.get("reason")) if is_declined else None,
+            outcome_type=_word(outcome.get("type")),
+            risk_level=_word(outcome.get("risk_level")),
+            seller_message=_word(outcome.get("seller_message")),
+            payment_method=PaymentMethod.parse(_nested(obj, "payment_method_details")),
+            is_disputed=obj.get("disputed") is True,
+            created=_time(obj.get("created", 0)),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeSnapshot:
+    """A dispute at the moment when Stripe rendered it: the shopper's bank asks for the money back."""
+
+    id: str
+    payment_intent_id: str | None
+    charge_id: str | None
+    status: str
+    reason: str
+    amount: int
+    currency: str
+    created: datetime
+
+    @classmethod
+    def parse(cls, obj: Json) -> "DisputeSnapshot":
+        """Read Stripe's object. Raises KeyError, TypeError or ValueError when it lacks what every Dispute has."""
+        return cls(
+            id=_text(obj, "id"),
+            payment_intent_id=_id(obj.get("payment_intent")),
+            charge_id=_id(obj.get("charge")),
+            status=_text(obj, "status"),
+            reason=_text(obj, "reason"),
+            amount=_amount(obj, "amount"),
+            currency=_currency(obj),
+            created=_time(obj["created"]),
         )
 
 
@@ -181,17 +282,17 @@ class RefundSnapshot:
 
     @classmethod
     def parse(cls, obj: Json, *, is_replay: bool = False, request_id: str | None = None) -> "RefundSnapshot":
-        """Read Stripe's object. Raises KeyError or TypeError when it lacks what every Refund has."""
+        """Read Stripe's object. Raises KeyError, TypeError or ValueError when it lacks what every Refund has."""
         return cls(
             id=_text(obj, "id"),
             payment_intent_id=_id(obj.get("payment_intent")),
             status="pending" if obj.get("status") is None else _text(obj, "status"),
-            amount=_amount(obj, "amount"),
-            currency=_text(obj, "currency"),
-            reason=obj.get("reason"),
-            failure_reason=obj.get("failure_reason"),
+            amount=_amount(obj, "amount", least=1),
+            currency=_currency(obj),
+            reason=_word(obj.get("reason")),
+            failure_reason=_word(obj.get("failure_reason")),
             metadata=_metadata(obj.get("metadata")),
-            created=_time(obj.get("created")),
+            created=_time(obj.get("created", 0)),
             is_replay=is_replay,
             request_id=request_id,
         )
@@ -211,11 +312,11 @@ class StripeEvent:
     object_kind: str
     object_id: str | None
     request_id: str | None
-    livemode: bool
+    is_live: bool
 
     @classmethod
     def parse(cls, event: Json) -> "StripeEvent":
-        """Read a snapshot event. Raises KeyError or TypeError when it is of another shape."""
+        """Read a snapshot event. Raises KeyError, TypeError or ValueError when it is of another shape."""
         if event["object"] != "event":
             raise TypeError("not a snapshot event")
         obj = event["data"]["object"]
@@ -226,6 +327,6 @@ class StripeEvent:
             object=obj,
             object_kind=_text(obj, "object"),
             object_id=_id(obj),
-            request_id=_nested(event, "request").get("id"),
-            livemode=bool(event.get("livemode")),
+            request_id=_id(event.get("request")),
+            is_live=event.get("livemode") is True,
         )

@@ -5,10 +5,19 @@ from typing import Annotated, Literal
 from fastapi import APIRouter, Depends, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import BodyTooLarge, DatabaseUnavailable, InvalidEvent, InvalidSignature, NotConverged
+from app.errors import (
+    BodyTooLarge,
+    DatabaseUnavailable,
+    InvalidEvent,
+    InvalidSignature,
+    NotAdopted,
+    NotConverged,
+    WrongMode,
+)
 from app.problems import documented
 from app.resources import ResourcesDependency
 from app.webhooks import service
+from app.webhooks.intake import Intake
 
 PATH = "/v1/stripe/webhook"
 
@@ -30,10 +39,17 @@ async def _raw(request: Request) -> tuple[bytes, str | None]:
     return await request.body(), request.headers.get("stripe-signature")
 
 
+async def _intake(request: Request) -> Intake:
+    intake: Intake = request.state.intake
+    return intake
+
+
 @router.post(
     PATH,
     summary="Receive an event of Stripe's",
-    responses=documented(InvalidSignature, InvalidEvent, BodyTooLarge, NotConverged, DatabaseUnavailable),
+    responses=documented(
+        InvalidSignature, InvalidEvent, WrongMode, BodyTooLarge, NotConverged, NotAdopted, DatabaseUnavailable
+    ),
     openapi_extra={
         "parameters": [
             {
@@ -53,7 +69,9 @@ async def _raw(request: Request) -> tuple[bytes, str | None]:
     },
 )
 async def receive_event(
-    resources: ResourcesDependency, raw: Annotated[tuple[bytes, str | None], Depends(_raw)]
+    resources: ResourcesDependency,
+    intake: Annotated[Intake, Depends(_intake)],
+    raw: Annotated[tuple[bytes, str | None], Depends(_raw)],
 ) -> WebhookRead:
     """Take in one event, exactly once. Anything but a 2xx makes Stripe send it again."""
-    return WebhookRead(outcome=await service.receive(resources, *raw))
+    return WebhookRead(outcome=await service.receive(resources, intake, *raw))

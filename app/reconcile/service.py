@@ -1,0 +1,126 @@
+"""Take from Stripe's list the events that its webhooks did not bring, through the same door.
+
+Stripe keeps events for 30 days. Reading the list twice does no harm: what is stored already is a duplicate.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+import structlog
+
+from app.errors import InvalidEvent, NotAdopted, StripeRefused
+from app.metrics import REPAIRS
+from app.reconcile import adoption, repository
+from app.reconcile.sync import sync_belongings
+from app.resources import Resources
+from app.stripe_gateway import EventPage, StripeEvent, Window
+from app.webhooks import taking
+
+log = structlog.get_logger()
+
+KEPT = timedelta(days=30)
+
+# An event may be listed a little later than its `created` says, and clocks differ.
+OVERLAP = timedelta(minutes=10)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a pass did: how many events it read, and how many of them were news here."""
+
+    read: int = 0
+    repaired: int = 0
+    unreadable: int = 0
+    adopted: int = 0
+
+
+async def reconcile(resources: Resources) -> Tally:
+    """Take every event that no endpoint took, since the last pass. One that was broken off goes on where it was.
+
+    Raises Unavailable; the next run goes on.
+    """
+    now = datetime.now(UTC)
+    async with resources.sessions.begin() as session:
+        until = now - resources.settings.reconcile_grace
+        progress = await repository.begin(session, first=now - KEPT, until=until, overlap=OVERLAP)
+        window = Window(progress.since, progress.until or until, is_undelivered=True)
+    tally = Tally()
+    async for page in _pages(resources, window, after=progress.after):
+        await _take_page(resources, page, tally)
+        async with resources.sessions.begin() as session:
+            await repository.advance(session, page.next_after)
+    async with resources.sessions.begin() as session:
+        await repository.finish(session, window.until)
+    _tell("reconcile.finished", tally)
+    return tally
+
+
+async def replay(resources: Resources, since: datetime, *, on_page: Callable[[datetime, Tally], None]) -> Tally:
+    """Take every event since then, delivered or not; `on_page` hears how far back it has come.
+
+    Repeating it is safe. Raises Unavailable.
+    """
+    window = Window(since, datetime.now(UTC), is_undelivered=False)
+    tally = Tally()
+    async for page in _pages(resources, window, after=None):
+        await _take_page(resources, page, tally)
+        if page.events:
+            on_page(page.events[-1].created, tally)
+    _tell("replay.finished", tally)
+    return tally
+
+
+def _tell(event: str, tally: Tally) -> None:
+    say = log.warning if tally.repaired or tally.unreadable else log.info
+    say(event, read=tally.read, repaired=tally.repaired, unreadable=tally.unreadable, adopted=tally.adopted)
+
+
+async def _pages(resources: Resources, window: Window, *, after: str | None) -> AsyncIterator[EventPage]:
+    """Give all pages of a window, newest first; a cursor that Stripe does not know any more begins it anew."""
+    while True:
+        try:
+            page = await resources.stripe.page_of_events(window, after=after)
+        except StripeRefused:
+            if after is None:
+                raise
+            log.warning("reconcile.began_anew", after=after)
+            after = None
+            continue
+        yield page
+        after = page.next_after
+        if after is None:
+            return
+
+
+async def _take_page(resources: Resources, page: EventPage, tally: Tally) -> None:
+    tally.unreadable += page.unreadable
+    for event in reversed(page.events):
+        tally.read += 1
+        try:
+            outcome = await _take(resources, event, tally)
+        except InvalidEvent:
+            tally.unreadable += 1
+            log.warning("reconcile.event_unreadable", stripe_event=event.id, type=event.type)
+            continue
+        if outcome == "recorded":
+            tally.repaired += 1
+            REPAIRS.labels("event").inc()
+
+
+async def _take(resources: Resources, event: StripeEvent, tally: Tally) -> taking.Outcome:
+    """Take one event; what it is about is brought back first when it is missing here."""
+    try:
+        return await taking.take(resources, event)
+    except NotAdopted as missing:
+        await adopt(resources, missing.extensions["stripe_id"])
+        tally.adopted += 1
+    return await taking.take(resources, event)
+
+
+async def adopt(resources: Resources, stripe_id: str) -> None:
+    """Bring back a PaymentIntent with all that belongs to it. Raises Unavailable."""
+    row = await adoption.adopt(resources, stripe_id)
+    if row is not None:
+        REPAIRS.labels("adoption").inc()
+        await sync_belongings(resources, row.id)
