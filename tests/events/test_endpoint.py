@@ -9,11 +9,9 @@ from typing import Any
 
 import httpx
 import pytest
-from pydantic import SecretStr
 from sqlalchemy import text
 
 from app.resources import Resources
-from app.settings import Settings
 from sandbox.control import SandboxControl
 from tests.events.sending import URL, put, send, signature
 
@@ -34,14 +32,6 @@ async def test_an_event_of_the_other_mode_is_refused(anonymous: httpx.AsyncClien
     answer = await send(anonymous, _event() | {"livemode": True})
     assert (answer.status_code, answer.json()["code"]) == (400, "wrong_mode")
     assert await _stored(resources) == 0
-
-
-@pytest.mark.parametrize(
-    ("key", "is_live"),
-    [("sk_live_1", True), ("rk_live_1", True), ("sk_test_1", False), ("rk_test_1", False), ("x", None)],
-)
-def test_the_mode_is_told_by_the_key(settings: Settings, key: str, is_live: bool | None) -> None:
-    assert settings.model_copy(update={"stripe_secret_key": SecretStr(key)}).is_live is is_live
 
 
 ODD: dict[str, dict[str, Any]] = {
