@@ -65,7 +65,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         record.info["used_at"] = time.monotonic()
 
     @event.listens_for(engine.sync_engine, "checkout")
-    def check_alive(connection: AdaptedConnection, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
+    def check_alive(connection: Any, record: ConnectionPoolEntry, _: PoolProxiedConnection) -> None:
         if connection.driver_connection.is_closed():
             raise DisconnectionError  # the pool takes another, or makes one
         if time.monotonic() - record.info.get("used_at", math.inf) < FRESH_SECONDS:

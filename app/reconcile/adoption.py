@@ -77,7 +77,7 @@ async def _cancel(resources: Resources, snapshot: PaymentIntentSnapshot) -> Paym
     try:
         return await resources.stripe.cancel_payment_intent(snapshot.id, reason="duplicate", key=key)
     except UnexpectedState as refusal:
-        return refusal.snapshot
+        return refusal.snapshot or await resources.stripe.retrieve_payment_intent(snapshot.id)
 
 
 async def _restore(

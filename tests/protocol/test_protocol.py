@@ -143,6 +143,7 @@ SNAPSHOT = PaymentIntentSnapshot(
     latest_charge_id=None,
     last_payment_error=None,
     cancellation_reason=None,
+    fields={},
     created=NOW,
 )
 
