@@ -31,6 +31,7 @@ from sandbox.server import make_server
 
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "2000"))
 SHOPPERS = 8
+PATIENCE = 900.0  # seconds, for what is still to be delivered at the end
 KILL_AFTER = (2.0, 8.0)  # seconds; a start takes one or more of them
 KEY = "sk_test_bench"
 BACKOFF = (0.1, 0.2, 0.5, 1, 1, 2, 2, 2, 3, 3, 3, 5, 5, 5, 10, 10, 10, 30)
@@ -47,6 +48,7 @@ def main() -> None:
 
 async def _soak(server: EmbeddedPostgres) -> None:
     api, stripe = free_port(), free_port()
+    address = f"http://127.0.0.1:{stripe}"
     _start_sandbox(stripe, api)
     environment = {
         "PATH": os.environ["PATH"],
@@ -55,10 +57,10 @@ async def _soak(server: EmbeddedPostgres) -> None:
         "INSTANCE": INSTANCE,
         "STRIPE_SECRET_KEY": KEY,
         "STRIPE_WEBHOOK_SECRET": SECRET,
-        "STRIPE_API_BASE": f"http://127.0.0.1:{stripe}",
+        "STRIPE_API_BASE": address,
     }
     settings = Settings.model_validate({name.lower(): value for name, value in environment.items()})
-    async with open_gateway(settings) as gateway, SandboxControl(f"http://127.0.0.1:{stripe}") as sandbox:
+    async with open_gateway(settings) as gateway, SandboxControl(address, timeout=PATIENCE) as sandbox:
         await _until_up(sandbox)
         made = [await _create(gateway, payment) for payment in payments(PAYMENTS)]
         await insert(server.url("soak"), made)
@@ -68,7 +70,7 @@ async def _soak(server: EmbeddedPostgres) -> None:
         with contextlib.suppress(asyncio.CancelledError):
             await chaos
         process = await _serve(api, environment)
-        await sandbox.wait_idle(timeout=30)
+        await sandbox.wait_idle(timeout=PATIENCE)
         await _compare(server.url("soak"), sandbox)
         process.terminate()
         await process.wait()

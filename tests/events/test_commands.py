@@ -48,7 +48,7 @@ async def test_replay_and_sync_say_what_they_mended(
         (("events", "replay", "--since", "31d"), "last 30 days"),
         (("events", "replay", "--since", "soon"), "neither like"),
         (("sync", "ch_1"), "pi_"),
-        (("sync", "pi_none"), "pi_none"),
+        (("sync", "pi_none"), "Stripe does not know"),
     ],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
