@@ -144,6 +144,7 @@ async def test_every_status_of_stripes_is_taken_in(shop: Shop, sandbox: SandboxC
     statuses = ["requires_action", "canceled", "pending", None, "unheard_of"]
     for number, status in enumerate(statuses):
         stripe_id = (await shop.refund(f"k{number}", amount=1000)).json()["stripe_id"]
+        await sandbox.wait_idle()  # Stripe's own news of it must not come after ours
         [refund] = [each for each in await sandbox.objects("refunds") if each["id"] == stripe_id]
         await _tell(shop, {**refund, "status": status}, "charge.refund.updated")
     rows = await shop.refunds()
