@@ -41,6 +41,7 @@ async def test_of_fast_clicks_the_last_one_wins_with_few_calls(checkout: Checkou
     assert 1 <= len(calls) <= 2
 
 
+@pytest.mark.slow
 async def test_pay_waits_until_stripe_holds_the_new_amount(checkout: CheckoutPage, stripe: SandboxControl) -> None:
     path = f"/v1/payment_intents/{(await checkout.payment_intent())['id']}"
     await stripe.hold(path, method="POST")
@@ -56,6 +57,7 @@ async def test_pay_waits_until_stripe_holds_the_new_amount(checkout: CheckoutPag
     assert (await checkout.payment_intent())["amount"] == MUG + 3 * TEA
 
 
+@pytest.mark.slow
 async def test_the_last_piece_cannot_be_taken_away(checkout: CheckoutPage) -> None:
     await checkout.page.get_by_label("One less: Loose-leaf tea").click()
 
@@ -84,6 +86,7 @@ async def test_a_reload_resumes_the_cart_and_its_payment(checkout: CheckoutPage)
     assert await checkout.charges() == ["failed", "succeeded"]
 
 
+@pytest.mark.slow
 async def test_a_challenge_left_behind_can_be_paid_after_a_reload(checkout: CheckoutPage) -> None:
     await checkout.pay(CHALLENGED)
     await expect(checkout.challenge).to_be_visible()
@@ -111,6 +114,7 @@ async def test_a_tab_never_charges_another_total_than_it_shows(checkout: Checkou
     assert await checkout.charges() == ["succeeded"]
 
 
+@pytest.mark.slow
 async def test_a_cart_paid_in_one_tab_can_be_neither_paid_nor_changed_in_another(
     checkout: CheckoutPage, other_tab: CheckoutPage
 ) -> None:
@@ -127,6 +131,7 @@ async def test_a_cart_paid_in_one_tab_can_be_neither_paid_nor_changed_in_another
     assert await checkout.charges() == ["succeeded"]
 
 
+@pytest.mark.slow
 async def test_a_cart_paid_in_one_tab_is_not_paid_again_in_another_before_the_service_knows(
     checkout: CheckoutPage, other_tab: CheckoutPage, stripe: SandboxControl
 ) -> None:
@@ -139,6 +144,7 @@ async def test_a_cart_paid_in_one_tab_is_not_paid_again_in_another_before_the_se
     assert await checkout.charges() == ["succeeded"]
 
 
+@pytest.mark.slow
 async def test_a_tab_that_comes_back_to_the_front_shows_what_the_other_did(
     checkout: CheckoutPage, other_tab: CheckoutPage
 ) -> None:
@@ -150,6 +156,7 @@ async def test_a_tab_that_comes_back_to_the_front_shows_what_the_other_did(
     await checkout.shows_paid("€24.50")
 
 
+@pytest.mark.slow
 async def test_while_the_service_is_away_the_page_says_so_and_keeps_trying(checkout: CheckoutPage) -> None:
     away = 2
 
@@ -171,6 +178,7 @@ async def test_while_the_service_is_away_the_page_says_so_and_keeps_trying(check
     assert (await checkout.payment_intent())["amount"] == 2 * MUG + TEA
 
 
+@pytest.mark.slow
 async def test_a_payment_that_cannot_start_is_told_and_nothing_is_charged(checkout: CheckoutPage) -> None:
     await checkout.page.route("**/payment", lambda route: route.fulfill(status=500, json={"code": "payments_refused"}))
     await checkout.pay(GOOD)
@@ -180,6 +188,7 @@ async def test_a_payment_that_cannot_start_is_told_and_nothing_is_charged(checko
     assert await checkout.charges() == []
 
 
+@pytest.mark.slow
 async def test_without_stripe_js_the_page_says_what_to_do(page: Page, stack: Stack) -> None:
     await page.route("**/v3/", lambda route: route.abort())
     await page.goto(stack.shop_url)
@@ -189,6 +198,7 @@ async def test_without_stripe_js_the_page_says_what_to_do(page: Page, stack: Sta
     await expect(page.locator("#pay")).to_be_disabled()
 
 
+@pytest.mark.slow
 async def test_the_page_fits_every_screen(checkout: CheckoutPage) -> None:
     await checkout.pay(DECLINED)
     await checkout.lists("Failed Visa 0002")

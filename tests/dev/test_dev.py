@@ -92,6 +92,7 @@ MakeDev = Callable[..., Dev]
 
 @pytest.fixture
 def make_dev(folder: Path) -> Iterator[MakeDev]:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under nohup we ignore it, and would hand that down
     devs: list[Dev] = []
 
     def make(**environment: str) -> Dev:

