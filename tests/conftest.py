@@ -192,8 +192,8 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
         each.close()
     for connection in list(server.server_state.connections):
         connection.shutdown()
-    if tasks := list(server.server_state.tasks):
-        await asyncio.wait(tasks)
+    while server.server_state.tasks or server.server_state.connections:
+        await asyncio.sleep(0.002)
     await server.lifespan.shutdown()
 
 

@@ -42,6 +42,7 @@ async def test_a_refusal_says_in_its_header_what_is_lacking(
     assert answer.headers["content-type"] == "application/problem+json"
 
 
+@pytest.mark.slow
 async def test_the_docs_page_is_for_development(settings: Settings) -> None:
     closed = settings.model_copy(update={"serve_docs": False})
     async with api_process(closed) as (_, url), httpx.AsyncClient(base_url=url, trust_env=False) as client:

@@ -24,7 +24,7 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"failed_authentications_per_minute": 1_000_000})
 
 
-@pytest.mark.parametrize("examples", [2, pytest.param(400, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("examples", [1, pytest.param(400, marks=pytest.mark.slow)])
 async def test_no_answer_breaks_the_documents_promises(
     settings: Settings, sandbox: SandboxControl, new_key: NewKey, examples: int, tmp_path: Path
 ) -> None:

@@ -54,7 +54,17 @@ async def test_oversized_headers_are_a_clean_431(api: httpx.AsyncClient, setting
     assert answer.json()["code"] == "headers_too_large"
 
 
-@pytest.mark.parametrize("start", [b"GET /", b"GET / HTTP/1.1\r\nX-Padding: ", b"GET / HTTP/1.1\r\n"])
+LONG = pytest.mark.slow
+
+
+@pytest.mark.parametrize(
+    "start",
+    [
+        pytest.param(b"GET /", marks=LONG),
+        b"GET / HTTP/1.1\r\nX-Padding: ",
+        pytest.param(b"GET / HTTP/1.1\r\n", marks=LONG),
+    ],
+)
 async def test_a_head_without_an_end_is_cut_off(settings: Settings, start: bytes) -> None:
     """The server alone would read it until memory is full."""
     filling = b"a: b\r\n" * 1000 if start.endswith(b"\r\n") else b"x" * 6000

@@ -105,7 +105,7 @@ async def _run(command: str, changes: dict[str, str | None]) -> tuple[int | None
     return process.returncode, out.decode(), err.decode()
 
 
-@pytest.mark.parametrize("command", ["serve", "worker"])
+@pytest.mark.parametrize("command", ["serve", pytest.param("worker", marks=pytest.mark.slow)])
 async def test_start_up_refuses_with_one_line_for_each_fault_and_shows_no_secret(command: str) -> None:
     secret = f"sk_test_{RANDOM}"
     code, _, err = await _run(command, {"stripe_secret_key": secret, "cors_origins": "*", "checkout_token_keys": None})
@@ -116,6 +116,7 @@ async def test_start_up_refuses_with_one_line_for_each_fault_and_shows_no_secret
     assert RANDOM not in err
 
 
+@pytest.mark.slow
 async def test_a_missing_setting_is_named_without_a_traceback(tmp_path: object) -> None:
     code, _, err = await _run("serve", {"stripe_secret_key": None, "database_url": "mysql://payments:s3cr3t@db/x"})
     assert code == 1

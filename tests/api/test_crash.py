@@ -179,13 +179,13 @@ async def _sent(command: Command, settings: Settings, key: str) -> AsyncIterator
 
 
 def _cases() -> list[Any]:
-    """Give all cases; every run has a create at each point, and each command at the point that hurts most."""
+    """Give all cases; every run has each command at the point that hurts most."""
     return [
         pytest.param(
             command,
             point,
             id=f"{command.name} {point}",
-            marks=[] if command.name == "create" or point == "after the call" else [pytest.mark.slow],
+            marks=[] if point == "after the call" else [pytest.mark.slow],
         )
         for command in COMMANDS
         for point in POINTS

@@ -103,6 +103,7 @@ async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awa
             await asked
 
 
+@pytest.mark.slow
 async def test_killed_before_the_reservation_nothing_has_happened(
     shop: Shop, settings: Settings, resources: Resources, later: Later
 ) -> None:
@@ -115,7 +116,13 @@ async def test_killed_before_the_reservation_nothing_has_happened(
     assert await shop.totals() == (0, 10_000)
 
 
-@pytest.mark.parametrize("after_work", [False, True], ids=["before Stripe's work", "before Stripe's answer"])
+@pytest.mark.parametrize(
+    "after_work",
+    [
+        pytest.param(False, id="before Stripe's work", marks=pytest.mark.slow),
+        pytest.param(True, id="before Stripe's answer", marks=pytest.mark.slow),
+    ],
+)
 async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_request_lands(
     shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later, after_work: bool
 ) -> None:
