@@ -190,9 +190,10 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
     yield
     for each in server.servers:
         each.close()
-    for connection in list(server.server_state.connections):
-        connection.shutdown()
+    await asyncio.sleep(0.02)  # a connection that was just accepted is known a moment later
     while server.server_state.tasks or server.server_state.connections:
+        for connection in list(server.server_state.connections):
+            connection.shutdown()
         await asyncio.sleep(0.002)
     await server.lifespan.shutdown()
 
