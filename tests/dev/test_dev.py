@@ -69,9 +69,9 @@ class Dev:
         return error
 
     def stop(self, number: int = signal.SIGINT) -> int:
-        """Return its exit code. It takes 4 seconds at the most; a busy machine gets more."""
+        """Return its exit code; it has 5 seconds."""
         self.launchers[-1].send_signal(number)
-        return self.launchers[-1].wait(timeout=20)
+        return self.launchers[-1].wait(timeout=5)
 
     def child(self, name: str) -> dict[str, str]:
         """Return the environment of the child when it started."""
@@ -175,7 +175,7 @@ def test_dotenv_is_read_and_the_environment_goes_before_it(dev: Dev) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
-def test_a_signal_stops_every_child(make_dev: MakeDev, number: signal.Signals) -> None:
+def test_a_signal_stops_every_child_within_five_seconds(make_dev: MakeDev, number: signal.Signals) -> None:
     dev = make_dev(STUB_FAULTS="api:deaf,sandbox:deaf" if number == signal.SIGTERM else "")
     dev.start()
     postmaster = int((dev.data / "postgres/cluster/postmaster.pid").read_text().split()[0])
