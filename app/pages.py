@@ -40,7 +40,7 @@ class Page:
     after: Cursor | None
 
 
-def _page(
+async def _page(
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
     after: Annotated[str | None, Query(max_length=200, description="The `next_cursor` of the page before.")] = None,
 ) -> Page:

@@ -45,7 +45,7 @@ class RequestLimits:
         if length.isdigit() and int(length) > limit:
             raise BodyTooLarge(max_bytes=limit)
         body = await _read_all(receive, limit)
-        if body is not None and is_deeper(body, self._depth) and scope["path"] not in self._bodies:
+        if body is not None and scope["path"] not in self._bodies and is_deeper(body, self._depth):
             raise JsonTooDeep(max_depth=self._depth)
         return body
 

@@ -34,7 +34,7 @@ async def open_resources(settings: Settings, *, is_background: bool = False) -> 
         await engine.dispose()
 
 
-def _of_request(request: Request) -> Resources:
+async def _of_request(request: Request) -> Resources:
     resources: Resources = request.state.resources
     return resources
 

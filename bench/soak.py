@@ -24,7 +24,8 @@ from app.dev.postgres import EmbeddedPostgres
 from app.errors import StripeRefused
 from app.settings import DatabaseSettings, Settings
 from app.stripe_gateway import StripeGateway, open_gateway
-from bench.payments import INSTANCE, REQUESTED, SECRET, Payment, insert, payments
+from bench.payments import REQUESTED, SECRET, Payment, insert, payments
+from bench.stack import STRIPE_KEY, environment
 from sandbox.config import SandboxConfig
 from sandbox.control import SandboxControl
 from sandbox.server import make_server
@@ -33,7 +34,6 @@ PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "2000"))
 SHOPPERS = 8
 PATIENCE = 900.0  # seconds, for what is still to be delivered at the end
 KILL_AFTER = (2.0, 8.0)  # seconds; a start takes one or more of them
-KEY = "sk_test_bench"
 BACKOFF = (0.1, 0.2, 0.5, 1, 1, 2, 2, 2, 3, 3, 3, 5, 5, 5, 10, 10, 10, 30)
 
 
@@ -50,26 +50,20 @@ async def _soak(server: EmbeddedPostgres) -> None:
     api, stripe = free_port(), free_port()
     address = f"http://127.0.0.1:{stripe}"
     _start_sandbox(stripe, api)
-    environment = {
-        "PATH": os.environ["PATH"],
-        "ENVIRONMENT": "development",
-        "DATABASE_URL": server.url("soak"),
-        "INSTANCE": INSTANCE,
-        "STRIPE_SECRET_KEY": KEY,
-        "STRIPE_WEBHOOK_SECRET": SECRET,
-        "STRIPE_API_BASE": address,
-    }
-    settings = Settings.model_validate({name.lower(): value for name, value in environment.items()})
+    settings = Settings.model_validate(
+        {name.lower(): value for name, value in environment(server.url("soak"), address).items()}
+    )
+    surroundings = {"PATH": os.environ["PATH"], **environment(server.url("soak"), address)}
     async with open_gateway(settings) as gateway, SandboxControl(address, timeout=PATIENCE) as sandbox:
         await _until_up(sandbox)
         made = [await _create(gateway, payment) for payment in payments(PAYMENTS)]
         await insert(server.url("soak"), made)
-        chaos = asyncio.create_task(_chaos(server, api, environment))
+        chaos = asyncio.create_task(_chaos(server, api, surroundings))
         await _shop(gateway, made)
         chaos.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await chaos
-        process = await _serve(api, environment)
+        process = await _serve(api, surroundings)
         await sandbox.wait_idle(timeout=PATIENCE)
         await _compare(server.url("soak"), sandbox)
         process.terminate()
@@ -78,7 +72,7 @@ async def _soak(server: EmbeddedPostgres) -> None:
 
 def _start_sandbox(port: int, api: int) -> None:
     config = SandboxConfig(
-        secret_key=KEY,
+        secret_key=STRIPE_KEY,
         webhook_url=f"http://127.0.0.1:{api}/v1/stripe/webhook",
         webhook_secret=SECRET,
         webhook_backoff=BACKOFF,
@@ -117,19 +111,19 @@ async def _shop(gateway: StripeGateway, made: list[Payment]) -> None:
     await asyncio.gather(*(shopper() for _ in range(SHOPPERS)))
 
 
-async def _serve(port: int, environment: dict[str, str]) -> asyncio.subprocess.Process:
+async def _serve(port: int, surroundings: dict[str, str]) -> asyncio.subprocess.Process:
     return await asyncio.create_subprocess_exec(
         *(sys.executable, "-m", "app", "serve", "--port", str(port)),
-        env=environment,
+        env=surroundings,
         stderr=asyncio.subprocess.DEVNULL,
     )
 
 
-async def _chaos(server: EmbeddedPostgres, port: int, environment: dict[str, str]) -> None:
+async def _chaos(server: EmbeddedPostgres, port: int, surroundings: dict[str, str]) -> None:
     """Kill the API again and again, and restart the database once in a while."""
     chance = random.Random(1)  # noqa: S311 - it disturbs, it guards nothing
     kills = 0
-    process = await _serve(port, environment)
+    process = await _serve(port, surroundings)
     try:
         while True:
             await asyncio.sleep(chance.uniform(*KILL_AFTER))
@@ -139,7 +133,7 @@ async def _chaos(server: EmbeddedPostgres, port: int, environment: dict[str, str
             if kills % 3 == 2:  # noqa: PLR2004 - every third time
                 await asyncio.to_thread(server.stop)
                 await asyncio.to_thread(server.start)
-            process = await _serve(port, environment)
+            process = await _serve(port, surroundings)
     finally:
         print(f"The API was killed {kills} times, PostgreSQL restarted {(kills + 1) // 3} times.")
         if process.returncode is None:

@@ -22,9 +22,9 @@ from app.database import create_engine
 from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
 from app.settings import DatabaseSettings
+from bench.payments import INSTANCE, SECRET
 from sandbox.control import SandboxControl
 
-SECRET = "whsec_bench"  # noqa: S105 - made up
 STRIPE_KEY = "sk_test_bench"
 
 
@@ -45,12 +45,7 @@ async def stack(server: EmbeddedPostgres, name: str) -> AsyncIterator[Stack]:
     url = os.environ["DATABASE_URL"] = server.url(name)
     await asyncio.to_thread(migrate.upgrade)
     async with running("-m", "sandbox", "--port") as sandbox_url, SandboxControl(sandbox_url) as sandbox:
-        settings = {
-            "DATABASE_URL": url,
-            "INSTANCE": "bench",
-            "STRIPE_SECRET_KEY": STRIPE_KEY,
-            "STRIPE_WEBHOOK_SECRET": SECRET,
-            "STRIPE_API_BASE": sandbox_url,
+        settings = environment(url, sandbox_url) | {
             "STRIPE_TIMEOUT": "PT60S",  # so that none gives up while it is measured
             "STRIPE_DEADLINE": "PT60S",
             "CONVERGE_DEADLINE": "PT70S",
@@ -63,6 +58,18 @@ async def stack(server: EmbeddedPostgres, name: str) -> AsyncIterator[Stack]:
             aiohttp.ClientSession(headers=headers, connector=connector) as client,
         ):
             yield Stack(api, url, sandbox, client)
+
+
+def environment(database_url: str, stripe: str) -> dict[str, str]:
+    """Give what the service needs to run, with the sandbox as Stripe."""
+    return {
+        "ENVIRONMENT": "development",
+        "DATABASE_URL": database_url,
+        "INSTANCE": INSTANCE,
+        "STRIPE_SECRET_KEY": STRIPE_KEY,
+        "STRIPE_WEBHOOK_SECRET": SECRET,
+        "STRIPE_API_BASE": stripe,
+    }
 
 
 @asynccontextmanager

@@ -5,19 +5,18 @@ Each payment has five events of 4 kB. Ratios count, not figures: machines differ
 
 import asyncio
 import os
-import sys
 import time
 from collections import deque
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from urllib.parse import urlsplit
 
 from app import migrate
-from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres, temporary_postgres
-from bench.payments import INSTANCE, SECRET, bodies, insert, payments, request
+from bench.payments import bodies, insert, payments, request
+from bench.stack import environment, running
 
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "300"))
 CONNECTIONS = (8, 32)
+NO_STRIPE = "http://127.0.0.1:9"  # nothing listens there: no event may need Stripe
 CONTENDERS = {
     "service": ["-m", "app", "serve", "--port"],
     "sample": ["-m", "uvicorn", "bench.webhook_peers:sample", "--no-access-log", "--log-level", "warning", "--port"],
@@ -50,47 +49,15 @@ def _rate(server: EmbeddedPostgres, name: str, connections: int) -> float:
 async def _measure(url: str, command: list[str], connections: int) -> float:
     made = payments(PAYMENTS)
     await insert(url, made)
-    async with serving(url, command) as port:
+    asyncpg_url = url.replace("+asyncpg", "") if "uvicorn" in command else url
+    async with running(*command, **environment(asyncpg_url, NO_STRIPE)) as address:
+        port = urlsplit(address).port or 0
         warm, rest = made[: PAYMENTS // 10], made[PAYMENTS // 10 :]
         await send(port, [request(body) for payment in warm for body in bodies(payment)], connections)
         requests = [request(body) for payment in rest for body in bodies(payment)]
         began = time.perf_counter()
         await send(port, requests, connections)
         return len(requests) / (time.perf_counter() - began)
-
-
-@asynccontextmanager
-async def serving(url: str, command: list[str]) -> AsyncIterator[int]:
-    """Run one process that serves webhooks; give its port."""
-    port = free_port()
-    environment = {
-        "PATH": os.environ["PATH"],
-        "DATABASE_URL": url.replace("+asyncpg", "") if "uvicorn" in command else url,
-        "INSTANCE": INSTANCE,
-        "STRIPE_SECRET_KEY": "sk_test_bench",
-        "STRIPE_WEBHOOK_SECRET": SECRET,
-        "STRIPE_API_BASE": "http://127.0.0.1:9",
-    }
-    process = await asyncio.create_subprocess_exec(
-        *(sys.executable, *command, str(port)), env=environment, stderr=asyncio.subprocess.DEVNULL
-    )
-    try:
-        while not await _listens(port):
-            assert process.returncode is None, "it did not start"
-            await asyncio.sleep(0.05)
-        yield port
-    finally:
-        process.terminate()
-        await process.wait()
-
-
-async def _listens(port: int) -> bool:
-    try:
-        _, writer = await asyncio.open_connection("127.0.0.1", port)
-    except OSError:
-        return False
-    writer.close()
-    return True
 
 
 async def send(port: int, requests: list[bytes], connections: int) -> None:

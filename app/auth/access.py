@@ -73,7 +73,7 @@ async def open_access(resources: Resources) -> AsyncIterator[Access]:
         await keys.write_last_uses()
 
 
-def _of_request(request: Request) -> Access:
+async def _of_request(request: Request) -> Access:
     access: Access = request.state.access
     return access
 

@@ -36,14 +36,14 @@ _InPath = Annotated[
 ]
 
 
-def _reference(kind: Literal["carts", "sessions"], reference_id: _InPath) -> Reference:
+async def _reference(kind: Literal["carts", "sessions"], reference_id: _InPath) -> Reference:
     return Reference(KINDS[kind], reference_id)
 
 
 ReferencePath = Annotated[Reference, Depends(_reference)]
 
 
-def _session(reference_id: _InPath) -> Reference:
+async def _session(reference_id: _InPath) -> Reference:
     return Reference("session", reference_id)
 
 
