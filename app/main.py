@@ -59,7 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=_middleware(settings),
     )
     problems.install(app)
-    for router in (payment_intents, moves, refunds, checkout_tokens, webhooks, health):
+    for router in (webhooks, payment_intents, moves, refunds, checkout_tokens, health):  # looked through in this order
         app.include_router(router)
     openapi.install(app)
     return app

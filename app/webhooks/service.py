@@ -1,7 +1,9 @@
 """Prove an event and take it in."""
 
+from structlog.contextvars import bind_contextvars
+
 from app import jobs
-from app.errors import NotAdopted, WrongMode
+from app.errors import NotAdopted, PaymentsError, WrongMode
 from app.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import verify
@@ -10,7 +12,7 @@ from app.webhooks.taking import Arrival, Outcome
 
 
 async def receive(resources: Resources, intake: Intake, body: bytes, signature: str | None) -> Outcome:
-    """Verify an event and take it in.
+    """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
     Raises InvalidSignature, InvalidEvent, WrongMode, NotConverged, or NotAdopted, when a job brings back what it is
     about first.
@@ -19,11 +21,15 @@ async def receive(resources: Resources, intake: Intake, body: bytes, signature: 
     event = verify(body, signature, settings.stripe_webhook_secret)
     if event.is_live != (settings.mode == "live"):
         raise WrongMode
+    bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
     try:
         outcome = await intake.take(Arrival.read(event, settings.instance))
-    except NotAdopted as error:
-        async with resources.sessions.begin() as session:
-            await jobs.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+    except PaymentsError as error:
+        bind_contextvars(outcome=error.code)
+        if isinstance(error, NotAdopted):
+            async with resources.sessions.begin() as session:
+                await jobs.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
         raise
+    bind_contextvars(outcome=outcome)
     WEBHOOKS.labels(outcome).inc()
     return outcome

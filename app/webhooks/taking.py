@@ -51,6 +51,8 @@ class Arrival:
 async def take(resources: Resources, event: StripeEvent) -> Outcome:
     """Take in one event that is Stripe's beyond doubt. Raises InvalidEvent, NotConverged or NotAdopted."""
     [outcome] = await take_all(resources, [Arrival.read(event, resources.settings.instance)])
+    told = outcome.code if isinstance(outcome, PaymentsError) else outcome
+    log.info("event.taken", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=told)
     if isinstance(outcome, PaymentsError):
         raise outcome
     return outcome
@@ -62,12 +64,7 @@ async def take_all(resources: Resources, arrivals: Sequence[Arrival]) -> list[Ou
     An error among the outcomes is of its event alone, of which nothing is stored then: NotConverged or NotAdopted.
     """
     async with resources.sessions.begin() as session:
-        outcomes = await _take_all(session, resources.settings, arrivals)
-    for arrival, outcome in zip(arrivals, outcomes, strict=True):
-        event = arrival.event
-        told = outcome.code if isinstance(outcome, PaymentsError) else outcome
-        log.info("webhook.received", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=told)
-    return outcomes
+        return await _take_all(session, resources.settings, arrivals)
 
 
 def _read(event: StripeEvent) -> Told | None:
