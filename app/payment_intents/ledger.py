@@ -21,7 +21,7 @@ async def record_charge(door: Door, row: PaymentIntent, charge: ChargeSnapshot, 
     One failure too many ends the reference's checkout.
     """
     attempt = await attempts.record_charge(door.session, row.id, charge)
-    await _tell(door, row, attempt, max_failed)
+    await _tell([(door, row, attempt)], max_failed)
     return attempt is not None
 
 
@@ -31,10 +31,10 @@ async def record_charges(
     """Write the attempts that many Charges are, each once, and tell of them; a Charge may come twice."""
     firsts = {charge.id: (row.id, charge) for _, row, charge in reversed(charges)}
     news = await attempts.record_charges(session, list(firsts.values()))
+    first = [(door, row, charge) for door, row, charge in charges if firsts[charge.id][1] is charge]
+    await _tell([(door, row, news.get(charge.id)) for door, row, charge in first], max_failed)
     for door, row, charge in charges:
-        if firsts[charge.id][1] is charge:
-            await _tell(door, row, news.get(charge.id), max_failed)
-        else:
+        if firsts[charge.id][1] is not charge:
             await record_charge(door, row, charge, max_failed=max_failed)
 
 
@@ -53,7 +53,7 @@ async def record_failure(
         currency=snapshot.currency,
         metadata=snapshot.metadata,
     )
-    await _tell(door, row, attempt, max_failed)
+    await _tell([(door, row, attempt)], max_failed)
 
 
 async def sync(resources: Resources, payment_intent_id: uuid.UUID) -> int:
@@ -73,18 +73,19 @@ async def sync(resources: Resources, payment_intent_id: uuid.UUID) -> int:
         return sum([await record_charge(door, row, charge, max_failed=max_failed) for charge in reversed(charges)])
 
 
-async def _tell(door: Door, row: PaymentIntent, attempt: PaymentAttempt | None, max_failed: int) -> None:
-    if attempt is None:
-        return
-    row.touched_at = door.now
-    door.append(
-        row,
-        f"payment_attempt.{attempt.status}",
-        attempt_id=str(attempt.id),
-        amount=attempt.amount,
-        currency=attempt.currency,
-        failure_code=attempt.failure_code,
-        decline_code=attempt.decline_code,
-    )
-    if attempt.status == "failed":
-        await card_testing.close_if_tested(door, row, max_failed)
+async def _tell(written: Sequence[tuple[Door, PaymentIntent, PaymentAttempt | None]], max_failed: int) -> None:
+    """Tell of the attempts that were news."""
+    news = [(door, row, attempt) for door, row, attempt in written if attempt is not None]
+    for door, row, attempt in news:
+        row.touched_at = door.now
+        door.append(
+            row,
+            f"payment_attempt.{attempt.status}",
+            attempt_id=str(attempt.id),
+            amount=attempt.amount,
+            currency=attempt.currency,
+            failure_code=attempt.failure_code,
+            decline_code=attempt.decline_code,
+        )
+    failed = [(door, row) for door, row, attempt in news if attempt.status == "failed"]
+    await card_testing.close_if_tested(failed, max_failed)

@@ -117,12 +117,12 @@ async def open_door(
     return Door(session, locked, actor, instance, now), row
 
 
-async def open_doors(session: AsyncSession, names: Sequence[Name], instance: str) -> dict[Reference, Door]:
+async def open_doors(session: AsyncSession, names: Sequence[Name], instance: str) -> list[tuple[Door, PaymentIntent]]:
     """Lock the references of many PaymentIntents at once, always in one order; the ways in have no actor yet."""
     if not names:
-        return {}
-    locked = await repository.lock_references(session, names)
-    return {each.name: Door(session, each, Actor("stripe"), instance, now) for each, now in locked}
+        return []
+    locked = await repository.lock_all(session, names)
+    return [(Door(session, reference, Actor("stripe"), instance, now), row) for reference, row, now in locked]
 
 
 async def open_door_of(

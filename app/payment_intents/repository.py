@@ -6,8 +6,22 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from sqlalchemy import ARRAY, ColumnElement, Text, Uuid, any_, bindparam, func, or_, select, tuple_
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    ColumnElement,
+    Interval,
+    Text,
+    Uuid,
+    any_,
+    bindparam,
+    func,
+    or_,
+    select,
+    tuple_,
+)
 from sqlalchemy.ext.asyncio import AsyncSession
+from sqlalchemy.orm import aliased
 
 from app.attempts.models import PaymentAttempt
 from app.pages import Cursor
@@ -99,17 +113,19 @@ _NAMED = or_(
     PaymentIntent.stripe_id == any_(bindparam("stripe_ids", type_=ARRAY(Text))),
     (PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))) & PaymentIntent.stripe_id.is_(None),
 )
-_FIND_ALL = select(PaymentIntent).where(_NAMED)
-_LOCK_REFERENCES = (
-    select(PaymentReference, func.clock_timestamp())
-    .where(
-        tuple_(PaymentReference.kind, PaymentReference.id).in_(
-            select(PaymentIntent.reference_kind, PaymentIntent.reference_id).where(_NAMED)
-        )
+# Both are locked, so that PostgreSQL gives both as they are after the wait; one that was moved meanwhile is left out.
+_LOCK_ALL = (
+    select(PaymentReference, PaymentIntent, func.clock_timestamp())
+    .join_from(
+        PaymentReference,
+        PaymentIntent,
+        (PaymentIntent.reference_kind == PaymentReference.kind) & (PaymentIntent.reference_id == PaymentReference.id),
     )
+    .where(_NAMED)
     .order_by(PaymentReference.kind.desc(), PaymentReference.id)
-    .with_for_update(of=PaymentReference)
+    .with_for_update(of=(PaymentReference, PaymentIntent))
 )
+_FIND_ALL = select(PaymentIntent).where(or_(_NAMED, PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
 
 
 def _parameters(names: Sequence[Name]) -> dict[str, list[Any]]:
@@ -117,14 +133,16 @@ def _parameters(names: Sequence[Name]) -> dict[str, list[Any]]:
     return {"stripe_ids": [name.stripe_id for name in names], "ids": ids}
 
 
-async def lock_references(session: AsyncSession, names: Sequence[Name]) -> list[tuple[PaymentReference, datetime]]:
-    """Lock what PaymentIntents are for, sessions before carts as a move does; give them with the database's time."""
-    locked = await session.execute(_LOCK_REFERENCES, _parameters(names))
-    return [(reference, now) for reference, now in locked]
+async def lock_all(
+    session: AsyncSession, names: Sequence[Name]
+) -> list[tuple[PaymentReference, PaymentIntent, datetime]]:
+    """Lock PaymentIntents and what they are for, sessions before carts as a move does; with the database's time."""
+    locked = await session.execute(_LOCK_ALL, _parameters(names))
+    return [(reference, row, now) for reference, row, now in locked]
 
 
 async def find_all(session: AsyncSession, names: Sequence[Name]) -> list[PaymentIntent]:
-    """Find PaymentIntents of locked references."""
+    """Find those that are here at this moment under one of these ids, ours or Stripe's."""
     return list(await session.scalars(_FIND_ALL, _parameters(names)))
 
 
@@ -211,3 +229,30 @@ async def blocked_for(
     )
     rest: timedelta | None = await session.scalar(statement)
     return rest if rest is not None and rest > timedelta(0) else None
+
+
+_same_reference = aliased(PaymentIntent)
+_FIND_TESTED = (
+    select(_same_reference.id)
+    .join(
+        PaymentIntent,
+        (PaymentIntent.reference_kind == _same_reference.reference_kind)
+        & (PaymentIntent.reference_id == _same_reference.reference_id),
+    )
+    .join(PaymentAttempt, PaymentAttempt.payment_intent_id == PaymentIntent.id)
+    .where(
+        _same_reference.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
+        PaymentAttempt.status == "failed",
+        PaymentAttempt.attempted_at > func.clock_timestamp() - bindparam("window", type_=Interval),
+    )
+    .group_by(_same_reference.id)
+    .having(func.count() >= bindparam("max_failed", type_=BigInteger))
+)
+
+
+async def find_tested(
+    session: AsyncSession, rows: Sequence[PaymentIntent], max_failed: int, window: timedelta
+) -> set[uuid.UUID]:
+    """Give those of whose reference so many attempts, on all generations, failed within the window."""
+    parameters = {"ids": [row.id for row in rows], "window": window, "max_failed": max_failed}
+    return set(await session.scalars(_FIND_TESTED, parameters))

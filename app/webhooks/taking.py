@@ -4,7 +4,7 @@ Events that arrive together share a transaction: nearly all of an event's cost i
 as many for thirty events as for one.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -20,7 +20,6 @@ from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 from app.payment_intents.repository import Name
-from app.references.models import Reference
 from app.refunds import recording as refunds
 from app.resources import Resources
 from app.settings import Settings
@@ -30,6 +29,7 @@ from app.webhooks import repository
 log = structlog.get_logger()
 
 Outcome = Literal["recorded", "ignored", "duplicate"]
+Way = tuple[Door, PaymentIntent]
 Told = PaymentIntentSnapshot | ChargeSnapshot | DisputeSnapshot | RefundSnapshot
 
 
@@ -105,12 +105,9 @@ async def _take_all(
 ) -> list[Outcome | PaymentsError]:
     """Lock what they are about, store the events, and let them in; the locks come first, for the feed's order."""
     names = [arrival.name for arrival in arrivals if arrival.name is not None]
-    doors = await recording.open_doors(session, names, settings.instance)
-    rows = await payment_intents.find_all(session, names) if doors else []
-    found = [_row_of(arrival.name, rows) for arrival in arrivals]
-    outcomes: list[Outcome | PaymentsError] = []
-    for arrival, row in zip(arrivals, found, strict=True):
-        outcomes.append(await _foresee(session, arrival, row, doors))
+    opened = await recording.open_doors(session, names, settings.instance)
+    found = [_find(arrival.name, opened) for arrival in arrivals]
+    outcomes = await _foresee(session, list(zip(arrivals, found, strict=True)))
     stored = [
         (arrival.event, outcome)
         for arrival, outcome in zip(arrivals, outcomes, strict=True)
@@ -118,41 +115,41 @@ async def _take_all(
     ]
     new = await repository.accept(session, stored)
     let_in: list[tuple[Door, PaymentIntent, Arrival]] = []
-    for number, (arrival, row) in enumerate(zip(arrivals, found, strict=True)):
+    for number, (arrival, way) in enumerate(zip(arrivals, found, strict=True)):
         if isinstance(outcomes[number], PaymentsError):
             continue
         if arrival.event.id not in new:
             outcomes[number] = "duplicate"
             continue
         new.discard(arrival.event.id)
-        if row is not None:
+        if way is not None:
+            door, row = way
             actor = Actor(f"stripe:{arrival.event.id}", arrival.event.request_id)
-            let_in.append((replace(doors[row.reference], actor=actor), row, arrival))
+            let_in.append((replace(door, actor=actor), row, arrival))
     await _let_in(session, let_in, max_failed=settings.max_failed_attempts)
     return outcomes
 
 
-def _row_of(name: Name | None, rows: Sequence[PaymentIntent]) -> PaymentIntent | None:
-    if name is None:
-        return None
-    return next((row for row in rows if name.fits(row)), None)
+def _find(name: Name | None, opened: Sequence[Way]) -> Way | None:
+    return next((way for way in opened if name.fits(way[1])), None) if name else None
 
 
 async def _foresee(
-    session: AsyncSession, arrival: Arrival, row: PaymentIntent | None, doors: Mapping[Reference, Door]
-) -> Outcome | PaymentsError:
-    """Tell what is to become of an event, unless it is a duplicate."""
-    if row is None:
-        name = arrival.name
-        return NotAdopted(stripe_id=name.stripe_id) if name and await _is_lost(session, name) else "ignored"
-    if row.reference not in doors:
-        return NotConverged("Its reference has just changed; send the event again.")
-    return "recorded"
+    session: AsyncSession, arrivals: Sequence[tuple[Arrival, Way | None]]
+) -> list[Outcome | PaymentsError]:
+    """Tell what is to become of events, unless they are duplicates."""
+    missing = [arrival.name for arrival, way in arrivals if way is None and arrival.name is not None]
+    here = await payment_intents.find_all(session, missing) if missing else []
 
+    def foresee(name: Name | None) -> Outcome | PaymentsError:
+        if name is None:
+            return "ignored"
+        if any(name.fits(row) for row in here):
+            return NotConverged("Its reference has just changed; send the event again.")
+        is_lost = name.payment_intent_id is not None and all(row.id != name.payment_intent_id for row in here)
+        return NotAdopted(stripe_id=name.stripe_id) if is_lost else "ignored"
 
-async def _is_lost(session: AsyncSession, name: Name) -> bool:
-    """Whether our marks say that it is ours, while nothing is here under its id."""
-    return name.payment_intent_id is not None and await session.get(PaymentIntent, name.payment_intent_id) is None
+    return ["recorded" if way is not None else foresee(arrival.name) for arrival, way in arrivals]
 
 
 async def _let_in(
@@ -173,6 +170,7 @@ async def _let_in(
                 await refunds.record(door, row, told)
             case DisputeSnapshot() as told:
                 await disputes.record_hint(door, row, told)
+    touched = session.dirty
     for door, row, _ in arrivals:
-        if session.is_modified(row):
+        if row in touched:
             row.updated_at = door.now  # known here, so that one statement can update many rows
