@@ -2,15 +2,17 @@
 
 import asyncio
 from collections.abc import Hashable
+from typing import Any
 from weakref import WeakValueDictionary
 
 
 class Turn:
-    """Who holds the lock looks; `is_taken` is what the last one saw."""
+    """Who holds the lock looks. `settled` is what the last one, who began to look at `looked_at`, found done."""
 
     def __init__(self) -> None:
         self.lock = asyncio.Lock()
-        self.is_taken = True
+        self.looked_at = 0.0
+        self.settled: Any = None
 
 
 class Turns:

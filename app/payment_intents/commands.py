@@ -37,7 +37,7 @@ async def cancel(resources: Resources, reference: Reference, params: CancelReque
     return await service.answer(resources, row)
 
 
-def _close(
+async def _close(
     door: Door, row: PaymentIntent | None, *, meant: uuid.UUID, params: CancelRequest
 ) -> tuple[PaymentIntent, bool]:
     if row is None:
@@ -70,7 +70,7 @@ async def capture(resources: Resources, reference: Reference, params: CaptureReq
     return await service.answer(resources, row)
 
 
-def _capture(
+async def _capture(
     door: Door, row: PaymentIntent | None, *, meant: uuid.UUID, params: CaptureRequest
 ) -> tuple[PaymentIntent, bool]:
     if row is None:

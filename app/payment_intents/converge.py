@@ -6,7 +6,7 @@ while Stripe works or while another writer holds the lease.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
 
@@ -57,7 +57,7 @@ def rules_of(settings: Settings) -> Rules:
     )
 
 
-Declare = Callable[[Door, PaymentIntent | None], tuple[PaymentIntent, bool]]
+Declare = Callable[[Door, PaymentIntent | None], Awaitable[tuple[PaymentIntent, bool]]]
 
 
 async def converge(resources: Resources, reference: Reference, run: Run, declare: Declare) -> PaymentIntent:
@@ -73,7 +73,7 @@ async def converge(resources: Resources, reference: Reference, run: Run, declare
         door, newest = await recording.open_door(session, reference, run.actor, resources.settings.instance)
         if door.reference.moved_to is not None:
             raise Moved(cart_id=door.reference.moved_to)
-        row, is_wanted = declare(door, newest)
+        row, is_wanted = await declare(door, newest)
         step = convergence.begin(door, row) if is_wanted else Done()
     return await convergence.finish(step) if is_wanted else row
 
@@ -97,8 +97,7 @@ class Convergence:
                 return GiveUp()  # the newest request is another's and was refused; this one may be sent again
             row = recording.open_next(door, requested=row.requested, revision=row.revision, previous_id=row.previous_id)
         self.row = row
-        known = row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
-        return decide(row, self._run, self._rules, now=door.now, is_secret_known=known)
+        return decide(row, self._run, self._rules, now=door.now, is_secret_known=self._knows_secret_of(row))
 
     async def finish(self, step: Step) -> PaymentIntent:
         """Perform this step and all that follow; give the reference's newest row, as it is then."""
@@ -138,24 +137,38 @@ class Convergence:
     async def _wait(self) -> Step:
         """Wait without a connection until the other writer is done.
 
-        A crowd at one reference must not take the pool: of those in this process one looks at a time, and once it
-        finds the lease free the others follow at once.
+        A crowd at one reference must not take the pool: of those in this process one looks at a time. What it finds
+        settled is the answer of all whose request it holds; they had committed theirs before it looked.
         """
         turn = self._resources.turns.of(self._reference)
+        asked_at = time.monotonic()
         try:
             async with asyncio.timeout(self._left()):
                 await turn.lock.acquire()
         except TimeoutError:
             raise NotConverged from None
         try:
-            if turn.is_taken:
+            if turn.settled is not None and turn.looked_at > asked_at and self._is_content_with(turn.settled):
+                self.row = turn.settled
+                return Done()
+            if turn.settled is None:
                 await asyncio.sleep(self._pause)
                 self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
+            turn.looked_at, turn.settled = time.monotonic(), None
             step = await self._look()
-            turn.is_taken = not isinstance(step, Done)
+            turn.settled = self.row if isinstance(step, Done) else None
             return step
         finally:
             turn.lock.release()
+
+    def _is_content_with(self, row: PaymentIntent) -> bool:
+        """Whether a look at this row would find nothing to do, and this run's request in it."""
+        is_known = not self._run.wants_secret or self._knows_secret_of(row)
+        is_newer = self._run.revision is None or row.revision >= self._run.revision
+        return row.is_payable and row.is_converged and row.check_at is None and is_newer and is_known
+
+    def _knows_secret_of(self, row: PaymentIntent) -> bool:
+        return row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
 
     async def _look(self) -> Step:
         async with self._open() as (door, newest, _):

@@ -74,7 +74,7 @@ def _hand_over(origin: Door, goal: Door, row: PaymentIntent, occupant: PaymentIn
     goal.append(row, "payment_intent.moved", **told)
 
 
-def _newest(_: Door, row: PaymentIntent | None) -> tuple[PaymentIntent, bool]:
+async def _newest(_: Door, row: PaymentIntent | None) -> tuple[PaymentIntent, bool]:
     if row is None:
         raise PaymentIntentNotFound
     return row, row.is_open

@@ -61,11 +61,10 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     then), StripeRefused when Stripe said no (the reference stays as it was), or Unavailable (send it again).
     """
     max_failed = resources.settings.max_failed_attempts
-    async with resources.sessions() as session:
-        await card_testing.refuse_if_tested(session, reference, max_failed)
     wanted = params.content()
     run = Run(actor_of(caller), wants_secret=True)
-    row = await converge(resources, reference, run, partial(_request, params=params, wanted=wanted, run=run))
+    declare = partial(_request, params=params, wanted=wanted, run=run, max_failed=max_failed)
+    row = await converge(resources, reference, run, declare)
     if not _is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
     if run.revision is not None and _is_displaced(row, wanted, run.revision):
@@ -73,27 +72,36 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise NotConverged
-    told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
+    if run.is_first:  # nobody can have tried to pay it
+        told = Answer(row, AttemptSummary(count=0, failed=0, last=None), is_created=True, client_secret=secret)
+    else:
+        told = await answer(resources, row, client_secret=secret)
     if secret and (row.generation > 1 or told.attempts.failed):  # they may have failed while this was on its way
         async with resources.sessions() as session:
             await card_testing.refuse_if_tested(session, reference, max_failed)
     return told
 
 
-async def answer(
-    resources: Resources, row: PaymentIntent, *, is_created: bool = False, client_secret: str | None = None
-) -> Answer:
+async def answer(resources: Resources, row: PaymentIntent, *, client_secret: str | None = None) -> Answer:
     """Add to a row what was tried on it."""
     async with resources.sessions() as session:
         summary = await attempts.summarize(session, row.id)
-    return Answer(row, summary, is_created, client_secret)
+    return Answer(row, summary, client_secret=client_secret)
 
 
-def _request(
-    door: Door, row: PaymentIntent | None, *, params: PaymentIntentPut, wanted: dict[str, Any], run: Run
+async def _request(
+    door: Door,
+    row: PaymentIntent | None,
+    *,
+    params: PaymentIntentPut,
+    wanted: dict[str, Any],
+    run: Run,
+    max_failed: int,
 ) -> tuple[PaymentIntent, bool]:
     """PUT of the protocol, under the lock: write the request and give the run its revision, or leave all as it is."""
     previous = params.previous_payment_intent
+    if row is not None:
+        await card_testing.refuse_if_tested(door.session, door.reference.name, max_failed)
     _check_fence(door.reference, row, wanted)
     if row is not None and row.status == "succeeded" and row.closed_at is None and previous != row.id:
         _check_follows(row, previous)
@@ -170,7 +178,9 @@ async def sync(resources: Resources, reference: Reference, caller: Credential) -
     return await answer(resources, row)
 
 
-def ask(door: Door, row: PaymentIntent | None, *, again_after: timedelta | None = None) -> tuple[PaymentIntent, bool]:
+async def ask(
+    door: Door, row: PaymentIntent | None, *, again_after: timedelta | None = None
+) -> tuple[PaymentIntent, bool]:
     """Declare that Stripe must be asked how an open PaymentIntent stands. Raises PaymentIntentNotFound."""
     if row is None:
         raise PaymentIntentNotFound

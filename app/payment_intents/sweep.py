@@ -81,7 +81,7 @@ async def _repair(resources: Resources, before: PaymentIntent, after: PaymentInt
         log.warning("payment_intent.repaired", stripe_id=before.stripe_id, status=after.status, attempts=attempts)
 
 
-def _settle(
+async def _settle(
     door: Door, row: PaymentIntent | None, *, meant: uuid.UUID, settings: Settings
 ) -> tuple[PaymentIntent, bool]:
     if row is None:
@@ -114,7 +114,7 @@ async def expire(resources: Resources, payment_intent_id: uuid.UUID) -> None:
     await converge(resources, row.reference, Run(Actor("job:expire")), declare)
 
 
-def _expire(
+async def _expire(
     door: Door, row: PaymentIntent | None, *, meant: uuid.UUID, settings: Settings
 ) -> tuple[PaymentIntent, bool]:
     if row is None:
