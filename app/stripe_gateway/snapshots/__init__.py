@@ -1,0 +1,25 @@
+"""What Stripe said, as our own frozen values: never the library's objects, whose repr shows secrets.
+
+Shapes are Stripe's (API version 2026-10-28.endive), read tolerantly: what is missing is None, and
+unknown words are kept as they are. Amounts are integers in minor units, times are UTC.
+"""
+
+from app.stripe_gateway.snapshots.charge import ChargeSnapshot
+from app.stripe_gateway.snapshots.dispute import DisputeSnapshot
+from app.stripe_gateway.snapshots.event import StripeEvent
+from app.stripe_gateway.snapshots.payment_intent import FROZEN, PAYABLE, TERMINAL, Failure, PaymentIntentSnapshot
+from app.stripe_gateway.snapshots.read import Json
+from app.stripe_gateway.snapshots.refund import RefundSnapshot
+
+__all__ = [
+    "FROZEN",
+    "PAYABLE",
+    "TERMINAL",
+    "ChargeSnapshot",
+    "DisputeSnapshot",
+    "Failure",
+    "Json",
+    "PaymentIntentSnapshot",
+    "RefundSnapshot",
+    "StripeEvent",
+]

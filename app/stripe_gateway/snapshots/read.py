@@ -1,0 +1,69 @@
+"""Read single values of what Stripe sent, tolerantly.
+
+What no database column could hold (a NUL, half a surrogate pair, an amount beyond 64 bits) is refused where it matters
+and None elsewhere.
+"""
+
+import re
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+Json = Mapping[str, Any]
+
+UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
+CURRENCY = re.compile("[a-z]{3}")
+LARGEST = 2**63 - 1
+LAST_SECOND = 253_402_300_799  # of the year 9999
+
+
+def word(value: object) -> str | None:
+    """Give a text that can be stored; anything else is None."""
+    return value if isinstance(value, str) and not UNSTORABLE.search(value) else None
+
+
+def id_of(value: object) -> str | None:
+    """Give the id of what Stripe names either by id or, when expanded, by the object."""
+    return word(value.get("id") if isinstance(value, Mapping) else value)
+
+
+def text(obj: Json, name: str) -> str:
+    if (value := word(obj[name])) is None:
+        raise TypeError(f"{name} is not a text")
+    return value
+
+
+def currency(obj: Json) -> str:
+    if not CURRENCY.fullmatch(value := text(obj, "currency")):
+        raise ValueError("currency has not three letters")
+    return value
+
+
+def amount(obj: Json, name: str, *, least: int = 0) -> int:
+    """Read an amount; missing and null are nothing."""
+    value = obj.get(name)
+    if value is not None and type(value) is not int:
+        raise TypeError(f"{name} is not an integer")
+    if not least <= (value or 0) <= LARGEST:
+        raise ValueError(f"{name} is out of range")
+    return value or 0
+
+
+def nested(obj: Json, name: str) -> Json:
+    value = obj.get(name)
+    return value if isinstance(value, Mapping) else {}
+
+
+def words(obj: Json, *names: str) -> dict[str, str | None]:
+    return {name: word(obj.get(name)) for name in names}
+
+
+def metadata(value: object) -> dict[str, str]:
+    items = value.items() if isinstance(value, Mapping) else ()
+    return {key: stored for key, item in items if (stored := word(item)) is not None and word(key)}
+
+
+def time(seconds: object) -> datetime:
+    if not isinstance(seconds, int | float) or not 0 <= seconds <= LAST_SECOND:
+        raise ValueError("not a time")
+    return datetime.fromtimestamp(seconds, UTC)

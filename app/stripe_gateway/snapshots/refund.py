@@ -1,0 +1,42 @@
+"""A refund, ours or one that somebody made in the dashboard."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.stripe_gateway.snapshots import read
+from app.stripe_gateway.snapshots.read import Json
+
+
+@dataclass(frozen=True, slots=True)
+class RefundSnapshot:
+    """A refund at the moment when Stripe rendered it; without a status, as Stripe allows, it counts as `pending`."""
+
+    id: str
+    payment_intent_id: str | None
+    status: str
+    amount: int
+    currency: str
+    reason: str | None
+    failure_reason: str | None
+    metadata: Mapping[str, str]
+    created: datetime
+    is_replay: bool = False
+    request_id: str | None = None
+
+    @classmethod
+    def parse(cls, obj: Json, *, is_replay: bool = False, request_id: str | None = None) -> "RefundSnapshot":
+        """Read Stripe's object. Raises KeyError, TypeError or ValueError when it lacks what every Refund has."""
+        return cls(
+            id=read.text(obj, "id"),
+            payment_intent_id=read.id_of(obj.get("payment_intent")),
+            status="pending" if obj.get("status") is None else read.text(obj, "status"),
+            amount=read.amount(obj, "amount", least=1),
+            currency=read.currency(obj),
+            reason=read.word(obj.get("reason")),
+            failure_reason=read.word(obj.get("failure_reason")),
+            metadata=read.metadata(obj.get("metadata")),
+            created=read.time(obj.get("created", 0)),
+            is_replay=is_replay,
+            request_id=request_id,
+        )
