@@ -36,7 +36,8 @@ PaymentsError
 ├── StripeRefused                  422 stripe_refused: Stripe's own definite "no"
 └── Unavailable                    503: not known yet, or not now; send the same request again
     ├── StripeUnavailable          stripe_unavailable
-    ├── StripeMisconfigured        stripe_misconfigured
+    │   └── NothingDone            the same code, but certainly nothing was done
+    ├── StripeMisconfigured        502 stripe_misconfigured
     ├── NotConverged               not_converged
     ├── NotAdopted                 not_adopted
     ├── DatabaseUnavailable        database_unavailable
@@ -276,11 +277,21 @@ class StripeUnavailable(Unavailable):
 
     code, title = "stripe_unavailable", "Stripe unavailable"
 
+    def __init__(self, detail: str | None = None, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        if retry_after is not None:
+            self.headers = {"Retry-After": str(retry_after)}
+
+
+class NothingDone(StripeUnavailable):
+    """Stripe can't be reached, and nothing was done. Send the same request again."""
+
 
 class StripeMisconfigured(Unavailable):
     """Stripe does not accept this service's API key; its operators must mend that."""
 
-    code, title = "stripe_misconfigured", "Stripe misconfigured"
+    status, code, title = HTTPStatus.BAD_GATEWAY, "stripe_misconfigured", "Stripe misconfigured"
+    headers: Mapping[str, str] = {}
 
 
 class NotConverged(Unavailable):

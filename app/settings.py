@@ -46,7 +46,8 @@ class Settings(DatabaseSettings):
 
     Secrets have no default. `stripe_webhook_secret` takes several, comma-separated, while one is
     rolled. `instance` names this installation in the metadata of all that we make at Stripe:
-    installations that share a Stripe account must differ in it. A PaymentIntent that no shopper touched for
+    installations that share a Stripe account must differ in it. `stripe_timeout` is for a whole call with its repeats;
+    a call beyond `max_stripe_calls` in this process is not made. A PaymentIntent that no shopper touched for
     `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one that is open and
     was silent for `silent_after`, with at most `background_calls_per_second` by each worker (Stripe allows 100 in all,
     25 in test mode). An event younger than `reconcile_grace` may still be on its way; one older than
@@ -62,9 +63,8 @@ class Settings(DatabaseSettings):
     stripe_mode: Literal["live", "test"] | None = None
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     stripe_api_base: str | None = None
-    stripe_timeout: timedelta = timedelta(seconds=6)
-    stripe_deadline: timedelta = timedelta(seconds=12)
-    stripe_connections: PositiveInt = 500
+    stripe_timeout: timedelta = Field(timedelta(seconds=10), gt=timedelta(0))
+    max_stripe_calls: PositiveInt = 500
     background_calls_per_second: PositiveInt = 10
 
     lease_slack: timedelta = timedelta(seconds=3)
@@ -105,11 +105,9 @@ class Settings(DatabaseSettings):
 
     @model_validator(mode="after")
     def _times_fit(self) -> Self:
-        if self.stripe_timeout > self.stripe_deadline:
-            raise ValueError("STRIPE_TIMEOUT (one attempt) must not exceed STRIPE_DEADLINE (all attempts of a call)")
         if self.converge_deadline <= self.lease_duration:
             raise ValueError(
-                "CONVERGE_DEADLINE must exceed STRIPE_DEADLINE + LEASE_SLACK: who waits must outlive a dead writer"
+                "CONVERGE_DEADLINE must exceed STRIPE_TIMEOUT + LEASE_SLACK: who waits must outlive a dead writer"
             )
         return self
 
@@ -133,5 +131,5 @@ class Settings(DatabaseSettings):
 
     @cached_property
     def lease_duration(self) -> timedelta:
-        """How long one writer owns a row: a call's deadline and slack, so no live holder loses it in a call."""
-        return self.stripe_deadline + self.lease_slack
+        """How long one writer owns a row: a call's time and slack, so no live holder loses it in a call."""
+        return self.stripe_timeout + self.lease_slack

@@ -63,7 +63,7 @@ def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
         try:
             await disputes.sync(resources, _id(job, "payment_intent_id"))
         except Unavailable as error:  # as with refunds: nothing else tells that Stripe must be asked
-            raise RetryRequested(resources.settings.stripe_deadline) from error
+            raise RetryRequested(resources.settings.stripe_timeout) from error
 
     @queue.entrypoint("finish_refund", concurrency_limit=CONCURRENCY)
     async def finish_refund(job: Job) -> None:
@@ -74,7 +74,7 @@ def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
         try:
             await refunds.sync(resources, _id(job, "payment_intent_id"), Actor("job:sync_refunds"))
         except Unavailable as error:  # no row tells that Stripe must be asked, so the job itself stays
-            raise RetryRequested(resources.settings.stripe_deadline) from error
+            raise RetryRequested(resources.settings.stripe_timeout) from error
 
 
 def _register_schedules(queue: PgQueuer, resources: Resources) -> None:

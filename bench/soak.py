@@ -106,7 +106,7 @@ async def _shop(gateway: StripeGateway, made: list[Payment]) -> None:
             for method in ("pm_card_visa_chargeDeclined", "pm_card_visa"):
                 params = {"payment_method": method, "return_url": "https://shop.example"}
                 with contextlib.suppress(StripeRefused):  # the decline
-                    await gateway._call("post", path, params)  # noqa: SLF001 - shoppers confirm, the service never does
+                    await gateway._calls.send("post", path, params)  # noqa: SLF001 - shoppers confirm, the service never does
 
     await asyncio.gather(*(shopper() for _ in range(SHOPPERS)))
 

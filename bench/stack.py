@@ -47,7 +47,6 @@ async def stack(server: EmbeddedPostgres, name: str) -> AsyncIterator[Stack]:
     async with running("-m", "sandbox", "--port") as sandbox_url, SandboxControl(sandbox_url) as sandbox:
         settings = environment(url, sandbox_url) | {
             "STRIPE_TIMEOUT": "PT60S",  # so that none gives up while it is measured
-            "STRIPE_DEADLINE": "PT60S",
             "CONVERGE_DEADLINE": "PT70S",
             "LOG_LEVEL": "WARNING",
         }

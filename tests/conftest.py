@@ -136,8 +136,7 @@ def settings(database_url: str, sandbox_url: str) -> Settings:
             "stripe_secret_key": SECRET_KEY,
             "stripe_webhook_secret": WEBHOOK_SECRET,
             "stripe_api_base": sandbox_url,
-            "stripe_timeout": timedelta(seconds=1.5),
-            "stripe_deadline": timedelta(seconds=2),
+            "stripe_timeout": timedelta(seconds=2),
             "lease_slack": timedelta(seconds=1),
             "converge_deadline": timedelta(seconds=5),
         }

@@ -12,7 +12,7 @@ from datetime import timedelta
 
 import structlog
 
-from app.errors import Moved, NotConverged, PaymentIntentNotFound, StripeRefused, Unavailable
+from app.errors import Moved, NotConverged, NothingDone, PaymentIntentNotFound, StripeRefused, Unavailable
 from app.payment_intents import content, recording, repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import (
@@ -125,8 +125,8 @@ class Convergence:
             return await self._unclear()
         except StripeRefused as refusal:
             return await self._refused(step, refusal)
-        except Unavailable:
-            await self._let_go(is_in_doubt=True)
+        except Unavailable as error:
+            await self._let_go(is_in_doubt=not isinstance(error, NothingDone))
             raise
         return await self._answered(step, snapshot)
 

@@ -1,7 +1,8 @@
 """The only package that imports stripe."""
 
 from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.gateway import KeyTaken, StripeGateway, UnexpectedState, open_gateway
+from app.stripe_gateway.gateway import StripeGateway, open_gateway
+from app.stripe_gateway.outcomes import KeyTaken, UnexpectedState
 from app.stripe_gateway.signature import verify
 from app.stripe_gateway.snapshots import (
     FROZEN,

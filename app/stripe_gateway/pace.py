@@ -5,14 +5,14 @@ import time
 
 
 class Pace:
-    """So many turns a second, evenly; who comes too early waits."""
+    """So many turns a second, evenly; who comes too early waits in line, and who leaves the line takes no turn."""
 
     def __init__(self, per_second: int) -> None:
         self._interval = 1 / per_second
         self._next = 0.0
+        self._line = asyncio.Lock()
 
     async def turn(self) -> None:
-        now = time.monotonic()
-        mine = max(now, self._next)
-        self._next = mine + self._interval
-        await asyncio.sleep(mine - now)
+        async with self._line:
+            await asyncio.sleep(self._next - time.monotonic())
+            self._next = time.monotonic() + self._interval

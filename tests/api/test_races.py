@@ -247,7 +247,7 @@ async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fau
     await sandbox.reset()  # as when the key is another account's
     answer = await api.put(CART, json=TWENTY_EUROS)
     state = (await api.get(CART)).json()
-    assert (answer.status_code, answer.json()["code"]) == (503, "stripe_misconfigured")
+    assert (answer.status_code, answer.json()["code"]) == (502, "stripe_misconfigured")
     assert (state["generation"], state["requested_amount"], state["is_converged"]) == (1, 2000, False)
     assert await sandbox.count("payment_intents") == 0
 

@@ -40,7 +40,7 @@ async def test_a_dispute_ends_as_the_bank_decides(
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
     params = {"evidence": {"uncategorized_text": evidence}, "submit": True}
-    await resources.stripe._call("post", f"/v1/disputes/{dispute['id']}", params)
+    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}", params)
     await sandbox.wait_idle()
     await jobs()
     outcome = {"winning_evidence": "won", "losing_evidence": "lost"}[evidence]
@@ -54,7 +54,7 @@ async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
     await sandbox.webhooks("pause")
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    await resources.stripe._call("post", f"/v1/disputes/{dispute['id']}/close", {})
+    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}/close", {})
     await sandbox.webhooks("shuffle")
     await sandbox.webhooks("resume")
     await sandbox.wait_idle()

@@ -66,7 +66,7 @@ async def _expire(sandbox: SandboxControl, _: Resources, intent: str) -> None:
 async def _dispute(sandbox: SandboxControl, resources: Resources, intent: str) -> None:
     await sandbox.confirm(intent, "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    await resources.stripe._call("post", f"/v1/disputes/{dispute['id']}/close", {})
+    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}/close", {})
 
 
 async def _refund_in_two(sandbox: SandboxControl, _: Resources, intent: str) -> None:

@@ -259,8 +259,7 @@ class Machine(RuleBasedStateMachine):
 def world(settings: Settings, api_socket: socket.socket, sandbox_url: str) -> Iterator[World]:
     """Give a world in which Stripe's answers are soon given up, so that late ones are cheap."""
     hasty = {
-        "stripe_timeout": timedelta(seconds=0.6),
-        "stripe_deadline": timedelta(seconds=0.8),
+        "stripe_timeout": timedelta(seconds=0.8),
         "lease_slack": timedelta(seconds=0.4),
         "converge_deadline": timedelta(seconds=2),
     }

@@ -71,7 +71,7 @@ class Shop:
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
     """Give Stripe longer: what is slow here is the machine, and a call given up is another story than these tell."""
-    times = {"stripe_timeout": 5, "stripe_deadline": 8, "converge_deadline": 12}
+    times = {"stripe_timeout": 8, "converge_deadline": 12}
     return settings.model_copy(update={name: timedelta(seconds=value) for name, value in times.items()})
 
 

@@ -213,8 +213,8 @@ def _counted(refunds: list[dict[str, Any]]) -> int:
 @pytest.fixture
 def world(settings: Settings, sandbox_url: str, api_socket: Any, api_url: str, database_url: str) -> Iterator[World]:
     """Give a Stripe up soon: most of a fault's time is waiting."""
-    hasty = {"stripe_timeout": timedelta(seconds=0.6), "stripe_deadline": timedelta(seconds=0.6)}
-    world = World(settings.model_copy(update=hasty), sandbox_url, api_socket, api_url, database_url)
+    hasty = settings.model_copy(update={"stripe_timeout": timedelta(seconds=0.6)})
+    world = World(hasty, sandbox_url, api_socket, api_url, database_url)
     yield world
     world.close()
 

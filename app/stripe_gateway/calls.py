@@ -1,0 +1,96 @@
+"""Calls to Stripe: a bounded number at once, each with a deadline for all its attempts under one key."""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Any
+
+import aiohttp
+import stripe
+from stripe import StripeClient, StripeResponse
+
+from app.errors import NothingDone, StripeUnavailable
+from app.settings import Settings
+from app.stripe_gateway.outcomes import meaning
+from app.stripe_gateway.pace import Pace
+from app.stripe_gateway.repeats import ATTEMPT_SHARE, is_undone, lower, repeating
+from app.stripe_gateway.snapshots import Json
+
+Params = Mapping[str, Any]
+
+# Stripe's own libraries write a telemetry id under the home directory unless told not to.
+stripe.enable_telemetry = False
+
+
+class Calls:
+    """The way to Stripe. Bound to one event loop."""
+
+    def __init__(self, client: StripeClient, settings: Settings, pace: Pace | None) -> None:
+        self._client = client
+        self._timeout = settings.stripe_timeout
+        self._room = asyncio.Semaphore(settings.max_stripe_calls)
+        self._pace = pace
+
+    def deadline(self) -> float:
+        """Say when a call that begins now ends at the latest, in the event loop's time."""
+        return asyncio.get_running_loop().time() + self._timeout.total_seconds()
+
+    async def send(
+        self, method: str, path: str, params: Params, *, key: str | None = None, deadline: float | None = None
+    ) -> tuple[Json, Mapping[str, str]]:
+        """Give the body and the headers, their names in lower case.
+
+        Raises StripeRefused, StripeMisconfigured, NothingDone, or StripeUnavailable (unknown).
+        """
+        if self._room.locked():
+            raise NothingDone("Too many calls to Stripe are under way. Send the same request again.")
+        options = {"idempotency_key": key} if key else {}
+        attempts = _Attempts(partial(self._client.raw_request_async, method, path, **params, **options), self._pace)
+        try:
+            async with self._room, asyncio.timeout_at(deadline or self.deadline()):
+                response: StripeResponse = await repeating(self._timeout)(attempts.make)
+        except stripe.StripeError as error:
+            # The cause holds Stripe's body, and that the client secret.
+            raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from None
+        except (TimeoutError, aiohttp.ClientError) as error:
+            # The library lets a connection that breaks while the body is read escape as aiohttp's own.
+            raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from error
+        if not isinstance(response.data, Mapping):
+            raise StripeUnavailable
+        return response.data, lower(response.headers)
+
+
+@dataclass(slots=True)
+class _Attempts:
+    """The attempts of one call; those `in_doubt` may have done their work, or do it yet."""
+
+    request: Callable[[], Awaitable[StripeResponse]]
+    pace: Pace | None
+    in_doubt: int = 0
+
+    async def make(self) -> StripeResponse:
+        if self.pace is not None:
+            await self.pace.turn()
+        self.in_doubt += 1
+        try:
+            return await self.request()
+        except stripe.StripeError as error:
+            self.in_doubt -= is_undone(error)
+            raise
+
+
+@asynccontextmanager
+async def open_calls(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Calls]:
+    """Open the connections. In the background, no more calls a second are made than the settings allow."""
+    connector = aiohttp.TCPConnector(limit=settings.max_stripe_calls)
+    timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
+    async with aiohttp.ClientSession(connector=connector) as session:
+        client = StripeClient(
+            settings.stripe_secret_key.get_secret_value(),
+            http_client=stripe.AIOHTTPClient(timeout=timeout, session=session),
+            max_network_retries=0,  # repeats.py does it
+            base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
+        )
+        yield Calls(client, settings, Pace(settings.background_calls_per_second) if is_background else None)

@@ -1,0 +1,69 @@
+"""What it means when a call did not succeed: a definite "no", our own fault, or an outcome that is not known."""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+import stripe
+
+from app.errors import NothingDone, PaymentsError, StripeMisconfigured, StripeRefused, StripeUnavailable
+from app.stripe_gateway.repeats import headers_of, is_replay, retry_after
+from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
+
+
+class UnexpectedState(StripeRefused):
+    """Stripe refused because of the PaymentIntent's state, which it attached as a rule."""
+
+    def __init__(self, snapshot: PaymentIntentSnapshot | None) -> None:
+        told = f"{snapshot.id} is {snapshot.status}" if snapshot else "Its state was not told."
+        super().__init__(told, stripe_code="payment_intent_unexpected_state")
+        self.snapshot = snapshot
+
+
+class KeyTaken(StripeUnavailable):
+    """The idempotency key was used with other parameters before, so something may have been made with it."""
+
+
+def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
+    """Tell what the last attempt's error means; in doubt, an attempt may have done its work, or do it yet."""
+    body = error.json_body if isinstance(error, stripe.StripeError) else None
+    told: Json = body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping) else {}
+    match error:
+        case stripe.AuthenticationError() | stripe.PermissionError():
+            return StripeMisconfigured()
+        case stripe.IdempotencyError():
+            return KeyTaken()
+        case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):
+            return StripeMisconfigured(
+                "Stripe does not know what it made for this service: is the key another account's?"
+            )
+        case stripe.InvalidRequestError() | stripe.CardError():
+            return _refusal(told, error)
+        case _:
+            return _unavailable(error, is_in_doubt=is_in_doubt)
+
+
+def _unavailable(error: BaseException, *, is_in_doubt: bool) -> StripeUnavailable:
+    limited = "Stripe limits this service's requests now. Send the same request again."
+    detail = limited if isinstance(error, stripe.RateLimitError) else None
+    kind = StripeUnavailable if is_in_doubt else NothingDone
+    return kind(detail, retry_after=retry_after(error))
+
+
+def _refusal(told: Json, error: stripe.StripeError) -> StripeRefused:
+    if told.get("code") == "payment_intent_unexpected_state":
+        return UnexpectedState(_attached(told, error))
+    return StripeRefused(
+        f"Stripe refused the request: {told.get('message') or 'it gave no reason'}",
+        stripe_code=told.get("code"),
+        stripe_param=told.get("param"),
+    )
+
+
+def _attached(told: Json, error: stripe.StripeError) -> PaymentIntentSnapshot | None:
+    headers = headers_of(error)
+    try:
+        return PaymentIntentSnapshot.parse(
+            told["payment_intent"], is_replay=is_replay(headers), request_id=headers.get("request-id")
+        )
+    except (KeyError, TypeError, AttributeError):
+        return None
