@@ -74,23 +74,25 @@ class SandboxControl:
         stored: bool = False,
         done: bool = False,
         code: str | None = None,
+        headers: dict[str, str] | None = None,
         method: str | None = None,
         path: str | None = None,
         count: int = 1,
     ) -> None:
         """Answer with this status: `stored` under the idempotency key or not, the work `done` all the same or not."""
-        details = {"status": status, "is_stored": stored, "is_done": done, "code": code}
+        details = {"status": status, "is_stored": stored, "is_done": done, "code": code, "headers": headers or {}}
         await self._fault("fail", method, path, count, **details)
 
     async def rate_limit_next(
         self,
         *,
         reason: str = "global-rate",
+        headers: dict[str, str] | None = None,
         method: str | None = None,
         path: str | None = None,
         count: int = 1,
     ) -> None:
-        await self._fault("rate_limit", method, path, count, reason=reason)
+        await self._fault("rate_limit", method, path, count, reason=reason, headers=headers or {})
 
     async def lock_timeout_next(self, *, method: str | None = None, path: str | None = None, count: int = 1) -> None:
         await self._fault("lock_timeout", method, path, count)

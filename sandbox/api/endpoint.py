@@ -94,13 +94,14 @@ class Endpoint:
             form = _form(scope, body)
             logged.params = dict(form)
             logged.is_publishable = auth.is_publishable(self._account.config, headers, form)
+            if logged.method == "POST":
+                logged.idempotency_key = headers.get("idempotency-key")
             if fault is not None and fault.is_before_the_key:
                 await self.faults.delay(logged.method, logged.path)
                 if fault.kind == "drop":
                     raise Cut
                 raise fault.error()
-            if logged.method == "POST" and headers.get("idempotency-key"):
-                logged.idempotency_key = headers["idempotency-key"]
+            if logged.idempotency_key:
                 return await self._once(form, logged, fault)
             await self.faults.delay(logged.method, logged.path)
             return self._work(form, logged, fault)[0]

@@ -34,6 +34,8 @@ class Fault(Match):
     is_done: bool = False
     """Whether the work is done all the same."""
     reason: str | None = None
+    headers: dict[str, str] = dataclasses.field(default_factory=dict)
+    """What the answer has besides, if it is an error: Retry-After, Stripe-Should-Retry."""
 
     @property
     def is_before_the_key(self) -> bool:
@@ -43,6 +45,11 @@ class Fault(Match):
         )
 
     def error(self) -> ApiError:
+        error = self._error()
+        error.headers.update(self.headers)
+        return error
+
+    def _error(self) -> ApiError:
         if self.kind == "rate_limit":
             return _rate_limit(self.reason or "global-rate")
         if self.kind == "lock_timeout":

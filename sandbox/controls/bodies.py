@@ -23,6 +23,7 @@ class FaultBody(MatchBody):
     is_stored: bool = False
     is_done: bool = False
     reason: str | None = None
+    headers: dict[str, str] = {}
 
 
 class LatencyBody(MatchBody):
