@@ -17,11 +17,15 @@ from app.stripe_gateway.outcomes import meaning
 from app.stripe_gateway.pace import Pace
 from app.stripe_gateway.repeats import ATTEMPT_SHARE, is_undone, lower, repeating
 from app.stripe_gateway.snapshots import Json
+from app.stripe_gateway.transport import Transport
 
 Params = Mapping[str, Any]
 
 # Stripe's own libraries write a telemetry id under the home directory unless told not to.
 stripe.enable_telemetry = False
+
+# What the library lets escape over an answer that is not Stripe's.
+UNREADABLE = (ValueError, TypeError, AttributeError)
 
 
 class Calls:
@@ -54,8 +58,7 @@ class Calls:
         except stripe.StripeError as error:
             # The cause holds Stripe's body, and that the client secret.
             raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from None
-        except (TimeoutError, aiohttp.ClientError) as error:
-            # The library lets a connection that breaks while the body is read escape as aiohttp's own.
+        except (TimeoutError, *UNREADABLE) as error:
             raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
@@ -84,12 +87,12 @@ class _Attempts:
 @asynccontextmanager
 async def open_calls(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Calls]:
     """Open the connections. In the background, no more calls a second are made than the settings allow."""
-    connector = aiohttp.TCPConnector(limit=settings.max_stripe_calls)
+    connector = aiohttp.TCPConnector(limit=0)  # none waits for a connection: the number of calls is bounded
     timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
-    async with aiohttp.ClientSession(connector=connector) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         client = StripeClient(
             settings.stripe_secret_key.get_secret_value(),
-            http_client=stripe.AIOHTTPClient(timeout=timeout, session=session),
+            http_client=Transport(session),
             max_network_retries=0,  # repeats.py does it
             base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
         )

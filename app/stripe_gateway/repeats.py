@@ -1,7 +1,7 @@
 """When a call that went wrong is repeated under its key, and after what pause.
 
-The library's own repeats are off: they leave out Stripe's limits (429, `lock_timeout` among them) and connections that
-break while the body is read, and know nothing of a deadline. Source: docs.stripe.com/error-low-level.
+The library's own repeats are off: they leave out Stripe's limits (429, `lock_timeout` among them) and know nothing of a
+deadline. Source: docs.stripe.com/error-low-level.
 """
 
 from collections.abc import Mapping
@@ -72,7 +72,7 @@ def _may_succeed(error: BaseException) -> bool:
         case "false":
             return False
     match error:
-        case stripe.APIConnectionError() | stripe.RateLimitError() | aiohttp.ClientError() | TimeoutError():
+        case stripe.APIConnectionError() | stripe.RateLimitError():
             return True
         case stripe.StripeError(http_status=int(status)):
             return status == HTTPStatus.CONFLICT or status >= HTTPStatus.INTERNAL_SERVER_ERROR
