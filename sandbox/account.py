@@ -82,7 +82,10 @@ class _Timers:
 
     def __init__(self, account: Account) -> None:
         self._account = account
-        self._heap = [(timer["at"], timer["id"]) for timer in account.store.oldest("timer")]
+        self.load()
+
+    def load(self) -> None:
+        self._heap = [(timer["at"], timer["id"]) for timer in self._account.store.oldest("timer")]
         heapq.heapify(self._heap)
 
     def add(self, after: float, action: str, identifier: str) -> None:

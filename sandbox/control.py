@@ -252,6 +252,13 @@ class SandboxControl:
         """Move the sandbox's clock on: things expire, retries come, keys are pruned."""
         await self._call("POST", "clock/advance", {"seconds": seconds})
 
+    async def age(self, seconds: float) -> None:
+        """Do what falls due in so long, then move all that happened back by it, and leave the clock as it is.
+
+        For a service whose own clock can't be moved: what it made here is as old as if it had waited.
+        """
+        await self._call("POST", "clock/age", {"seconds": seconds})
+
     async def now(self) -> float:
         return float((await self._call("GET", "clock"))["now"])
 

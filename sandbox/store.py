@@ -62,6 +62,9 @@ class Store:
         values = self._kinds.get(kind, {})
         return [values[key] for key in reversed(found)]
 
+    def everything(self) -> list[tuple[str, str, JsonObject]]:
+        return [(kind, key, value) for kind, values in self._kinds.items() for key, value in values.items()]
+
     def count(self, kind: str) -> int:
         return len(self._kinds.get(kind, {}))
 

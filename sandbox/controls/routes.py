@@ -8,6 +8,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from sandbox.account import Account
+from sandbox.ageing import age
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.faults import Fault, Hold, Latency
 from sandbox.checkout.payment import pay_session
@@ -169,6 +170,15 @@ class Control:
         self._sender.look_again()
         return await self.clock(request)
 
+    async def age(self, request: Request) -> Response:
+        body = await read(request, AdvanceBody)
+        if body.seconds < 0:
+            raise ApiError("Nothing gets younger.")
+        age(self._account, int(body.seconds))
+        self._sender.age(int(body.seconds))
+        self._committed()
+        return await self.clock(request)
+
     def _intent(self, request: Request) -> JsonObject:
         intent = self._account.get("payment_intent", request.path_params["id"])
         if intent is None:
@@ -214,5 +224,6 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("POST", "/events/{id}/redeliver", control.redeliver),
         ("GET", "/clock", control.clock),
         ("POST", "/clock/advance", control.advance),
+        ("POST", "/clock/age", control.age),
     ]
     return [Route(f"/_sandbox{path}", guarded(handler), methods=[method]) for method, path, handler in table]

@@ -123,6 +123,50 @@ async def test_a_wrong_control_is_named(control: SandboxControl) -> None:
     assert answer.json()["error"][0]["loc"] == ["kind"]
 
 
+async def test_a_failure_has_the_headers_that_it_was_given(client: StripeClient, control: SandboxControl) -> None:
+    await control.fail_next(503, headers={"Retry-After": "7"})
+    with pytest.raises(APIError) as e:
+        created(client)
+    assert e.value.headers is not None
+    assert e.value.headers["Retry-After"] == "7"
+
+
+async def test_a_request_that_fails_before_its_key_is_looked_at_is_logged_with_it(
+    client: StripeClient, control: SandboxControl
+) -> None:
+    await control.rate_limit_next()
+    with pytest.raises(RateLimitError):
+        client.v1.payment_intents.create(TEN, {"idempotency_key": "k1"})
+    assert [request["idempotency_key"] for request in await control.requests()] == ["k1"]
+
+
+async def test_what_is_aged_is_old_although_the_clock_stays(client: StripeClient, control: SandboxControl) -> None:
+    before = await control.now()
+    first = client.v1.payment_intents.create(TEN, {"idempotency_key": "k1"})
+    await control.age(25 * 3600)
+    second = client.v1.payment_intents.create(TEN, {"idempotency_key": "k1"})
+    await control.wait_idle()
+
+    assert first.id != second.id  # the key was forgotten
+    aged = client.v1.payment_intents.retrieve(first.id)
+    assert aged.created == first.created - 25 * 3600
+    assert abs(second.created - before) < 60
+    assert [each.id for each in client.v1.payment_intents.list({"created": {"gte": int(before)}})] == [second.id]
+
+
+async def test_what_falls_due_while_ageing_is_done_and_what_does_not_comes_earlier(
+    client: StripeClient, control: SandboxControl
+) -> None:
+    for method in ("pm_card_visa", "pm_card_pendingRefund"):
+        paid = created(client, confirm=True, payment_method=method, return_url="https://shop.example/")
+        client.v1.refunds.create({"payment_intent": paid.id})
+    await control.age(20)
+    [_, pending] = await control.objects("refunds")
+    await control.age(3600)
+    [_, ended] = await control.objects("refunds")
+    assert (pending["status"], ended["status"]) == ("pending", "succeeded")
+
+
 async def test_the_clock_never_goes_back(control: SandboxControl) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         await control.advance(-1)
