@@ -246,8 +246,10 @@ async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | 
     match step:
         case Create(opening, key):
             return await stripe.create_payment_intent(opening, key=key)
-        case Find(metadata, created_after):
-            return await stripe.find_payment_intent(metadata=metadata, created_after=created_after)
+        case Find(metadata, created_after, created_before):
+            return await stripe.find_payment_intent(
+                metadata=metadata, created_after=created_after, created_before=created_before
+            )
         case Retrieve(stripe_id):
             return await stripe.retrieve_payment_intent(stripe_id)
         case Update(stripe_id, params, key):

@@ -99,6 +99,7 @@ class Find:
 
     metadata: dict[str, str]
     created_after: datetime
+    created_before: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,8 +199,10 @@ def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secre
 
 
 def _birth(row: PaymentIntent, run: Run, marks: Marks, now: datetime) -> Call:
-    if not run.has_searched and (run.must_search or row.created_at < now - KEY_IS_SAFE_FOR):
-        return Find(marks.ours(), row.created_at - CLOCK_SKEW)
+    known_since = now - KEY_IS_SAFE_FOR  # what was created later, its key finds: the create call gives it again
+    if not run.has_searched and (run.must_search or row.created_at < known_since):
+        until = None if run.must_search else known_since + CLOCK_SKEW
+        return Find(marks.ours(), row.created_at - CLOCK_SKEW, until)
     return Create(row.opening, f"payment_intent:{row.id}:create")
 
 

@@ -19,7 +19,14 @@ from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
 from app.stripe_gateway.calls import Calls, Params, open_calls
 from app.stripe_gateway.client_secrets import ClientSecrets
 from app.stripe_gateway.repeats import is_replay
-from app.stripe_gateway.snapshots import ChargeSnapshot, DisputeSnapshot, Json, PaymentIntentSnapshot, RefundSnapshot
+from app.stripe_gateway.snapshots import (
+    ChargeSnapshot,
+    DisputeSnapshot,
+    Json,
+    PaymentIntentSnapshot,
+    RefundSnapshot,
+    read,
+)
 from app.stripe_gateway.undelivered import EventPage, Window
 
 Snapshot = TypeVar("Snapshot")
@@ -61,17 +68,23 @@ class StripeGateway:
         return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/capture", params, key=key)
 
     async def find_payment_intent(
-        self, *, metadata: Mapping[str, str], created_after: datetime
+        self, *, metadata: Mapping[str, str], created_after: datetime, created_before: datetime | None
     ) -> PaymentIntentSnapshot | None:
-        """Look through all PaymentIntents created since then for the one with this metadata.
+        """Look through all PaymentIntents created in that time for the one with this metadata.
 
-        Stripe's lists are consistent at once, its search is not.
+        Stripe's lists are consistent at once, its search is not. It takes no longer than one call: what is not through
+        by then is unknown (StripeUnavailable). So it reads some thirty pages, 3,000 PaymentIntents; an account that
+        makes more of them in the time given is never read to the end.
         """
-        params = {"created": {"gte": int(created_after.timestamp())}}
-        async for obj in self._list("/v1/payment_intents", params):
-            snapshot = PaymentIntentSnapshot.parse(obj)
-            if metadata.items() <= snapshot.metadata.items():
-                return snapshot
+        created = {"gte": int(created_after.timestamp())}
+        if created_before is not None:
+            created["lte"] = int(created_before.timestamp())
+        try:
+            async for obj in self._list("/v1/payment_intents", {"created": created}):
+                if metadata.items() <= read.metadata(obj.get("metadata")).items():
+                    return PaymentIntentSnapshot.parse(obj)
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise StripeUnavailable from error
         return None
 
     async def list_charges(self, stripe_id: str) -> list[ChargeSnapshot]:

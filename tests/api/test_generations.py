@@ -241,8 +241,8 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     lost = await api.put(CART, json=TEN_EUROS)
     async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET created_at = created_at - interval '21 hours'"))
-    await sandbox.advance(25 * 3600)  # Stripe forgets the key
+        await session.execute(text("UPDATE payment_intents SET created_at = created_at - interval '25 hours'"))
+    await sandbox.age(25 * 3600)  # Stripe forgets the key
     again = await api.put(CART, json=TEN_EUROS)
     assert lost.status_code == 503
     assert again.status_code == 201

@@ -202,8 +202,8 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
     await sandbox.webhooks("lose")
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(SESSION, json=TEN_EUROS)
-    await age(resources, timedelta(hours=21), moments=("created_at",))
-    await sandbox.advance(25 * 3600)  # Stripe forgets the key
+    await age(resources, timedelta(hours=25), moments=("created_at",))
+    await sandbox.age(25 * 3600)  # Stripe forgets the key
     moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     await sandbox.webhooks("normal")
     assert moved.status_code == 200

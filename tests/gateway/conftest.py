@@ -29,10 +29,10 @@ class Script:
         self.connections.add(asyncio.create_task(self._behave(reader, writer)))
 
     async def _behave(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = await reader.readuntil(b"\r\n\r\n")
-        self.times.append(asyncio.get_running_loop().time())
-        self.keys |= {line for line in head.split(b"\r\n") if line.lower().startswith(b"idempotency-key")}
-        with suppress(OSError):
+        with suppress(OSError, EOFError):  # the client may be gone already
+            head = await reader.readuntil(b"\r\n\r\n")
+            self.times.append(asyncio.get_running_loop().time())
+            self.keys |= {line for line in head.split(b"\r\n") if line.lower().startswith(b"idempotency-key")}
             await next(self._behaviours, self._last)(reader, writer)
         writer.close()
         with suppress(OSError):

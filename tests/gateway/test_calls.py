@@ -3,6 +3,7 @@
 import asyncio
 import json
 from contextlib import suppress
+from datetime import UTC, datetime
 from itertools import pairwise
 
 import pytest
@@ -10,7 +11,7 @@ import pytest
 from app.dev.ports import free_port
 from app.errors import NothingDone, StripeRefused, StripeUnavailable, Unavailable
 from app.settings import Settings
-from app.stripe_gateway import StripeGateway, open_gateway
+from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
 from app.stripe_gateway.pace import Pace
 from sandbox.control import SandboxControl
 from tests.gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
@@ -165,6 +166,39 @@ async def test_one_attempt_in_doubt_among_those_turned_away_is_enough(
             await _create(gateway)
     assert not isinstance(caught.value, NothingDone)
     assert await sandbox.count("payment_intents") == 1
+
+
+PAGE = b'{"object": "list", "has_more": true, "data": [{"id": "pi_x", "metadata": null}]}'
+WANTED = b'{"object": "list", "has_more": false, "data": [{"id": "pi_x"}, %s]}' % INTENT.replace(
+    b"{", b'{"metadata": {"a": "b", "c": "d"}, '
+)
+LONG_AGO = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+async def _find(gateway: StripeGateway) -> PaymentIntentSnapshot | None:
+    return await gateway.find_payment_intent(metadata={"a": "b"}, created_after=LONG_AGO, created_before=None)
+
+
+async def test_a_list_without_an_end_takes_no_longer_than_a_call(play: Play) -> None:
+    gateway, script = await play(answer(200, PAGE), seconds=1)
+    with pytest.raises(StripeUnavailable):
+        async with asyncio.timeout(10):
+            await _find(gateway)
+    assert len(script.times) > 1
+
+
+async def test_what_others_made_need_not_be_readable_to_find_ours(play: Play) -> None:
+    gateway, _ = await play(answer(200, PAGE), answer(200, WANTED))
+    found = await _find(gateway)
+    assert found is not None
+    assert found.id == "pi_1"
+
+
+@pytest.mark.parametrize("page", [b"{}", b'{"data": 1, "has_more": false}', b'{"data": [1], "has_more": false}'])
+async def test_a_list_that_is_none_is_an_unknown_answer(play: Play, page: bytes) -> None:
+    gateway, _ = await play(answer(200, page))
+    with pytest.raises(StripeUnavailable):
+        await _find(gateway)
 
 
 async def test_a_stripe_that_cannot_be_reached_did_nothing(settings: Settings) -> None:

@@ -93,6 +93,16 @@ def test_what_comes_next(changes: dict[str, Any], run: dict[str, Any], expected:
     assert isinstance(step, expected)
 
 
+@pytest.mark.parametrize(
+    ("must_search", "until"), [(False, NOW - timedelta(hours=20) + protocol.CLOCK_SKEW), (True, None)]
+)
+def test_a_claim_is_looked_for_where_its_key_finds_nothing(must_search: bool, until: datetime | None) -> None:
+    made = NOW - timedelta(hours=21)
+    step = protocol.decide(_row(**UNANSWERED, created_at=made), _run(must_search=must_search), RULES, now=NOW)
+    assert isinstance(step, Find)
+    assert (step.created_after, step.created_before) == (made - protocol.CLOCK_SKEW, until)
+
+
 def test_a_lease_that_ran_out_leaves_its_trace() -> None:
     row = _row(**LEFT)
     protocol.decide(row, _run(), RULES, now=NOW)

@@ -161,7 +161,7 @@ class World:
     async def pass_time(self, by: timedelta) -> None:
         """Let time pass at Stripe and here, and nobody does anything meanwhile."""
         await age(self.resources, by, moments=(*MOMENTS, "created_at"))
-        await self.sandbox.advance(by.total_seconds())
+        await self.sandbox.age(by.total_seconds())
 
     async def settle(self) -> None:
         """Let the faults end and the sweep come a few times; nobody asks for anything new."""
