@@ -9,6 +9,7 @@ import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from typing import Never
 
 import structlog
 
@@ -38,7 +39,7 @@ from app.payment_intents.recording import Door
 from app.references.models import Reference
 from app.resources import Resources
 from app.settings import Settings
-from app.stripe_gateway import KeyTaken, PaymentIntentSnapshot, StripeGateway, UnexpectedState
+from app.stripe_gateway import KeyTaken, PaymentIntentSnapshot, StoredFailure, StripeGateway, UnexpectedState
 
 log = structlog.get_logger()
 
@@ -121,7 +122,9 @@ class Convergence:
             snapshot = refusal.snapshot
             if snapshot is None:
                 return await self._unclear()
-        except KeyTaken:
+        except (KeyTaken, StoredFailure) as failure:
+            if isinstance(step, Create) and isinstance(failure, StoredFailure) and self._has_searched_all():
+                await self._give_up(failure)
             return await self._unclear()
         except StripeRefused as refusal:
             return await self._refused(step, refusal)
@@ -186,11 +189,21 @@ class Convergence:
             return self.begin(door, newest)
 
     async def _unclear(self) -> Step:
-        """Look for what a refusal speaks of and does not show: the PaymentIntent's state, or what its key made."""
-        self._run.must_search = True
+        """Look for what an answer speaks of and does not show: the PaymentIntent's state, or what its key made."""
+        self._run.must_search, self._run.has_searched = True, False
         async with self._open() as (door, newest, called):
             called.needs_sync = True
             return self.begin(door, newest)
+
+    def _has_searched_all(self) -> bool:
+        return self._run.must_search and self._run.has_searched
+
+    async def _give_up(self, failure: StoredFailure) -> Never:
+        """End a creation that Stripe made nothing of and, since it keeps saying so from memory, never will."""
+        async with self._open() as (door, _, called):
+            if called.lease_token == self._run.token:
+                recording.give_up(door, called)
+        raise failure
 
     async def _refused(self, step: Call, refusal: StripeRefused) -> Step:
         """Take Stripe's definite "no": close what could not be created, give up what could not be applied."""
@@ -237,8 +250,8 @@ class Convergence:
 
 
 def _is_given_up(row: PaymentIntent) -> bool:
-    """Tell whether Stripe refused the very request that is still the newest."""
-    return row.closed_reason == "refused" and content.opened_with(row.opening)["revision"] == row.revision
+    """Tell whether Stripe did not make the very request that is still the newest."""
+    return row.is_unmade and content.opened_with(row.opening)["revision"] == row.revision
 
 
 async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | None:

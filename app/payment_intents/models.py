@@ -25,6 +25,9 @@ from app.stripe_gateway import FROZEN, PAYABLE
 
 UNPAID = "status IS DISTINCT FROM 'succeeded'"
 
+# Why a row was closed that Stripe never made anything for: it said no, or went wrong for good.
+NEVER_MADE = frozenset({"refused", "failed"})
+
 
 class PaymentIntent(Base):
     """A generation of a reference. The one without `closed_at` is live; the database allows one.
@@ -133,6 +136,11 @@ class PaymentIntent(Base):
         """Whether Stripe is known to hold exactly what was requested last: nobody writes, nothing is in doubt."""
         is_quiet = self.lease_token is None and not self.needs_sync
         return is_quiet and self.applied is not None and content.agree(self.applied, self.requested)
+
+    @property
+    def is_unmade(self) -> bool:
+        """Whether it was closed before Stripe made anything for it."""
+        return self.closed_reason in NEVER_MADE
 
     @property
     def is_open(self) -> bool:

@@ -108,6 +108,12 @@ def refuse(door: Door, row: PaymentIntent, refusal: StripeRefused) -> int:
     return revision
 
 
+def give_up(door: Door, row: PaymentIntent) -> None:
+    """Close a row whose creation went wrong at Stripe for good, so that the next PUT opens another with its own key."""
+    close(door, row, "failed")
+    door.append(row, "payment_intent.failed", revision=row.revision)
+
+
 async def open_door(
     session: AsyncSession, reference: Reference, actor: Actor, instance: str
 ) -> tuple[Door, PaymentIntent | None]:

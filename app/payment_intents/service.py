@@ -122,7 +122,7 @@ async def _request(
 
 def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted: dict[str, Any]) -> None:
     """Refuse a request about an older state of the cart than the recorded one. Raises a Conflict."""
-    recorded = row.requested if row is not None and row.closed_reason != "refused" else None
+    recorded = row.requested if row is not None and not row.is_unmade else None
     versions = [reference.cart_version, recorded["cart_version"] if recorded else None]
     newest = max((version for version in versions if version is not None), default=None)
     if newest is None:

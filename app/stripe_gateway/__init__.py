@@ -2,7 +2,7 @@
 
 from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
 from app.stripe_gateway.gateway import StripeGateway, open_gateway
-from app.stripe_gateway.outcomes import KeyTaken, UnexpectedState
+from app.stripe_gateway.outcomes import KeyTaken, StoredFailure, UnexpectedState
 from app.stripe_gateway.signature import verify
 from app.stripe_gateway.snapshots import (
     FROZEN,
@@ -30,6 +30,7 @@ __all__ = [
     "KeyTaken",
     "PaymentIntentSnapshot",
     "RefundSnapshot",
+    "StoredFailure",
     "StripeEvent",
     "StripeGateway",
     "UnexpectedState",

@@ -23,6 +23,13 @@ class KeyTaken(StripeUnavailable):
     """The idempotency key was used with other parameters before, so something may have been made with it."""
 
 
+class StoredFailure(StripeUnavailable):
+    """Stripe repeats from memory that this request went wrong on its side: with this key nothing more will be done.
+
+    Something may have been done before.
+    """
+
+
 def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
     """Tell what the last attempt's error means; in doubt, an attempt may have done its work, or do it yet."""
     body = error.json_body if isinstance(error, stripe.StripeError) else None
@@ -45,6 +52,8 @@ def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
 def _unavailable(error: BaseException, *, is_in_doubt: bool) -> StripeUnavailable:
     limited = "Stripe limits this service's requests now. Send the same request again."
     detail = limited if isinstance(error, stripe.RateLimitError) else None
+    if is_replay(headers_of(error)):
+        return StoredFailure()
     kind = StripeUnavailable if is_in_doubt else NothingDone
     return kind(detail, retry_after=retry_after(error))
 

@@ -182,3 +182,39 @@ async def test_what_stripe_refuses_is_told_with_its_code_and_parameter(
     assert (answer.status_code, told["code"]) == (422, "stripe_refused")
     assert (told["stripe_code"], told["stripe_param"]) == (code, param)
     assert len(await sandbox.requests()) == 1
+
+
+async def test_a_creation_that_failed_for_good_at_stripe_does_not_block_the_cart(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await sandbox.fail_next(500, stored=True, path=CREATE)  # for a day, Stripe would only repeat it under this key
+    failed = await api.put(CART, json=TEN_EUROS)
+    again = await api.put(CART, json=TEN_EUROS)
+
+    assert (failed.status_code, failed.json()["code"]) == (503, "stripe_unavailable")
+    assert (again.status_code, again.json()["generation"]) == (201, 2)
+    assert await sandbox.count("payment_intents") == 1
+    async with resources.sessions() as session:
+        reasons = await session.scalars(text("SELECT closed_reason FROM payment_intents ORDER BY generation"))
+        assert list(reasons) == ["failed", None]
+
+
+async def test_what_stripe_made_before_it_failed_for_good_is_found(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await sandbox.fail_next(500, stored=True, done=True, path=CREATE)
+    answer = await api.put(CART, json=TEN_EUROS)
+
+    assert (answer.status_code, answer.json()["generation"]) == (201, 1)
+    assert [intent["id"] for intent in await sandbox.objects("payment_intents")] == [answer.json()["stripe_id"]]
+
+
+async def test_an_update_that_failed_for_good_at_stripe_is_sent_anew(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    await api.put(CART, json=TEN_EUROS)
+    await sandbox.fail_next(500, stored=True, path=f"{CREATE}/*")
+    answer = await api.put(CART, json=TEN_EUROS | {"amount": 2000})
+
+    assert (answer.status_code, answer.json()["amount"]) == (200, 2000)
+    assert [intent["amount"] for intent in await sandbox.objects("payment_intents")] == [2000]
