@@ -55,6 +55,7 @@ def create_engine(settings: DatabaseSettings) -> AsyncEngine:
         pool_size=settings.database_pool_size,
         max_overflow=0,
         pool_timeout=10,
+        pool_use_lifo=True,  # the one used last: it is alive, and knows the statements
         hide_parameters=True,
         connect_args={"timeout": 5, "server_settings": {"application_name": "payments"}},
     )

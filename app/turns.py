@@ -1,4 +1,7 @@
-"""Take turns within this process: of all that wait for one thing, one looks whether it is free."""
+"""Take turns within this process, so that a crowd at one thing does not take the pool of connections.
+
+Of all that come to it, one at a time asks the database for it; of all that wait for it, one at a time looks.
+"""
 
 import asyncio
 from collections.abc import Hashable
@@ -7,9 +10,13 @@ from weakref import WeakValueDictionary
 
 
 class Turn:
-    """Who holds the lock looks. `settled` is what the last one, who began to look at `looked_at`, found done."""
+    """Who holds `entry` comes in, who holds `lock` looks.
+
+    `settled` is what the last one, who began to look at `looked_at`, found done.
+    """
 
     def __init__(self) -> None:
+        self.entry = asyncio.Lock()
         self.lock = asyncio.Lock()
         self.looked_at = 0.0
         self.settled: Any = None

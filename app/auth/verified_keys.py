@@ -39,6 +39,7 @@ class VerifiedKeys:
         self._sessions = sessions
         self._callers: TTLCache[bytes, Caller] = TTLCache(MAX_KEYS, REMEMBERED_FOR.total_seconds(), timer=clock)
         self._used: set[str] = set()
+        self._proving: dict[bytes, asyncio.Task[Caller | None]] = {}
 
     def remembered(self, key: str) -> Caller | None:
         """Give the caller if its key was proved in the last 30 seconds and has not expired since."""
@@ -49,11 +50,22 @@ class VerifiedKeys:
         return caller
 
     async def prove(self, key: str) -> Caller | None:
-        """Look the key up and check its secret; give its caller, or None when it is not valid."""
+        """Look the key up and check its secret; give its caller, or None when it is not valid.
+
+        A crowd that comes with one key, which nobody has proved yet, costs one look.
+        """
+        digest = _digest(key)
+        proving = self._proving.get(digest)
+        if proving is None:
+            proving = self._proving[digest] = asyncio.create_task(self._prove(key, digest))
+            proving.add_done_callback(lambda _: self._proving.pop(digest))
+        return await asyncio.shield(proving)
+
+    async def _prove(self, key: str, digest: bytes) -> Caller | None:
         async with self._sessions() as session:
             caller = await api_keys.find_caller(session, key)
         if caller is not None:
-            self._callers[_digest(key)] = caller
+            self._callers[digest] = caller
             self._used.add(caller.key_id)
         return caller
 

@@ -13,7 +13,6 @@ from app.access_errors import TooManyFailedAttempts
 from app.payment_intents import repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
-from app.references.models import Reference
 
 WINDOW = timedelta(hours=1)
 
@@ -23,7 +22,7 @@ REASON = "fraudulent"
 
 async def close_if_tested(failed: Sequence[tuple[Door, PaymentIntent]], max_failed: int) -> None:
     """Wish those cancelled whose reference has had its failed attempts; a job does it. All share one session."""
-    payable = {row.id: (door, row) for door, row in failed if row.is_payable}
+    payable = {row.id: (door, row) for door, row in failed if row.is_payable and may_be_tested(row, max_failed)}
     if not payable:
         return
     session = failed[0][0].session
@@ -35,12 +34,18 @@ async def close_if_tested(failed: Sequence[tuple[Door, PaymentIntent]], max_fail
         await jobs.enqueue(session, "converge", payment_intent_id=row.id)
 
 
-async def refuse_if_tested(session: AsyncSession, reference: Reference, max_failed: int) -> None:
-    """Raise TooManyFailedAttempts until an attempt is old enough; money that was taken or is on its way ends it too."""
-    rest = await repository.blocked_for(session, reference, max_failed, WINDOW)
-    if rest is None:
+def may_be_tested(row: PaymentIntent, max_failed: int) -> bool:
+    """Tell whether the attempts must be counted: a first generation's row knows how many there may be."""
+    return row.generation > 1 or row.attempts_told >= max_failed
+
+
+async def refuse_if_tested(session: AsyncSession, row: PaymentIntent, max_failed: int) -> None:
+    """Raise TooManyFailedAttempts until an attempt is old enough, given the reference's newest PaymentIntent.
+
+    Money that was taken or is on its way ends it too.
+    """
+    if not may_be_tested(row, max_failed) or row.status == "succeeded" or row.is_frozen:
         return
-    row, _ = await repository.read_newest(session, reference)
-    if row is None or row.status == "succeeded" or row.is_frozen:
-        return
-    raise TooManyFailedAttempts(retry_after=rest.total_seconds())
+    rest = await repository.blocked_for(session, row.reference, max_failed, WINDOW)
+    if rest is not None:
+        raise TooManyFailedAttempts(retry_after=rest.total_seconds())

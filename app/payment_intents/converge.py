@@ -70,7 +70,8 @@ async def converge(resources: Resources, reference: Reference, run: Run, declare
     request) or StripeUnavailable (unknown; the wish stands).
     """
     convergence = Convergence(resources, reference, run)
-    async with resources.sessions.begin() as session:
+    turn = resources.turns.of(reference)
+    async with convergence.in_line(turn.entry), resources.sessions.begin() as session:
         door, newest = await recording.open_door(session, reference, run.actor, resources.settings.instance)
         if door.reference.moved_to is not None:
             raise Moved(cart_id=door.reference.moved_to)
@@ -140,17 +141,12 @@ class Convergence:
     async def _wait(self) -> Step:
         """Wait without a connection until the other writer is done.
 
-        A crowd at one reference must not take the pool: of those in this process one looks at a time. What it finds
-        settled is the answer of all whose request it holds; they had committed theirs before it looked.
+        Of those in this process one looks at a time. What it finds settled is the answer of all whose request it
+        holds; they had committed theirs before it looked.
         """
         turn = self._resources.turns.of(self._reference)
         asked_at = time.monotonic()
-        try:
-            async with asyncio.timeout(self._left()):
-                await turn.lock.acquire()
-        except TimeoutError:
-            raise NotConverged from None
-        try:
+        async with self.in_line(turn.lock):
             if turn.settled is not None and turn.looked_at > asked_at and self._is_content_with(turn.settled):
                 self.row = turn.settled
                 return Done()
@@ -161,8 +157,19 @@ class Convergence:
             step = await self._look()
             turn.settled = self.row if isinstance(step, Done) else None
             return step
+
+    @asynccontextmanager
+    async def in_line(self, lock: asyncio.Lock) -> AsyncIterator[None]:
+        """Wait for others of this process. Raises NotConverged at the deadline."""
+        try:
+            async with asyncio.timeout(self._left()):
+                await lock.acquire()
+        except TimeoutError:
+            raise NotConverged from None
+        try:
+            yield
         finally:
-            turn.lock.release()
+            lock.release()
 
     def _is_content_with(self, row: PaymentIntent) -> bool:
         """Whether a look at this row would find nothing to do, and this run's request in it."""

@@ -78,6 +78,7 @@ async def _tell(written: Sequence[tuple[Door, PaymentIntent, PaymentAttempt | No
     news = [(door, row, attempt) for door, row, attempt in written if attempt is not None]
     for door, row, attempt in news:
         row.touched_at = door.now
+        row.attempts_told += 1
         door.append(
             row,
             f"payment_attempt.{attempt.status}",

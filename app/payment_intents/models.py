@@ -40,6 +40,7 @@ class PaymentIntent(Base):
     `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled, and
     `capture_amount` what is to be captured. `touched_at` is the last sign of a shopper, `asked_at` the last time that
     a caller made us ask Stripe.
+    `attempts_told` counts how often we were told of an attempt: at least as many as there are, so 0 is none.
     What went back: `amount_refunded` is what Stripe holds as refunded, `amount_reserved` that with what is on its way.
     """
 
@@ -100,6 +101,7 @@ class PaymentIntent(Base):
     amount_refunded: Mapped[int]
     amount_reserved: Mapped[int] = mapped_column(server_default=text("0"))
     flags: Mapped[list[str]]
+    attempts_told: Mapped[int] = mapped_column(server_default=text("0"))
 
     closed_at: Mapped[datetime | None]
     closed_reason: Mapped[str | None]
@@ -110,7 +112,7 @@ class PaymentIntent(Base):
         """Start with what a new row knows of Stripe: nothing. It is decided upon before it is inserted."""
         blank = {"version": 0, "is_rolled_back": False, "needs_sync": False, "is_closing": False, "flags": []}
         amounts = {"amount_received": 0, "amount_capturable": 0, "amount_refunded": 0, "amount_reserved": 0}
-        super().__init__(**blank, **amounts, **values)
+        super().__init__(**blank, **amounts, attempts_told=0, **values)
 
     @property
     def reference(self) -> Reference:

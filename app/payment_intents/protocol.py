@@ -15,7 +15,8 @@ from app.payment_intents import content
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent
 
-# One run makes at most so many calls: a create, a sync, an update, a cancel, each perhaps once more.
+# One run makes at most so many calls: a create, a sync, an update, a cancel, each perhaps once more. One that meets a
+# newer request each time leaves the next call to whoever made it.
 MAX_CALLS = 6
 
 # Stripe forgets a key after 24 h or more, and would then create a second PaymentIntent under it.
@@ -152,7 +153,7 @@ def decide(row: PaymentIntent, run: Run, rules: Rules, *, now: datetime, is_secr
         return _done(row)
     if run.calls == MAX_CALLS:
         release(row)
-        return GiveUp()
+        return _hand_on(row, run)
     row.lease_token, row.lease_until = run.token, now + rules.lease
     run.version = row.version
     step = _next(row, run, rules, now, is_secret_known=is_secret_known)
@@ -160,6 +161,14 @@ def decide(row: PaymentIntent, run: Run, rules: Rules, *, now: datetime, is_secr
         return _done(row)
     run.calls += 1
     return step
+
+
+def _hand_on(row: PaymentIntent, run: Run) -> Step:
+    """Leave the rest to whoever made a newer request, and wait for that; without one, give up."""
+    is_checked = row.check_at is None or run.is_fresh
+    if row.is_converged and is_checked and not row.is_closing:
+        return Done()
+    return Wait() if run.revision is not None and run.revision < row.revision else GiveUp()
 
 
 def doubt(row: PaymentIntent, rules: Rules, now: datetime) -> None:

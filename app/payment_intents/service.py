@@ -40,6 +40,9 @@ from app.stripe_gateway import PaymentIntentSnapshot
 ASK_AGAIN_AFTER = timedelta(seconds=2)
 
 
+NO_ATTEMPTS = AttemptSummary(count=0, failed=0, last=None)
+
+
 @dataclass(frozen=True, slots=True)
 class Answer:
     """A row as of now, with what was tried on it."""
@@ -72,21 +75,22 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise NotConverged
-    if run.is_first:  # nobody can have tried to pay it
-        told = Answer(row, AttemptSummary(count=0, failed=0, last=None), is_created=True, client_secret=secret)
-    else:
-        told = await answer(resources, row, client_secret=secret)
+    told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
     if secret and (row.generation > 1 or told.attempts.failed):  # they may have failed while this was on its way
         async with resources.sessions() as session:
-            await card_testing.refuse_if_tested(session, reference, max_failed)
+            await card_testing.refuse_if_tested(session, row, max_failed)
     return told
 
 
-async def answer(resources: Resources, row: PaymentIntent, *, client_secret: str | None = None) -> Answer:
+async def answer(
+    resources: Resources, row: PaymentIntent, *, is_created: bool = False, client_secret: str | None = None
+) -> Answer:
     """Add to a row what was tried on it."""
-    async with resources.sessions() as session:
-        summary = await attempts.summarize(session, row.id)
-    return Answer(row, summary, client_secret=client_secret)
+    summary = NO_ATTEMPTS
+    if row.attempts_told:
+        async with resources.sessions() as session:
+            summary = await attempts.summarize(session, row.id)
+    return Answer(row, summary, is_created, client_secret)
 
 
 async def _request(
@@ -101,7 +105,7 @@ async def _request(
     """PUT of the protocol, under the lock: write the request and give the run its revision, or leave all as it is."""
     previous = params.previous_payment_intent
     if row is not None:
-        await card_testing.refuse_if_tested(door.session, door.reference.name, max_failed)
+        await card_testing.refuse_if_tested(door.session, row, max_failed)
     _check_fence(door.reference, row, wanted)
     if row is not None and row.status == "succeeded" and row.closed_at is None and previous != row.id:
         _check_follows(row, previous)
@@ -168,7 +172,7 @@ async def read(resources: Resources, reference: Reference) -> Answer:
     """Give the reference's newest PaymentIntent as it is here. Raises PaymentIntentNotFound or Moved."""
     async with resources.sessions() as session:
         row = await newest(session, reference)
-        return Answer(row, await attempts.summarize(session, row.id))
+        return Answer(row, await attempts.summarize(session, row.id) if row.attempts_told else NO_ATTEMPTS)
 
 
 async def sync(resources: Resources, reference: Reference, caller: Credential) -> Answer:
@@ -199,7 +203,7 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     """
     async with resources.sessions() as session:
         row = await newest(session, reference)
-        await card_testing.refuse_if_tested(session, reference, resources.settings.max_failed_attempts)
+        await card_testing.refuse_if_tested(session, row, resources.settings.max_failed_attempts)
     if row.closed_at is not None or (row.status is not None and not row.is_payable):
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_converged:
