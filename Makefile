@@ -7,7 +7,7 @@ LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generat
 # More words for the command: make test ARGS="-k webhook", make run ARGS="--port 9000"
 ARGS =
 
-.PHONY: help run test test-all fuzz check bench lock openapi .venv
+.PHONY: help run test test-all fuzz check bench model lock openapi .venv
 .SUFFIXES:
 
 help: ## list these commands
@@ -36,6 +36,9 @@ check: .venv ## format, lint, types, import rules, drift of openapi.yaml and of 
 
 bench: .venv ## run the benchmarks
 	$(BIN)/python -m bench $(ARGS)
+
+model: .venv ## explore every order in which payments and refunds can be written: some minutes, 4 GiB
+	$(BIN)/python -m model $(ARGS)
 
 lock: .venv ## write the versions that pyproject.toml allows into requirements/
 	$(LOCK) --output-file requirements/base.txt
