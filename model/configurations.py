@@ -14,12 +14,7 @@ PAYS, ASKS, DECLINES = "succeeded", "requires_action", "requires_payment_method"
 WAITS, HOLDS = "processing", "requires_capture"
 ALL = (PAYS, ASKS, DECLINES)
 
-GIVEN_UP = frozenset({"given up"})
-GIVEN_UP_UNTOLD = frozenset({"given up", "flag"})
-FRESH = frozenset({"fresh"})
-AGREE = frozenset({"agree"})
 RESTORED = frozenset({"agree", "kept"})
-MOVED = frozenset({"refused"})
 
 
 @dataclass(frozen=True)
@@ -88,6 +83,14 @@ SMALL = (
         is_begun=True,
     ),
     Configuration(
+        "PUT of a note, crash, processing that fails, job",
+        _notes((1, "a")),
+        ("JOB",),
+        {"crash": 1, "confirm": 2},
+        (WAITS, DECLINES),
+        is_begun=True,
+    ),
+    Configuration(
         "2 PUTs, database restored, payment", (2, 3), (), {"restore": 1, "confirm": 1}, (PAYS,), is_begun=True
     ),
     Configuration("PUT, capture, expiry", (2,), ("CAPTURE", "EXPIRE"), {"confirm": 1}, (HOLDS,), is_begun=True),
@@ -130,7 +133,6 @@ LARGE = (
         {"crash": 1, "confirm": 2},
         (WAITS, PAYS),
         is_begun=True,
-        excused=GIVEN_UP,
     ),
     Configuration(
         "2 PUTs, 2 jobs, processing, time-out",
@@ -139,7 +141,6 @@ LARGE = (
         {"time_out": 1, "confirm": 1},
         (WAITS,),
         is_begun=True,
-        excused=GIVEN_UP_UNTOLD,
     ),
     Configuration(
         "2 PUTs, job, capture, hold, time-out",
@@ -148,7 +149,6 @@ LARGE = (
         {"time_out": 1, "confirm": 1},
         (HOLDS,),
         is_begun=True,
-        excused=GIVEN_UP,
     ),
     Configuration(
         "first 2 PUTs, sync, crash, sleeper, payment",
@@ -156,7 +156,6 @@ LARGE = (
         ("SYNC",),
         {"crash": 1, "steal": 1, "confirm": 1},
         (PAYS,),
-        excused=FRESH,
     ),
     Configuration(
         "PUT, expiry, sync, crash, 2 confirmations",
@@ -165,7 +164,6 @@ LARGE = (
         {"crash": 1, "confirm": 2, "lose": 1},
         ALL,
         is_begun=True,
-        excused=FRESH,
     ),
     Configuration(
         "2 PUTs, expiry, sync, 2 crashes, payment, late harmless",
@@ -175,7 +173,6 @@ LARGE = (
         (PAYS,),
         is_begun=True,
         is_late_harmless=True,
-        excused=FRESH,
     ),
     Configuration(
         "3 PUTs, expiry, crash, payment, late harmless",
@@ -234,7 +231,14 @@ LARGE = (
         (),
         {"time_out": 2},
         is_begun=True,
-        excused=AGREE,
+    ),
+    Configuration(
+        "2 PUTs of notes, time-out, processing that fails",
+        _notes((1, "a"), (1, "b")),
+        (),
+        {"time_out": 1, "confirm": 2},
+        (WAITS, DECLINES),
+        is_begun=True,
     ),
     Configuration(
         "2 PUTs of notes, database restored, crash",
@@ -251,7 +255,6 @@ LARGE = (
         {"restore": 1, "crash": 1, "confirm": 1},
         (PAYS,),
         is_begun=True,
-        excused=FRESH,
     ),
     Configuration(
         "first 2 PUTs, a 500 for good, a day, crash, payment",
@@ -297,6 +300,5 @@ LARGE = (
         (PAYS,),
         is_begun=True,
         kind="session",
-        excused=MOVED,
     ),
 )

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import Moved, NotConverged, PaymentIntentNotFound, PaymentsError
+from app.errors import NotConverged, PaymentIntentNotFound, PaymentsError
 from app.payment_intents import converge, protocol, service
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
@@ -96,7 +96,7 @@ class Convergence(converge.Convergence):
     async def _open(self, _: str | None = None) -> AsyncIterator[tuple[Door, PaymentIntent, PaymentIntent]]:
         door, newest = self.desk.door(self.kind), self.desk.newest(self.kind)
         if door.reference.moved_to is not None:
-            raise Moved(cart_id=door.reference.moved_to)
+            raise NotConverged
         if newest is None:
             raise PaymentIntentNotFound
         yield door, newest, self.row

@@ -125,7 +125,8 @@ def _held(held: Held | None) -> dict[str, Any] | None:
         return None
     if not held.is_whole:
         return {"amount": held.amount, "currency": "eur"}
-    return content_of(Content(held.amount, held.note, held.cart_version)) | {"revision": held.revision}
+    numbered = {} if held.revision is None else {"revision": held.revision}
+    return content_of(Content(held.amount, held.note, held.cart_version)) | numbered
 
 
 def _read_held(held: content.Content | None) -> Held | None:
@@ -133,7 +134,7 @@ def _read_held(held: content.Content | None) -> Held | None:
         return None
     if "description" not in held:
         return Held(held["amount"], None, None, None, is_whole=False)
-    return Held(*_read_content(held), held["revision"], is_whole=True)
+    return Held(*_read_content(held), held.get("revision"), is_whole=True)
 
 
 def run_of(run: Run) -> protocol.Run:

@@ -249,7 +249,7 @@ class Convergence:
             actor = self._run.actor.because_of(request_id)
             door, newest = await recording.open_door(session, self._reference, actor, self._rules.instance)
             if door.reference.moved_to is not None:
-                raise Moved(cart_id=door.reference.moved_to)
+                raise NotConverged  # with what this run asked for; sent again, it is told where to
             if newest is None:
                 raise PaymentIntentNotFound
             called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)

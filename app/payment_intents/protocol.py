@@ -199,7 +199,7 @@ def _next(row: PaymentIntent, run: Run, rules: Rules, now: datetime, *, is_secre
     if row.capture_amount is not None and row.status == "requires_capture":
         return Capture(row.stripe_id, row.capture_amount, f"payment_intent:{row.id}:capture:{uuid.uuid4()}")
     if row.is_frozen:
-        if run.may_roll_back(row, rules, now):
+        if run.revision == row.revision:  # its caller is told so; any other request may have been accepted, and stands
             roll_back(row)
         return Done()
     if not content.agree(row.applied, row.requested):
@@ -220,6 +220,8 @@ def _change(row: PaymentIntent, stripe_id: str, applied: dict[str, Any], run: Ru
         row.is_closing = True  # what the shopper is authenticating must not change under them
         return _cancel(row, stripe_id)
     run.sent = row.requested | {"revision": row.revision}
+    if row.check_at is not None:  # an older request may land first, so all of this one is said
+        applied = {"metadata": applied.get("metadata")}
     params = content.update_parameters(applied, row.requested, row.revision, marks)
     return Update(stripe_id, params, f"payment_intent:{row.id}:update:{uuid.uuid4()}")
 

@@ -238,20 +238,25 @@ def _take(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> No
 
 
 def _content_held(row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run | None) -> dict[str, Any]:
-    """Tell what Stripe holds: the content of the revision in its metadata, if we still know that one."""
+    """Tell what Stripe holds: the content of the revision in its metadata, or what it shows if we do not know that one.
+
+    Stripe may show a field otherwise than it was sent: what is only read may cost one more update.
+    """
     revision = snapshot.metadata.get("revision", "")
+    price = {"amount": snapshot.amount, "currency": snapshot.currency}
     if row.is_payable and snapshot.metadata.get("reference_id") != row.reference_id:
-        revision = ""  # moved since: all of it is sent again, our marks with it
+        return price  # moved since: all of it is sent again, our marks with it
     sent = run.sent if run else None
     known = (row.requested | {"revision": row.revision}, sent, row.applied, content.opened_with(row.opening))
-    held: dict[str, Any] = next((each for each in known if each and str(each.get("revision")) == revision), {})
-    return held | {"amount": snapshot.amount, "currency": snapshot.currency}
+    held = next((each for each in known if each and str(each.get("revision")) == revision), None)
+    return (content.held_by(snapshot) if held is None else held) | price
 
 
 async def _settle(door: Door, row: PaymentIntent) -> None:
     """Hold what was received against what the reference owes, and look for another payment of the same."""
     owed = row.requested["amount"] if row.capture_amount is None else row.capture_amount
-    if row.amount_received != owed or row.currency != row.requested["currency"]:
+    price = {"amount": row.amount, "currency": row.currency}  # a capture takes a part of what was asked for
+    if row.amount_received != owed or not content.same_price(price, row.requested):
         flag(door, row, AMOUNT_MISMATCH)
     if door.reference.next_generation > FIRST_GENERATION + 1:
         await door.session.flush()  # so that what this transaction did to the others is seen

@@ -27,7 +27,7 @@ from app.attempts.models import PaymentAttempt
 from app.pages import Cursor
 from app.payment_intents.models import PaymentIntent
 from app.references.models import PaymentReference, Reference
-from app.stripe_gateway import PAYABLE
+from app.stripe_gateway import FROZEN, PAYABLE
 
 
 async def read_newest(session: AsyncSession, reference: Reference) -> tuple[PaymentIntent | None, str | None]:
@@ -175,13 +175,14 @@ async def find_unsettled(session: AsyncSession, *, silent_after: timedelta, limi
     The longest unwritten first: what fails time and again is written each time, and so stands in no other's way.
     """
     now = func.now()
+    may_change = PaymentIntent.status.is_(None) | PaymentIntent.status.not_in(FROZEN)
     left = or_(
         PaymentIntent.lease_until < now,
         PaymentIntent.needs_sync,
         PaymentIntent.is_closing,
         PaymentIntent.check_at < now,
         PaymentIntent.applied.is_(None),
-        PaymentIntent.applied.op("-")("revision") != PaymentIntent.requested,
+        may_change & (PaymentIntent.applied.op("-")("revision") != PaymentIntent.requested),
         PaymentIntent.capture_amount.is_not(None),
         PaymentIntent.updated_at < now - silent_after,
     )

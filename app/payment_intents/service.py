@@ -192,6 +192,7 @@ async def ask(
     if not row.is_open or was_asked:
         return row, False
     row.needs_sync, row.asked_at = True, door.now
+    row.version += 1  # an answer that is on its way was given before
     return row, True
 
 

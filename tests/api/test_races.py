@@ -196,6 +196,27 @@ async def test_two_payments_of_one_following_order_are_a_duplicate(
 # A claim without an answer.
 
 
+async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_since_it_went_along(
+    api: httpx.AsyncClient, resources: Resources
+) -> None:
+    await api.put(SESSION, json=TEN_EUROS)
+    async with resources.sessions.begin() as session:
+        lease = "lease_token = gen_random_uuid(), lease_until = now() + interval '5 seconds'"
+        await session.execute(text(f"UPDATE payment_intents SET {lease}"))  # noqa: S608 - our own words
+    waiting = asyncio.create_task(api.put(SESSION, json=TWENTY_EUROS))
+
+    async def is_requested() -> bool:
+        return bool((await api.get(SESSION)).json()["requested_amount"] == 2000)
+
+    await _until(is_requested)
+    async with resources.sessions.begin() as session:
+        await session.execute(text("UPDATE payment_references SET moved_to = 'c1' WHERE kind = 'session'"))
+    answer, again = await waiting, await api.put(SESSION, json=TWENTY_EUROS)
+
+    assert (answer.status_code, answer.json()["code"]) == (503, "not_converged")
+    assert (again.status_code, again.json()["code"], again.json()["cart_id"]) == (409, "moved", "c1")
+
+
 async def test_a_claim_that_was_moved_is_still_found_at_stripe(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
 ) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import text
 
-from app.payment_intents import sweep
+from app.payment_intents import repository, sweep
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.api.ageing import age
@@ -180,3 +181,15 @@ async def test_the_sweep_makes_no_call_when_all_agree(
     await sandbox.clear_requests()
     await _sweep(resources, jobs)
     assert await sandbox.requests() == []
+
+
+@pytest.mark.parametrize(("status", "is_found"), [("processing", False), ("requires_payment_method", True)])
+async def test_what_can_change_no_more_does_not_stand_in_the_way_of_what_can(
+    resources: Resources, created: dict[str, Any], status: str, is_found: bool
+) -> None:
+    async with resources.sessions.begin() as session:
+        another = {"status": status, "amount": '{"amount": 2000}'}
+        statement = "UPDATE payment_intents SET status = :status, requested = requested || CAST(:amount AS jsonb)"
+        await session.execute(text(statement), another)
+        found = await repository.find_unsettled(session, silent_after=timedelta(hours=1), limit=10)
+    assert [str(each) for each in found] == ([created["id"]] if is_found else [])

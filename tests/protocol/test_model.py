@@ -80,7 +80,7 @@ def _trust_webhooks(patch: Patch) -> None:
     ("take_away", "name", "broken"),
     [
         (_ignore_leases, "3 PUTs, there and back", "truth"),
-        (_roll_back_without_a_revision, "PUT of a note, time-out, processing, job", "agree"),
+        (_roll_back_without_a_revision, "PUT of a note, crash, processing that fails, job", "agree"),
         (_keep_what_was_refused, "PUT of a note, time-out, processing, job", "refused"),
         (_expire_what_is_in_doubt, "PUT, capture, expiry", "hold"),
         (_forget_what_is_late, "2 PUTs, 2 time-outs, payment", "agree"),

@@ -1,0 +1,113 @@
+"""A request that was given up lands at Stripe all the same, late: it is overwritten, or told of."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import timedelta
+from typing import Any
+from uuid import UUID
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.payment_intents import sweep
+from app.resources import Resources
+from sandbox.control import SandboxControl
+from tests.api.ageing import age
+from tests.conftest import SECRET_KEY
+
+CART = "/v1/carts/c1/payment-intent"
+UPDATE = "/v1/payment_intents/pi_" + "?" * 24  # and none of its commands
+TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur", "description": "first"}
+
+Land = Callable[..., Awaitable[None]]
+
+
+@pytest.fixture
+def land(sandbox_url: str) -> Land:
+    """Give what lets an update arrive whose sender has given it up."""
+
+    async def late(stripe_id: str, revision: int, **fields: str) -> None:
+        form = fields | {"metadata[revision]": str(revision)}
+        headers = {"Authorization": f"Bearer {SECRET_KEY}"}
+        async with httpx.AsyncClient(base_url=sandbox_url, headers=headers, trust_env=False) as http:
+            (await http.post(f"/v1/payment_intents/{stripe_id}", data=form)).raise_for_status()
+
+    return late
+
+
+async def _give_up(api: httpx.AsyncClient, sandbox: SandboxControl, body: dict[str, Any]) -> None:
+    """Send a PUT whose update is on its way to Stripe when its sender gives it up."""
+    await sandbox.drop_next(method="POST", path=UPDATE, count=3)
+    answer = await api.put(CART, json=body)
+    assert (answer.status_code, answer.json()["code"]) == (503, "stripe_unavailable")
+
+
+async def _settle_hours_later(resources: Resources) -> None:
+    async with resources.sessions() as session:
+        payment_intent: UUID = (await session.scalars(text("SELECT id FROM payment_intents"))).one()
+    for _ in range(3):
+        moments = ("updated_at", "lease_until", "check_at", "touched_at")
+        await age(resources, timedelta(hours=2), moments=moments)
+        await sweep.settle(resources, payment_intent)
+
+
+async def _is_asked(resources: Resources) -> bool:
+    async with resources.sessions() as session:
+        asked: bool = (await session.scalars(text("SELECT asked_at IS NOT NULL FROM payment_intents"))).one()
+        return asked
+
+
+async def test_all_is_said_again_while_an_older_request_may_land_first(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, land: Land
+) -> None:
+    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    await _give_up(api, sandbox, TEN_EUROS | {"description": "second"})
+    await sandbox.hold(UPDATE, method="GET", after_work=True)
+    third = asyncio.create_task(api.put(CART, json=TEN_EUROS | {"amount": 2000}))
+    while not await sandbox.held():
+        await asyncio.sleep(0.01)
+    await land(stripe_id, 2, description="second")  # after the third looked, before it writes
+    await sandbox.release()
+
+    assert (await third).status_code == 200
+    await _settle_hours_later(resources)
+    [intent] = await sandbox.objects("payment_intents")
+    assert (intent["amount"], intent["description"]) == (2000, "first")
+
+
+async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mismatch(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, land: Land
+) -> None:
+    held = TEN_EUROS | {"capture_method": "manual"}
+    stripe_id = (await api.put(CART, json=held)).json()["stripe_id"]
+    await _give_up(api, sandbox, held | {"amount": 2000})
+    assert (await api.put(CART, json=held | {"amount": 3000})).status_code == 200
+    await land(stripe_id, 2, amount="2000")
+    await sandbox.confirm(stripe_id)  # of an amount that nobody owes any more
+    await sandbox.wait_idle()
+    await _settle_hours_later(resources)
+    captured = await api.post(f"{CART}/capture", json={})
+
+    assert captured.status_code == 200
+    state = (await api.get(CART)).json()
+    assert (state["amount_received"], state["requested_amount"], state["flags"]) == (2000, 3000, ["amount_mismatch"])
+
+
+async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    await sandbox.webhooks("pause")
+    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    await sandbox.hold(UPDATE, method="POST", after_work=True)
+    update = asyncio.create_task(api.put(CART, json=TEN_EUROS | {"amount": 2000}))
+    while not await sandbox.held():
+        await asyncio.sleep(0.01)
+    await sandbox.confirm(stripe_id)
+    asked = asyncio.create_task(api.get(CART, params={"sync": "true"}))
+    while not await _is_asked(resources):  # it waits behind the update, whose answer is older than the payment
+        await asyncio.sleep(0.01)
+    await sandbox.release()
+
+    assert (await asked).json()["status"] == "succeeded"
+    await update
