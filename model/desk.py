@@ -43,10 +43,10 @@ class _Session:
 
     def __init__(self, rows: list[PaymentIntent]) -> None:
         self._rows = rows
+        self.info: dict[str, Any] = {}  # with the events, which nobody here reads
 
-    def add(self, row: object) -> None:
-        if isinstance(row, PaymentIntent):
-            self._rows.append(row)
+    def add(self, row: PaymentIntent) -> None:
+        self._rows.append(row)
 
     async def flush(self) -> None: ...
 

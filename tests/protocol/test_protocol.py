@@ -144,7 +144,8 @@ def test_what_is_rolled_back_is_a_revision_of_its_own_once() -> None:
 
 
 class _Session:
-    def add(self, _: object) -> None: ...
+    def __init__(self) -> None:
+        self.info: dict[str, Any] = {}
 
 
 SNAPSHOT = PaymentIntentSnapshot(
