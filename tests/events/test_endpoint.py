@@ -118,12 +118,13 @@ def _mutations(chance: random.Random, body: bytes, rounds: int) -> Iterator[tupl
         genuine = signature(body).encode()
         is_header = chance.random() < 0.6
         header = _mutate(chance, genuine) if is_header else genuine
+        header = bytes(byte for byte in header if byte > 31 and byte != 127)  # as HTTP allows
         changed = body if is_header and chance.random() < 0.7 else _mutate(chance, body)
         parts = [part.strip() for part in header.split(b",")]
         if changed == body and all(part in parts for part in genuine.split(b",")):
             continue
         rounds -= 1
-        yield bytes(byte for byte in header if byte > 31 and byte != 127), changed  # as HTTP allows
+        yield header, changed
 
 
 def _mutate(chance: random.Random, value: bytes) -> bytes:
