@@ -1,6 +1,7 @@
 """The commands: `python -m app …`."""
 
 import asyncio
+import gc
 from typing import Annotated
 
 import typer
@@ -49,8 +50,12 @@ def serve(
 ) -> None:
     """Serve the API."""
     settings = _start(host)
+    api = create_app(settings)
+    # What is loaded by now stays. Looking through it for garbage would stop all requests for a tenth of a second.
+    gc.collect()
+    gc.freeze()
     uvicorn.run(
-        create_app(settings),
+        api,
         host=host,
         port=port,
         log_config=None,
