@@ -1,15 +1,21 @@
 from __future__ import annotations
 
 import os
+import random
 import socket
+from itertools import cycle
 
 HOST = "127.0.0.1"
 
+# Below those that systems give to outgoing connections: one of these might take a port between our look and its use.
+PORTS = range(20_000, 32_000)
+
+_candidates = cycle(random.sample(PORTS, len(PORTS)))
+
 
 def free_port() -> int:
-    with socket.create_server((HOST, 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
+    """Return a port that nothing listens on, each time another."""
+    return next(port for port in _candidates if not why_not(port))
 
 
 def why_not(port: int) -> str:

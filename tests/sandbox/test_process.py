@@ -13,6 +13,7 @@ import httpx
 import pytest
 from stripe import StripeClient
 
+from app.dev.ports import free_port
 from sandbox.__main__ import main
 from sandbox.config import SandboxConfig
 from sandbox.control import SandboxControl
@@ -22,12 +23,6 @@ from tests.sandbox.running import WEBHOOK_SECRET, Receiver, client_of, confirmed
 ROOT = Path(__file__).parents[2]
 KEY = "sk_test_process"
 Launch = Callable[..., tuple[subprocess.Popen[str], str]]
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port: int = server.getsockname()[1]
-        return port
 
 
 @pytest.fixture
