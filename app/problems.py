@@ -34,8 +34,9 @@ from app.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 
-# The database stops, was stopped, starts, has no connection left, or did not give a lock in time.
-AWAY = frozenset({"57P01", "57P02", "57P03", "53300", "55P03"})
+# The database stops, was stopped, starts, has no connection left, did not give a lock in time, or ended one of two
+# transactions that waited for each other.
+AWAY = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "40P01"})
 
 log = structlog.get_logger()
 

@@ -83,14 +83,6 @@ SMALL = (
         is_begun=True,
     ),
     Configuration(
-        "PUT of a note, crash, processing that fails, job",
-        _notes((1, "a")),
-        ("JOB",),
-        {"crash": 1, "confirm": 2},
-        (WAITS, DECLINES),
-        is_begun=True,
-    ),
-    Configuration(
         "2 PUTs, database restored, payment", (2, 3), (), {"restore": 1, "confirm": 1}, (PAYS,), is_begun=True
     ),
     Configuration("PUT, capture, expiry", (2,), ("CAPTURE", "EXPIRE"), {"confirm": 1}, (HOLDS,), is_begun=True),
@@ -233,10 +225,10 @@ LARGE = (
         is_begun=True,
     ),
     Configuration(
-        "2 PUTs of notes, time-out, processing that fails",
+        "2 PUTs of notes, crash, processing that fails",
         _notes((1, "a"), (1, "b")),
         (),
-        {"time_out": 1, "confirm": 2},
+        {"crash": 1, "confirm": 2},
         (WAITS, DECLINES),
         is_begun=True,
     ),

@@ -44,7 +44,7 @@ async def refuse_if_tested(session: AsyncSession, row: PaymentIntent, max_failed
 
     Money that was taken or is on its way ends it too.
     """
-    if not may_be_tested(row, max_failed) or row.status == "succeeded" or row.is_frozen:
+    if row.status == "succeeded" or row.is_frozen:
         return
     rest = await repository.blocked_for(session, row.reference, max_failed, WINDOW)
     if rest is not None:

@@ -98,6 +98,7 @@ class Convergence:
             if _is_given_up(row) and row.revision != self._run.revision:
                 return GiveUp()  # the newest request is another's and was refused; this one may be sent again
             row = recording.open_next(door, requested=row.requested, revision=row.revision, previous_id=row.previous_id)
+            self._run.must_search = self._run.has_searched = False  # that was for the one before
         self.row = row
         return decide(row, self._run, self._rules, now=door.now, is_secret_known=self._knows_secret_of(row))
 
@@ -166,6 +167,7 @@ class Convergence:
                 await lock.acquire()
         except TimeoutError:
             raise NotConverged from None
+        self._looked = time.monotonic()
         try:
             yield
         finally:

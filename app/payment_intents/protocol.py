@@ -166,7 +166,8 @@ def decide(row: PaymentIntent, run: Run, rules: Rules, *, now: datetime, is_secr
 def _hand_on(row: PaymentIntent, run: Run) -> Step:
     """Leave the rest to whoever made a newer request, and wait for that; without one, give up."""
     is_checked = row.check_at is None or run.is_fresh
-    if row.is_converged and is_checked and not row.is_closing:
+    is_wished_for = row.is_closing or (row.capture_amount is not None and row.status == "requires_capture")
+    if row.is_converged and is_checked and not is_wished_for:
         return Done()
     return Wait() if run.revision is not None and run.revision < row.revision else GiveUp()
 
@@ -220,10 +221,20 @@ def _change(row: PaymentIntent, stripe_id: str, applied: dict[str, Any], run: Ru
         row.is_closing = True  # what the shopper is authenticating must not change under them
         return _cancel(row, stripe_id)
     run.sent = row.requested | {"revision": row.revision}
-    if row.check_at is not None:  # an older request may land first, so all of this one is said
-        applied = {"metadata": applied.get("metadata")}
+    if row.check_at is not None:  # an older request may land first
+        applied = _without_what_is_said_again(applied, row)
     params = content.update_parameters(applied, row.requested, row.revision, marks)
     return Update(stripe_id, params, f"payment_intent:{row.id}:update:{uuid.uuid4()}")
+
+
+def _without_what_is_said_again(applied: dict[str, Any], row: PaymentIntent) -> dict[str, Any]:
+    """Forget what Stripe holds of all that is asked for, so that an update says it again.
+
+    What is to be unset is not said unless it is known to be set: Stripe may refuse that. Nor is the price of what the
+    shopper is authenticating.
+    """
+    kept = {"metadata", "amount", "currency"} if row.status == "requires_action" else {"metadata"}
+    return {name: value for name, value in applied.items() if name in kept or row.requested.get(name) is None}
 
 
 def _cancel(row: PaymentIntent, stripe_id: str) -> Cancel:

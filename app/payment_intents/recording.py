@@ -248,8 +248,11 @@ def _content_held(row: PaymentIntent, snapshot: PaymentIntentSnapshot, run: Run 
         return price  # moved since: all of it is sent again, our marks with it
     sent = run.sent if run else None
     known = (row.requested | {"revision": row.revision}, sent, row.applied, content.opened_with(row.opening))
-    held = next((each for each in known if each and str(each.get("revision")) == revision), None)
-    return (content.held_by(snapshot) if held is None else held) | price
+    shown = content.held_by(snapshot)
+    held = next((each for each in known if each and str(each.get("revision")) == revision), shown)
+    if row.check_at is not None:  # a late request may have set what this one does not speak of
+        held = held | {name: shown[name] for name in content.FIELDS if held.get(name) is None}
+    return held | price
 
 
 async def _settle(door: Door, row: PaymentIntent) -> None:

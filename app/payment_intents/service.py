@@ -76,7 +76,7 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     if row.is_payable and secret is None:
         raise NotConverged
     told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
-    if secret and (row.generation > 1 or told.attempts.failed):  # they may have failed while this was on its way
+    if secret and (row.generation > 1 or told.attempts.failed >= max_failed):
         async with resources.sessions() as session:
             await card_testing.refuse_if_tested(session, row, max_failed)
     return told
@@ -104,7 +104,7 @@ async def _request(
 ) -> tuple[PaymentIntent, bool]:
     """PUT of the protocol, under the lock: write the request and give the run its revision, or leave all as it is."""
     previous = params.previous_payment_intent
-    if row is not None:
+    if row is not None and card_testing.may_be_tested(row, max_failed):
         await card_testing.refuse_if_tested(door.session, row, max_failed)
     _check_fence(door.reference, row, wanted)
     if row is not None and row.status == "succeeded" and row.closed_at is None and previous != row.id:
@@ -204,7 +204,9 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     """
     async with resources.sessions() as session:
         row = await newest(session, reference)
-        await card_testing.refuse_if_tested(session, row, resources.settings.max_failed_attempts)
+        max_failed = resources.settings.max_failed_attempts
+        if card_testing.may_be_tested(row, max_failed):
+            await card_testing.refuse_if_tested(session, row, max_failed)
     if row.closed_at is not None or (row.status is not None and not row.is_payable):
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_converged:

@@ -16,12 +16,14 @@ def upgrade() -> None:
     op.add_column(
         "payment_intents", sa.Column("attempts_told", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
     )
-    # A pending attempt that was finished later was told of twice; once is enough to be counted.
-    op.execute(
-        "UPDATE payment_intents SET attempts_told = told.count FROM"
-        " (SELECT payment_intent_id, count(*) AS count FROM payment_attempts GROUP BY payment_intent_id) AS told"
-        " WHERE payment_intents.id = told.payment_intent_id"
-    )
+    # Outside of the transaction that has the table to itself. A pending attempt that was finished later was told of
+    # twice; once is enough to be counted.
+    with op.get_context().autocommit_block():
+        op.execute(
+            "UPDATE payment_intents SET attempts_told = GREATEST(attempts_told, told.count) FROM"
+            " (SELECT payment_intent_id, count(*) AS count FROM payment_attempts GROUP BY payment_intent_id) AS told"
+            " WHERE payment_intents.id = told.payment_intent_id"
+        )
 
 
 def downgrade() -> None:

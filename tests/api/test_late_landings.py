@@ -111,3 +111,24 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
 
     assert (await asked).json()["status"] == "succeeded"
     await update
+
+
+async def test_what_an_older_request_set_and_nobody_asks_for_any_more_is_unset(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, land: Land
+) -> None:
+    plain = {"amount": 1000, "currency": "eur"}
+    stripe_id = (await api.put(CART, json=plain)).json()["stripe_id"]
+    await _give_up(api, sandbox, plain | {"description": "second"})
+    await sandbox.hold(UPDATE, method="GET", after_work=True)
+    third = asyncio.create_task(api.put(CART, json=plain | {"amount": 2000}))
+    while not await sandbox.held():
+        await asyncio.sleep(0.01)
+    await land(stripe_id, 2, description="second")
+    await sandbox.release()
+
+    assert (await third).status_code == 200
+    [intent] = await sandbox.objects("payment_intents")
+    assert (intent["amount"], intent["description"]) == (2000, None)
+    sent = [request["params"] for request in await sandbox.requests() if request["method"] == "POST"]
+    unset = [name for params in sent for name, value in params.items() if value == ""]
+    assert unset == ["description"]  # and nothing that was not set

@@ -218,3 +218,18 @@ async def test_an_update_that_failed_for_good_at_stripe_is_sent_anew(
 
     assert (answer.status_code, answer.json()["amount"]) == (200, 2000)
     assert [intent["amount"] for intent in await sandbox.objects("payment_intents")] == [2000]
+
+
+async def test_a_capture_that_keeps_failing_is_unknown_and_not_refused(
+    api: httpx.AsyncClient, sandbox: SandboxControl
+) -> None:
+    held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
+    await sandbox.confirm(held["stripe_id"])
+    await sandbox.wait_idle()
+    await sandbox.fail_next(500, stored=True, path=f"{CREATE}/*/capture", count=20)
+    unknown = await api.post(f"{CART}/capture", json={})
+    await sandbox.clear_faults()
+    captured = await api.post(f"{CART}/capture", json={})
+
+    assert unknown.status_code == 503
+    assert (captured.status_code, captured.json()["amount_received"]) == (200, 1000)

@@ -75,6 +75,7 @@ LEFT: dict[str, Any] = {"lease_token": OTHER, "lease_until": NOW - SECOND}
         ({"is_closing": True, "revision": 3}, {"calls": 6, "revision": 2}, Wait),
         ({"check_at": NOW, "revision": 3}, {"calls": 6, "revision": 2}, Wait),
         ({"revision": 3}, {"calls": 6, "revision": 2}, Done),
+        ({"capture_amount": 500, "status": "requires_capture"}, {"calls": 6}, GiveUp),
         (UNANSWERED, {}, Create),
         (UNANSWERED | {"created_at": NOW - timedelta(hours=21)}, {}, Find),
         (UNANSWERED | {"created_at": NOW - timedelta(hours=21)}, {"has_searched": True}, Create),
