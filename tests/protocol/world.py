@@ -169,6 +169,7 @@ class World:
         for _ in range(3):
             await self.work()
             await age(self.resources, timedelta(hours=2), moments=("updated_at", "lease_until", "check_at"))
+            await age(self.resources, timedelta(minutes=1), moments=("touched_at",))  # whoever asked is gone
             await self.sweep()
             await self.sandbox.wait_idle(timeout=30)
         await self.work()
