@@ -3,7 +3,7 @@
 BIN = .venv/bin
 PIP = $(BIN)/python -m pip --disable-pip-version-check --no-input
 LOCK = $(BIN)/uv pip compile --quiet --universal --python-version 3.11 --generate-hashes \
-	--no-header --no-emit-index-url --no-emit-find-links pyproject.toml
+	--no-header pyproject.toml
 # More words for the command: make test ARGS="-k webhook", make run ARGS="--port 9000"
 ARGS =
 

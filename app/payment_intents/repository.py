@@ -109,10 +109,9 @@ class Name:
 
 
 # Built once: webhooks are many. Of ours, only rows that have no id of Stripe's yet.
-_NAMED = or_(
-    PaymentIntent.stripe_id == any_(bindparam("stripe_ids", type_=ARRAY(Text))),
-    (PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))) & PaymentIntent.stripe_id.is_(None),
-)
+_BY_STRIPE = PaymentIntent.stripe_id == any_(bindparam("stripe_ids", type_=ARRAY(Text)))
+_BY_OURS = PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
+_NAMED = or_(_BY_STRIPE, _BY_OURS & PaymentIntent.stripe_id.is_(None))
 # Both are locked, so that PostgreSQL gives both as they are after the wait; one that was moved meanwhile is left out.
 _LOCK_ALL = (
     select(PaymentReference, PaymentIntent, func.clock_timestamp())
@@ -125,7 +124,7 @@ _LOCK_ALL = (
     .order_by(PaymentReference.kind.desc(), PaymentReference.id)
     .with_for_update(of=(PaymentReference, PaymentIntent))
 )
-_FIND_ALL = select(PaymentIntent).where(or_(_NAMED, PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))))
+_FIND_ALL = select(PaymentIntent).where(or_(_BY_STRIPE, _BY_OURS))
 
 
 def _parameters(names: Sequence[Name]) -> dict[str, list[Any]]:

@@ -39,7 +39,6 @@ from app.stripe_gateway import PaymentIntentSnapshot
 # A caller makes us ask Stripe about one reference at most once in this time.
 ASK_AGAIN_AFTER = timedelta(seconds=2)
 
-
 NO_ATTEMPTS = AttemptSummary(count=0, failed=0, last=None)
 
 
@@ -76,6 +75,7 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     if row.is_payable and secret is None:
         raise NotConverged
     told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
+    # Attempts may have failed while this was on its way.
     if secret and (row.generation > 1 or told.attempts.failed >= max_failed):
         async with resources.sessions() as session:
             await card_testing.refuse_if_tested(session, row, max_failed)
