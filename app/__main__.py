@@ -8,10 +8,11 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from app import logs, migrate, openapi, safety, worker
+from app import logs, migrate, safety, worker
 from app.auth.command import keys
 from app.doctor.command import doctor
-from app.http_protocol import BoundedHeadProtocol
+from app.http import openapi
+from app.http.head_limit import BoundedHeadProtocol
 from app.main import create_app
 from app.payment_intents import sweep
 from app.payment_intents.models import PaymentIntent

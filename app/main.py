@@ -8,16 +8,17 @@ from fastapi import FastAPI
 from starlette.middleware import Middleware
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
-from app import __version__, openapi, problems
+from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
 from app.browsers import DOCS_PATH, CheckoutCors, SecurityHeaders
-from app.health.router import router as health
-from app.middleware import RequestLog
+from app.http import openapi, problems
+from app.http.health import router as health
+from app.http.request_limits import RequestLimits
+from app.http.request_log import RequestLog
 from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds
-from app.request_limits import RequestLimits
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from app.webhooks.intake import Intake

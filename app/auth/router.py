@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.auth.access import AccessDependency
 from app.auth.dependencies import PaymentsWrite
-from app.problems import AUTHENTICATED, documented
+from app.http.problems import AUTHENTICATED, documented
 from app.references.path import ReferencePath
 
 router = APIRouter(prefix="/v1/{kind}/{reference_id:segment}", tags=["Checkout tokens"])

@@ -24,7 +24,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import aliased
 
 from app.attempts.models import PaymentAttempt
-from app.pages import Cursor
+from app.http.pagination import Cursor
 from app.payment_intents.models import PaymentIntent
 from app.references.models import PaymentReference, Reference
 from app.stripe_gateway import FROZEN, PAYABLE

@@ -29,7 +29,8 @@ from app.errors import (
     StripeRefused,
     StripeUnavailable,
 )
-from app.pages import PageQuery
+from app.http.pagination import PageQuery
+from app.http.problems import AUTHENTICATED, documented
 from app.payment_intents import commands, service
 from app.payment_intents.checkout_state import CheckoutStateRead
 from app.payment_intents.move import move
@@ -43,7 +44,6 @@ from app.payment_intents.schemas import (
     PaymentIntentRead,
 )
 from app.payment_intents.service import Answer
-from app.problems import AUTHENTICATED, documented
 from app.references.path import ReferencePath, SessionPath
 from app.resources import Resources, ResourcesDependency
 

@@ -25,7 +25,7 @@ from app.errors import (
     StaleCartVersion,
 )
 from app.events.repository import Actor
-from app.pages import Cursor, Page
+from app.http.pagination import Cursor, Page
 from app.payment_intents import card_testing, content, recording, repository
 from app.payment_intents.converge import converge
 from app.payment_intents.models import PaymentIntent

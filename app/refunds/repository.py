@@ -9,7 +9,7 @@ from sqlalchemy import Interval, func, literal, select, tuple_, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.pages import Cursor
+from app.http.pagination import Cursor
 from app.payment_intents.models import PaymentIntent
 from app.references.models import Reference
 from app.refunds.models import FREED, Refund

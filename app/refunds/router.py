@@ -21,8 +21,8 @@ from app.errors import (
     RefundNotFound,
     StripeRefused,
 )
-from app.pages import PageQuery
-from app.problems import AUTHENTICATED, documented
+from app.http.pagination import PageQuery
+from app.http.problems import AUTHENTICATED, documented
 from app.references.path import ReferencePath
 from app.refunds import service
 from app.refunds.schemas import IdempotencyKey, RefundCreate, RefundPage, RefundRead

@@ -13,7 +13,7 @@ from app.errors import (
     StripeRefused,
     Unavailable,
 )
-from app.pages import Cursor, Page
+from app.http.pagination import Cursor, Page
 from app.payment_intents import recording as payment_intents
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent

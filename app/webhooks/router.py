@@ -14,7 +14,7 @@ from app.errors import (
     NotConverged,
     WrongMode,
 )
-from app.problems import documented
+from app.http.problems import documented
 from app.webhooks import service
 
 PATH = "/v1/stripe/webhook"

@@ -9,7 +9,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import PaymentsError
-from app.problems import respond
+from app.http.problems import respond
 
 log = structlog.get_logger()
 

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from app import migrate
 from app.errors import DatabaseUnavailable, NotMigrated
-from app.problems import documented
+from app.http.problems import documented
 from app.resources import ResourcesDependency
 
 router = APIRouter(tags=["Health"])

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, JsonTooDeep
-from app.problems import respond
+from app.http.problems import respond
 
 BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
 
