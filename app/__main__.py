@@ -8,12 +8,13 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from app import logs, migrate, safety, worker
+from app import migrate, safety, worker
 from app.auth.command import keys
 from app.doctor.command import doctor
 from app.http import openapi
 from app.http.head_limit import BoundedHeadProtocol
 from app.main import create_app
+from app.observability import logging
 from app.payment_intents import sweep
 from app.payment_intents.models import PaymentIntent
 from app.reconcile import commands as reconcile
@@ -40,7 +41,7 @@ def _start(host: str | None = None) -> Settings:
         for finding in findings:
             typer.echo(f"Refused to start: {finding}", err=True)
         raise typer.Exit(1)
-    logs.configure(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
+    logging.configure(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
     return settings
 
 

@@ -23,11 +23,12 @@ from pgqueuer import PgQueuer
 from pgqueuer.types import QueueExecutionMode
 from sqlalchemy import text
 
-from app import logs, migrate, worker
+from app import migrate, worker
 from app.auth import api_keys
 from app.auth.api_keys import Scope
 from app.dev.postgres import temporary_postgres
 from app.main import create_app
+from app.observability import logging
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.config import SandboxConfig
@@ -47,7 +48,7 @@ TABLES = (
 
 TLS = ssl.create_default_context()  # once: to read the certificates takes longer than most tests
 
-logs.configure(is_json=False, level="INFO")
+logging.configure(is_json=False, level="INFO")
 
 Jobs = Callable[[], Awaitable[None]]
 

@@ -11,7 +11,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app import migrate
 from app.database import Sessions
 from app.errors import PaymentsError, StripeMisconfigured
-from app.redaction import redact
+from app.observability.redaction import redact
 from app.resources import open_resources
 from app.safety import find_unsafe
 from app.settings import Settings

@@ -30,7 +30,7 @@ from app.errors import (
     PaymentsError,
     ValidationFailed,
 )
-from app.redaction import redact
+from app.observability.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 

@@ -13,7 +13,7 @@ import structlog
 from app import jobs
 from app.errors import PaymentIntentNotFound
 from app.events.repository import Actor
-from app.metrics import REPAIRS
+from app.observability.metrics import REPAIRS
 from app.payment_intents import ledger, recording, repository, service
 from app.payment_intents.converge import converge
 from app.payment_intents.models import PaymentIntent

@@ -10,8 +10,8 @@ import typer
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from app import logs
 from app.errors import PaymentsError
+from app.observability import logging
 from app.reconcile import service
 from app.reconcile.service import KEPT, Tally
 from app.reconcile.sync import sync as sync_one
@@ -104,7 +104,7 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
 
 def _quiet_settings() -> Settings:
     settings = Settings()
-    logs.configure(is_json=False, level="WARNING")
+    logging.configure(is_json=False, level="WARNING")
     return settings
 
 

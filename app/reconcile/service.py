@@ -10,7 +10,7 @@ from datetime import UTC, datetime, timedelta
 import structlog
 
 from app.errors import InvalidEvent, NotAdopted, StripeRefused
-from app.metrics import REPAIRS
+from app.observability.metrics import REPAIRS
 from app.reconcile import adoption, repository
 from app.reconcile.sync import sync_belongings
 from app.resources import Resources

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from app.disputes import recording as disputes
 from app.events.repository import Actor
-from app.metrics import REPAIRS
+from app.observability.metrics import REPAIRS
 from app.payment_intents import ledger, sweep
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent

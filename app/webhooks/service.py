@@ -4,7 +4,7 @@ from structlog.contextvars import bind_contextvars
 
 from app import jobs
 from app.errors import NotAdopted, PaymentsError, WrongMode
-from app.metrics import WEBHOOKS
+from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import verify
 from app.webhooks.intake import Intake

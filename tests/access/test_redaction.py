@@ -9,8 +9,8 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app import logs
-from app.redaction import REDACTED, redact
+from app.observability import logging
+from app.observability.redaction import REDACTED, redact
 
 API_KEY = f"pay_0123456789abcdef_{'5e' * 32}"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYXJ0OmMxIn0.c2lnbmF0dXJl_-x"
@@ -83,7 +83,7 @@ def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     output = io.StringIO()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", output)
-        logs.configure(is_json=request.param, level="DEBUG", secrets=["configured secret"])
+        logging.configure(is_json=request.param, level="DEBUG", secrets=["configured secret"])
     yield output
     root.handlers[:] = before
     root.setLevel(level)

@@ -11,7 +11,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from app.redaction import redact
+from app.observability.redaction import redact
 
 LOUD = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
 
