@@ -8,8 +8,9 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from app import migrate, safety, worker
+from app import safety, worker
 from app.auth.command import keys
+from app.db import migrations
 from app.doctor.command import doctor
 from app.http import openapi
 from app.http.head_limit import BoundedHeadProtocol
@@ -97,7 +98,7 @@ async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntent]
 @app.command("migrate")
 def migrate_() -> None:
     """Bring the database to this version's shape."""
-    migrate.upgrade()
+    migrations.upgrade()
     console.print("The database is up to date.")
 
 

@@ -7,10 +7,10 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.database import Sessions, create_engine, create_sessions
+from app.db.engine import Sessions, create_engine, create_sessions
+from app.db.single_flight import Turns
 from app.settings import Settings
 from app.stripe_gateway import StripeGateway, open_gateway
-from app.turns import Turns
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from typing import Any
 
 from sqlalchemy import text
 
-from app.database import create_engine
+from app.db.engine import create_engine
 from app.payment_intents import content
 from app.payment_intents.content import Marks
 from app.references.models import Reference

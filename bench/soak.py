@@ -17,8 +17,8 @@ from typing import Any
 import httpx
 from sqlalchemy import text
 
-from app import migrate
-from app.database import create_engine
+from app.db import migrations
+from app.db.engine import create_engine
 from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
 from app.errors import StripeRefused
@@ -43,7 +43,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="payments-soak-") as folder, EmbeddedPostgres(Path(folder)) as server:
         server.create_database("soak")
         os.environ["DATABASE_URL"] = server.url("soak")
-        migrate.upgrade()
+        migrations.upgrade()
         asyncio.run(_soak(server))
 
 

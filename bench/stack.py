@@ -16,9 +16,9 @@ from dataclasses import dataclass
 import aiohttp
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import migrate
 from app.auth import api_keys
-from app.database import create_engine
+from app.db import migrations
+from app.db.engine import create_engine
 from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
 from app.settings import DatabaseSettings
@@ -43,7 +43,7 @@ async def stack(server: EmbeddedPostgres, name: str) -> AsyncIterator[Stack]:
     """Run all of it on a database of its own."""
     server.create_database(name)
     url = os.environ["DATABASE_URL"] = server.url(name)
-    await asyncio.to_thread(migrate.upgrade)
+    await asyncio.to_thread(migrations.upgrade)
     async with running("-m", "sandbox", "--port") as sandbox_url, SandboxControl(sandbox_url) as sandbox:
         settings = environment(url, sandbox_url) | {
             "STRIPE_TIMEOUT": "PT60S",  # so that none gives up while it is measured

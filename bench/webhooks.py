@@ -9,7 +9,7 @@ import time
 from collections import deque
 from urllib.parse import urlsplit
 
-from app import migrate
+from app.db import migrations
 from app.dev.postgres import EmbeddedPostgres, temporary_postgres
 from bench.payments import bodies, insert, payments, request
 from bench.stack import environment, running
@@ -42,7 +42,7 @@ def _rate(server: EmbeddedPostgres, name: str, connections: int) -> float:
     server.create_database(database)
     url = server.url(database)
     os.environ["DATABASE_URL"] = url
-    migrate.upgrade()
+    migrations.upgrade()
     return asyncio.run(_measure(url, CONTENDERS[name], connections))
 
 

@@ -8,9 +8,9 @@ from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql.base import ischema_names
 
-from app.database import create_engine
+from app.db.engine import create_engine
+from app.db.metadata import metadata
 from app.events.models import XID8
-from app.schema import metadata
 from app.settings import DatabaseSettings
 
 ischema_names["xid8"] = XID8  # so that reading the database back knows it

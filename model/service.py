@@ -14,7 +14,7 @@ from unittest.mock import patch
 
 import structlog
 
-from app import jobs
+from app.db import queue
 from app.errors import CartHasPaymentIntent, Moved, PaymentIntentNotFound, PaymentsError, StripeRefused
 from app.payment_intents import commands, converge, move, protocol, recording, service, sweep
 from app.payment_intents.models import PaymentIntent
@@ -35,7 +35,7 @@ def silence() -> Iterator[None]:
     async def enqueue(*_: object, **__: object) -> None: ...
 
     quiet = structlog.wrap_logger(None, processors=[drop])
-    with patch.object(converge, "log", quiet), patch.object(jobs, "enqueue", enqueue):
+    with patch.object(converge, "log", quiet), patch.object(queue, "enqueue", enqueue):
         forget()
         yield
         forget()

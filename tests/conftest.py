@@ -23,9 +23,10 @@ from pgqueuer import PgQueuer
 from pgqueuer.types import QueueExecutionMode
 from sqlalchemy import text
 
-from app import migrate, worker
+from app import worker
 from app.auth import api_keys
 from app.auth.api_keys import Scope
+from app.db import migrations
 from app.dev.postgres import temporary_postgres
 from app.main import create_app
 from app.observability import logging
@@ -62,7 +63,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.add_cleanup(stack.close)
     server.create_database(TEMPLATE)
     os.environ["DATABASE_URL"] = server.url(TEMPLATE)
-    migrate.upgrade()
+    migrations.upgrade()
     del os.environ["DATABASE_URL"]
     os.environ[SERVER] = server.url("{}")
 

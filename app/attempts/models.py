@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.database import Base
+from app.db.engine import Base
 
 
 class PaymentAttempt(Base):

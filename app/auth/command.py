@@ -16,7 +16,7 @@ from app.auth import api_keys
 from app.auth.api_keys import KeyRefused, NewKey, Scope
 from app.auth.models import ApiKey
 from app.auth.verified_keys import REMEMBERED_FOR
-from app.database import create_engine, create_sessions
+from app.db.engine import create_engine, create_sessions
 from app.settings import DatabaseSettings
 
 keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.")

@@ -15,7 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.auth import api_keys
 from app.auth.api_keys import Caller
 from app.auth.models import ApiKey
-from app.database import Sessions
+from app.db.engine import Sessions
 
 log = structlog.get_logger()
 

@@ -12,9 +12,9 @@ import sys
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app import migrate
+from app.db import migrations
+from app.db.metadata import metadata
 from app.dev.postgres import temporary_postgres
-from app.schema import metadata
 
 SHAPE = text("""
 WITH tables AS (
@@ -54,7 +54,7 @@ def drift() -> list[str]:
         for database in ("migrations", "models"):
             server.create_database(database)
         os.environ["DATABASE_URL"] = server.url("migrations")
-        migrate.upgrade()
+        migrations.upgrade()
         migrated = asyncio.run(shape(server.url("migrations"), is_from_models=False))
         modelled = asyncio.run(shape(server.url("models"), is_from_models=True))
     return differences(migrated, modelled)

@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.database import Base
+from app.db.engine import Base
 
 # Stripe's last words, though an appeal may follow some of them.
 CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})

@@ -9,7 +9,7 @@ import uuid
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import jobs
+from app.db import queue
 from app.disputes.models import CLOSED, Dispute
 from app.events.repository import Actor
 from app.payment_intents import recording, repository
@@ -27,7 +27,7 @@ async def record_hint(door: Door, row: PaymentIntent, snapshot: DisputeSnapshot)
     if dispute is None or (snapshot.status in CLOSED and dispute.status not in CLOSED):
         _take(door, row, dispute, snapshot)
     elif dispute.status != snapshot.status:
-        await jobs.enqueue(door.session, "sync_disputes", payment_intent_id=row.id)
+        await queue.enqueue(door.session, "sync_disputes", payment_intent_id=row.id)
 
 
 async def sync(resources: Resources, payment_intent_id: uuid.UUID) -> int:
@@ -43,7 +43,7 @@ async def sync(resources: Resources, payment_intent_id: uuid.UUID) -> int:
         door, row = await recording.open_door_of(session, payment_intent_id, actor, resources.settings.instance)
         known = {dispute.stripe_id: dispute for dispute in await _of(session, payment_intent_id)}
         if {name: dispute.status for name, dispute in known.items()} != before:
-            await jobs.enqueue(session, "sync_disputes", payment_intent_id=payment_intent_id)
+            await queue.enqueue(session, "sync_disputes", payment_intent_id=payment_intent_id)
             return 0
         news = [each for each in snapshots if before.get(each.id) != each.status]
         for snapshot in news:

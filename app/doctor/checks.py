@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 import asyncpg
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
-from app import migrate
-from app.database import Sessions
+from app.db import migrations
+from app.db.engine import Sessions
 from app.errors import PaymentsError, StripeMisconfigured
 from app.observability.redaction import redact
 from app.resources import open_resources
@@ -49,13 +49,13 @@ def _examine_settings(settings: Settings) -> list[Result]:
 async def _examine_database(sessions: Sessions) -> Result:
     try:
         async with sessions() as session:
-            is_current = await migrate.is_current(session)
+            is_current = await migrations.is_current(session)
     except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
         cause = error.orig if isinstance(error, DBAPIError) else error
         return Result("Database", f"cannot be used: {redact(str(cause))}", "Check DATABASE_URL and the server.")
     if not is_current:
         return Result("Database", "lacks this version's tables", "Run `python -m app migrate`.")
-    return Result("Database", f"reachable and migrated to {migrate.head()}")
+    return Result("Database", f"reachable and migrated to {migrations.head()}")
 
 
 async def _examine_stripe(stripe: StripeGateway) -> list[Result]:

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Identity, Index, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from app.database import Base
+from app.db.engine import Base
 
 
 class XID8(UserDefinedType[int]):

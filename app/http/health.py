@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
-from app import migrate
+from app.db import migrations
 from app.errors import DatabaseUnavailable, NotMigrated
 from app.http.problems import documented
 from app.resources import ResourcesDependency
@@ -33,7 +33,7 @@ async def live() -> Health:
 async def ready(resources: ResourcesDependency) -> Health:
     """Answer 200 when the database is there and has this version's tables."""
     async with resources.sessions() as session:
-        if not await migrate.is_current(session):
+        if not await migrations.is_current(session):
             raise NotMigrated
     return Health()
 

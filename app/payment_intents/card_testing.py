@@ -8,8 +8,8 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import jobs
 from app.access_errors import TooManyFailedAttempts
+from app.db import queue
 from app.payment_intents import repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
@@ -31,7 +31,7 @@ async def close_if_tested(failed: Sequence[tuple[Door, PaymentIntent]], max_fail
         door, row = payable[each]
         row.is_closing, row.closing_reason = True, REASON
         door.append(row, "payment_intent.too_many_failed_attempts", limit=max_failed)
-        await jobs.enqueue(session, "converge", payment_intent_id=row.id)
+        await queue.enqueue(session, "converge", payment_intent_id=row.id)
 
 
 def may_be_tested(row: PaymentIntent, max_failed: int) -> bool:

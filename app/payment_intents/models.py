@@ -18,7 +18,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.database import Base
+from app.db.engine import Base
 from app.payment_intents import content
 from app.references.models import Kind, Reference
 from app.stripe_gateway import FROZEN, PAYABLE

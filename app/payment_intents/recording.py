@@ -14,7 +14,7 @@ from typing import Any
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app import jobs
+from app.db import queue
 from app.errors import NotConverged, StripeRefused
 from app.events import repository as events
 from app.events.repository import Actor
@@ -80,11 +80,11 @@ async def record_hint(door: Door, row: PaymentIntent, snapshot: PaymentIntentSna
         await _apply(door, row, snapshot, run=None)
     elif row.is_open and (row.status != snapshot.status or _is_behind(row, snapshot)):
         _suspect(door, row, snapshot)
-        await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
+        await queue.enqueue(door.session, "converge", payment_intent_id=row.id)
     elif row.is_open and row.lease_token is not None:
         row.version += 1
     elif not row.is_open and snapshot.status == "succeeded" != row.status:
-        await jobs.enqueue(door.session, "converge", payment_intent_id=row.id)
+        await queue.enqueue(door.session, "converge", payment_intent_id=row.id)
 
 
 async def record_late_success(door: Door, row: PaymentIntent, snapshot: PaymentIntentSnapshot) -> None:

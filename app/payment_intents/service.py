@@ -8,11 +8,11 @@ from typing import Any
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import jobs
 from app.attempts import repository as attempts
 from app.attempts.schemas import AttemptPage, AttemptRead, AttemptSummary
 from app.auth.access import Credential
 from app.auth.api_keys import Caller
+from app.db import queue
 from app.errors import (
     AlreadyPaid,
     CartVersionConflict,
@@ -229,7 +229,7 @@ async def _look_closer(resources: Resources, reference: Reference, snapshot: Pay
         if row is not None and row.stripe_id == snapshot.id:
             row.needs_sync = row.is_open
             await recording.record_hint(door, row, snapshot)
-            await jobs.enqueue(session, "converge", payment_intent_id=row.id)
+            await queue.enqueue(session, "converge", payment_intent_id=row.id)
 
 
 async def list_attempts(resources: Resources, reference: Reference, page: Page) -> AttemptPage:

@@ -10,7 +10,7 @@ from functools import partial
 
 import structlog
 
-from app import jobs
+from app.db import queue
 from app.errors import PaymentIntentNotFound
 from app.events.repository import Actor
 from app.observability.metrics import REPAIRS
@@ -34,10 +34,10 @@ async def sweep(resources: Resources) -> None:
     async with resources.sessions.begin() as session:
         unsettled = await repository.find_unsettled(session, silent_after=settings.silent_after, limit=BATCH)
         for payment_intent_id in unsettled:
-            await jobs.enqueue(session, "converge", is_repeat=True, payment_intent_id=payment_intent_id)
+            await queue.enqueue(session, "converge", is_repeat=True, payment_intent_id=payment_intent_id)
         abandoned = [row.id for row in await list_abandoned(resources)] if settings.is_expiry_enabled else []
         for payment_intent_id in set(abandoned) - set(unsettled):  # who is asked about first is looked at next time
-            await jobs.enqueue(session, "expire", is_repeat=True, payment_intent_id=payment_intent_id)
+            await queue.enqueue(session, "expire", is_repeat=True, payment_intent_id=payment_intent_id)
     log.info("sweep.finished", unsettled=len(unsettled), abandoned=len(abandoned))
 
 

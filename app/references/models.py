@@ -7,7 +7,7 @@ from typing import Literal
 from sqlalchemy import CheckConstraint, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base
+from app.db.engine import Base
 
 Kind = Literal["cart", "session"]
 

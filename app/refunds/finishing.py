@@ -4,7 +4,7 @@ import uuid
 
 import structlog
 
-from app import jobs
+from app.db import queue
 from app.errors import Unavailable
 from app.events.repository import Actor
 from app.payment_intents import repository as payment_intents
@@ -63,5 +63,5 @@ async def sweep(resources: Resources) -> int:
     async with resources.sessions.begin() as session:
         due = await repository.claim_due(session, limit=SWEPT_AT_ONCE)
         for refund_id in due:
-            await jobs.enqueue(session, "finish_refund", is_repeat=True, refund_id=refund_id)
+            await queue.enqueue(session, "finish_refund", is_repeat=True, refund_id=refund_id)
     return len(due)

@@ -2,7 +2,7 @@
 
 import structlog
 
-from app import jobs
+from app.db import queue
 from app.errors import StripeRefused
 from app.events.repository import Actor
 from app.refunds import recording, repository
@@ -32,7 +32,7 @@ async def _answered(resources: Resources, row: Refund, snapshot: RefundSnapshot,
         door, payment_intent = await recording.open_door_of(session, row.payment_intent_id, actor, instance)
         recorded = await recording.record(door, payment_intent, snapshot)
         if snapshot.is_replay:  # it shows the past
-            await jobs.enqueue(session, "sync_refunds", payment_intent_id=payment_intent.id)
+            await queue.enqueue(session, "sync_refunds", payment_intent_id=payment_intent.id)
     log.info("refund.recorded", refund_id=str(recorded.id), stripe_id=snapshot.id, status=snapshot.status)
     return recorded
 
@@ -45,6 +45,6 @@ async def _refused(resources: Resources, row: Refund, refusal: StripeRefused, ac
         if latest.status is None:
             await recording.refuse(door, payment_intent, latest, refusal)
             # We held it possible and Stripe did not: it knows something of this payment that we do not.
-            await jobs.enqueue(session, "sync_refunds", payment_intent_id=payment_intent.id)
+            await queue.enqueue(session, "sync_refunds", payment_intent_id=payment_intent.id)
     log.info("refund.refused", refund_id=str(row.id), stripe_code=refusal.extensions["stripe_code"])
     return latest

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 from uuid_utils.compat import uuid7
 
-from app import jobs
 from app.auth.api_keys import Caller
+from app.db import queue
 from app.errors import (
     IdempotencyKeyReused,
     PaymentIntentNotFound,
@@ -117,7 +117,7 @@ async def _leave_to_a_job(resources: Resources, row: Refund) -> Refund:
     async with resources.sessions.begin() as session:
         latest = await repository.get(session, row.id)
         if latest.status is None:
-            await jobs.enqueue(session, "finish_refund", refund_id=row.id)
+            await queue.enqueue(session, "finish_refund", refund_id=row.id)
     return latest
 
 

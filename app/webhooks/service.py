@@ -2,7 +2,7 @@
 
 from structlog.contextvars import bind_contextvars
 
-from app import jobs
+from app.db import queue
 from app.errors import NotAdopted, PaymentsError, WrongMode
 from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
@@ -28,7 +28,7 @@ async def receive(resources: Resources, intake: Intake, body: bytes, signature: 
         bind_contextvars(outcome=error.code)
         if isinstance(error, NotAdopted):
             async with resources.sessions.begin() as session:
-                await jobs.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+                await queue.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
         raise
     bind_contextvars(outcome=outcome)
     WEBHOOKS.labels(outcome).inc()

@@ -11,7 +11,7 @@ from typing import Literal
 import structlog
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app import jobs
+from app.db import queue
 from app.disputes import recording as disputes
 from app.errors import InvalidEvent, NotAdopted, NotConverged, PaymentsError
 from app.events.repository import Actor
@@ -165,7 +165,7 @@ async def _let_in(
                     await ledger.record_failure(door, row, told, arrival.event, max_failed=max_failed)
             case ChargeSnapshot() as told if told.amount_refunded > row.amount_refunded:
                 # By a refund that nobody told us of.
-                await jobs.enqueue(session, "sync_refunds", payment_intent_id=row.id)
+                await queue.enqueue(session, "sync_refunds", payment_intent_id=row.id)
             case RefundSnapshot() as told:
                 await refunds.record(door, row, told)
             case DisputeSnapshot() as told:

@@ -5,7 +5,7 @@ import asyncio
 import httpx
 from sqlalchemy import text
 
-from app.database import FRESH_SECONDS
+from app.db.engine import FRESH_SECONDS
 from app.resources import Resources
 from sandbox.control import SandboxControl
 
