@@ -14,8 +14,8 @@ from pgqueuer.models import Job, Schedule
 from prometheus_client import start_http_server
 
 from app.disputes import recording as disputes
+from app.domain_events.repository import Actor
 from app.errors import Unavailable
-from app.events.repository import Actor
 from app.payment_intents import sweep
 from app.reconcile import service as reconcile
 from app.refunds import finishing as refunds

@@ -10,7 +10,7 @@ from sqlalchemy.dialects.postgresql.base import ischema_names
 
 from app.db.engine import create_engine
 from app.db.metadata import metadata
-from app.events.models import XID8
+from app.domain_events.models import XID8
 from app.settings import DatabaseSettings
 
 ischema_names["xid8"] = XID8  # so that reading the database back knows it
@@ -23,7 +23,7 @@ def _is_ours(name: str | None, kind: str, _: Any) -> bool:
 
 def _render(kind: str, item: Any, autogen: AutogenContext) -> str | Literal[False]:
     if kind == "type" and type(item).__name__ == "XID8":
-        autogen.imports.add("from app.events.models import XID8")
+        autogen.imports.add("from app.domain_events.models import XID8")
         return "XID8()"
     return False
 

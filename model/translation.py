@@ -4,7 +4,7 @@ import uuid
 from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple, cast
 
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.payment_intents import content, protocol
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import queue
 from app.disputes.models import CLOSED, Dispute
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.payment_intents import recording, repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door

@@ -7,7 +7,7 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.attempts import repository as attempts
 from app.attempts.models import PaymentAttempt
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.payment_intents import card_testing, recording, repository
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door

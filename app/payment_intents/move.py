@@ -5,8 +5,8 @@ import time
 from dataclasses import dataclass
 
 from app.auth.api_keys import Caller
+from app.domain_events.repository import Actor
 from app.errors import CartHasPaymentIntent, Moved, NotConverged, PaymentIntentNotFound
-from app.events.repository import Actor
 from app.payment_intents import recording, service
 from app.payment_intents.converge import LONGEST_PAUSE, converge
 from app.payment_intents.models import PaymentIntent

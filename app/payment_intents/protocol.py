@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.payment_intents import content
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent

@@ -15,9 +15,9 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.db import queue
+from app.domain_events import repository as events
+from app.domain_events.repository import Actor
 from app.errors import NotConverged, StripeRefused
-from app.events import repository as events
-from app.events.repository import Actor
 from app.payment_intents import content, repository
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent

@@ -13,6 +13,7 @@ from app.attempts.schemas import AttemptPage, AttemptRead, AttemptSummary
 from app.auth.access import Credential
 from app.auth.api_keys import Caller
 from app.db import queue
+from app.domain_events.repository import Actor
 from app.errors import (
     AlreadyPaid,
     CartVersionConflict,
@@ -24,7 +25,6 @@ from app.errors import (
     PreviousPaymentIntentMismatch,
     StaleCartVersion,
 )
-from app.events.repository import Actor
 from app.http.pagination import Cursor, Page
 from app.payment_intents import card_testing, content, recording, repository
 from app.payment_intents.converge import converge

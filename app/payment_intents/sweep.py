@@ -11,8 +11,8 @@ from functools import partial
 import structlog
 
 from app.db import queue
+from app.domain_events.repository import Actor
 from app.errors import PaymentIntentNotFound
-from app.events.repository import Actor
 from app.observability.metrics import REPAIRS
 from app.payment_intents import ledger, recording, repository, service
 from app.payment_intents.converge import converge

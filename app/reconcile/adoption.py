@@ -9,8 +9,8 @@ import uuid
 
 import structlog
 
+from app.domain_events.repository import Actor
 from app.errors import PaymentIntentNotFound
-from app.events.repository import Actor
 from app.payment_intents import content, recording, repository, service
 from app.payment_intents.content import Marks
 from app.payment_intents.converge import converge

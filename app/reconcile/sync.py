@@ -4,7 +4,7 @@ import uuid
 from dataclasses import dataclass
 
 from app.disputes import recording as disputes
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.observability.metrics import REPAIRS
 from app.payment_intents import ledger, sweep
 from app.payment_intents import repository as payment_intents

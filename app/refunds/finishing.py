@@ -5,8 +5,8 @@ import uuid
 import structlog
 
 from app.db import queue
+from app.domain_events.repository import Actor
 from app.errors import Unavailable
-from app.events.repository import Actor
 from app.payment_intents import repository as payment_intents
 from app.refunds import recording, repository
 from app.refunds.sending import send

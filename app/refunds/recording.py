@@ -10,8 +10,8 @@ from datetime import timedelta
 from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
+from app.domain_events.repository import Actor
 from app.errors import StripeRefused
-from app.events.repository import Actor
 from app.payment_intents import recording
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent

@@ -3,8 +3,8 @@
 import structlog
 
 from app.db import queue
+from app.domain_events.repository import Actor
 from app.errors import StripeRefused
-from app.events.repository import Actor
 from app.refunds import recording, repository
 from app.refunds.models import Refund
 from app.resources import Resources

@@ -13,8 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.db import queue
 from app.disputes import recording as disputes
+from app.domain_events.repository import Actor
 from app.errors import InvalidEvent, NotAdopted, NotConverged, PaymentsError
-from app.events.repository import Actor
 from app.payment_intents import content, ledger, recording
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent

@@ -7,7 +7,7 @@ from typing import Any, cast
 
 import pytest
 
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.payment_intents import content, protocol
 from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent

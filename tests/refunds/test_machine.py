@@ -21,7 +21,7 @@ from hypothesis.stateful import (
 from sqlalchemy import update
 
 from app.auth import api_keys
-from app.events.repository import Actor
+from app.domain_events.repository import Actor
 from app.refunds import finishing
 from app.refunds.models import FREED, Refund
 from app.resources import open_resources

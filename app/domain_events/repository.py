@@ -8,7 +8,7 @@ from sqlalchemy import event, insert
 from sqlalchemy.ext.asyncio import AsyncSession
 from sqlalchemy.orm import Session
 
-from app.events.models import Event
+from app.domain_events.models import Event
 from app.references.models import PaymentReference
 
 # Where a session keeps them until then.
