@@ -9,16 +9,16 @@ import uvicorn
 from rich.console import Console
 
 from app import safety, worker
-from app.auth.command import keys
+from app.auth.cli import keys
 from app.db import migrations
-from app.doctor.command import doctor
+from app.doctor.cli import doctor
 from app.http import openapi
 from app.http.head_limit import BoundedHeadProtocol
 from app.main import create_app
 from app.observability import logging
 from app.payment_intents import sweep
 from app.payment_intents.models import PaymentIntent
-from app.reconcile import commands as reconcile
+from app.reconcile import cli as reconcile
 from app.resources import open_resources
 from app.settings import Settings
 
@@ -130,7 +130,7 @@ def _documentation_settings() -> Settings:
 def _add_development_commands() -> None:
     """Add `dev`, where its parts are installed: production's image does not carry them."""
     try:
-        from app.dev.command import dev  # noqa: PLC0415 - see above
+        from app.dev.cli import dev  # noqa: PLC0415 - see above
     except ModuleNotFoundError:
         return
     app.command("dev")(dev)

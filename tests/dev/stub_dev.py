@@ -6,7 +6,7 @@ from pathlib import Path
 
 import typer
 
-from app.dev.command import run
+from app.dev.cli import run
 from app.dev.configuration import Places
 from app.dev.launcher import Programs
 
