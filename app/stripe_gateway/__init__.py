@@ -1,8 +1,9 @@
 """The only package that imports stripe."""
 
 from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
+from app.stripe_gateway.error_mapping import KeyTaken, StoredFailure, UnexpectedState
+from app.stripe_gateway.event_list import EventPage, Window
 from app.stripe_gateway.gateway import StripeGateway, open_gateway
-from app.stripe_gateway.outcomes import KeyTaken, StoredFailure, UnexpectedState
 from app.stripe_gateway.signature import verify
 from app.stripe_gateway.snapshots import (
     FROZEN,
@@ -15,7 +16,6 @@ from app.stripe_gateway.snapshots import (
     RefundSnapshot,
     StripeEvent,
 )
-from app.stripe_gateway.undelivered import EventPage, Window
 
 __all__ = [
     "API_VERSION",

@@ -16,9 +16,10 @@ from typing import TypeVar
 from app.errors import StripeUnavailable
 from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.calls import Calls, Params, open_calls
+from app.stripe_gateway.client import Calls, Params, open_calls
 from app.stripe_gateway.client_secrets import ClientSecrets
-from app.stripe_gateway.repeats import is_replay
+from app.stripe_gateway.event_list import EventPage, Window
+from app.stripe_gateway.retries import is_replay
 from app.stripe_gateway.snapshots import (
     ChargeSnapshot,
     DisputeSnapshot,
@@ -27,7 +28,6 @@ from app.stripe_gateway.snapshots import (
     RefundSnapshot,
     read,
 )
-from app.stripe_gateway.undelivered import EventPage, Window
 
 Snapshot = TypeVar("Snapshot")
 

@@ -12,7 +12,7 @@ from app.dev.ports import free_port
 from app.errors import NothingDone, StripeRefused, StripeUnavailable, Unavailable
 from app.settings import Settings
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
-from app.stripe_gateway.pace import Pace
+from app.stripe_gateway.rate_limiter import Pace
 from sandbox.control import SandboxControl
 from tests.gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 

@@ -13,9 +13,9 @@ from stripe import StripeClient, StripeResponse
 
 from app.errors import NothingDone, StripeUnavailable
 from app.settings import Settings
-from app.stripe_gateway.outcomes import meaning
-from app.stripe_gateway.pace import Pace
-from app.stripe_gateway.repeats import ATTEMPT_SHARE, is_undone, lower, repeating
+from app.stripe_gateway.error_mapping import meaning
+from app.stripe_gateway.rate_limiter import Pace
+from app.stripe_gateway.retries import ATTEMPT_SHARE, is_undone, lower, repeating
 from app.stripe_gateway.snapshots import Json
 from app.stripe_gateway.transport import Transport
 

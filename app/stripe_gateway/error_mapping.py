@@ -6,7 +6,7 @@ from http import HTTPStatus
 import stripe
 
 from app.errors import NothingDone, PaymentsError, StripeMisconfigured, StripeRefused, StripeUnavailable
-from app.stripe_gateway.repeats import headers_of, is_replay, retry_after
+from app.stripe_gateway.retries import headers_of, is_replay, retry_after
 from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
 
 
