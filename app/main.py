@@ -21,7 +21,7 @@ from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds
 from app.resources import Resources, open_resources
 from app.settings import Settings
-from app.webhooks.intake import Intake
+from app.webhooks.event_batcher import Intake
 from app.webhooks.router import PATH as WEBHOOK_PATH
 from app.webhooks.router import router as webhooks
 

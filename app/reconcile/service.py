@@ -15,7 +15,7 @@ from app.reconcile import adoption, repository
 from app.reconcile.sync import sync_belongings
 from app.resources import Resources
 from app.stripe_gateway import EventPage, StripeEvent, Window
-from app.webhooks import taking
+from app.webhooks import ingest
 
 log = structlog.get_logger()
 
@@ -108,14 +108,14 @@ async def _take_page(resources: Resources, page: EventPage, tally: Tally) -> Non
             REPAIRS.labels("event").inc()
 
 
-async def _take(resources: Resources, event: StripeEvent, tally: Tally) -> taking.Outcome:
+async def _take(resources: Resources, event: StripeEvent, tally: Tally) -> ingest.Outcome:
     """Take one event; what it is about is brought back first when it is missing here."""
     try:
-        return await taking.take(resources, event)
+        return await ingest.take(resources, event)
     except NotAdopted as missing:
         await adopt(resources, missing.extensions["stripe_id"])
         tally.adopted += 1
-    return await taking.take(resources, event)
+    return await ingest.take(resources, event)
 
 
 async def adopt(resources: Resources, stripe_id: str) -> None:

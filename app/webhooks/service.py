@@ -7,8 +7,8 @@ from app.errors import NotAdopted, PaymentsError, WrongMode
 from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import verify
-from app.webhooks.intake import Intake
-from app.webhooks.taking import Arrival, Outcome
+from app.webhooks.event_batcher import Intake
+from app.webhooks.ingest import Arrival, Outcome
 
 
 async def receive(resources: Resources, intake: Intake, body: bytes, signature: str | None) -> Outcome:

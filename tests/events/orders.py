@@ -11,7 +11,7 @@ from sqlalchemy import text
 from app import worker
 from app.resources import Resources
 from app.stripe_gateway import StripeEvent
-from app.webhooks import taking
+from app.webhooks import ingest
 
 Event = dict[str, Any]
 State = dict[str, Any]
@@ -85,7 +85,7 @@ async def outcome_of(resources: Resources, beginning: Beginning, order: Sequence
     """Let the events in, in this order, with the jobs after each or only at the end; give how all stands then."""
     await beginning.go_back()
     for event in order:
-        await taking.take(resources, StripeEvent.parse(event))
+        await ingest.take(resources, StripeEvent.parse(event))
         if eager:
             await do_jobs(resources)
     await do_jobs(resources)

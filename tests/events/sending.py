@@ -9,7 +9,7 @@ from stripe import WebhookSignature
 
 from app.resources import Resources
 from app.stripe_gateway import StripeEvent
-from app.webhooks import taking
+from app.webhooks import ingest
 from sandbox.control import SandboxControl
 from tests.conftest import WEBHOOK_SECRET
 
@@ -31,7 +31,7 @@ async def send(client: httpx.AsyncClient, event: dict[str, Any] | bytes) -> http
 async def take_all(resources: Resources, sandbox: SandboxControl, *, kind: str = "") -> list[str]:
     """Let in the events that the sandbox made and lost, in order."""
     events = [event for event in await sandbox.events() if event["type"].startswith(kind)]
-    return [await taking.take(resources, StripeEvent.parse(event)) for event in events]
+    return [await ingest.take(resources, StripeEvent.parse(event)) for event in events]
 
 
 async def put(api: httpx.AsyncClient, **changes: Any) -> str:

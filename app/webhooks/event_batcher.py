@@ -4,7 +4,7 @@ import asyncio
 from collections import deque
 
 from app.resources import Resources
-from app.webhooks.taking import Arrival, Outcome, take_all
+from app.webhooks.ingest import Arrival, Outcome, take_all
 
 # So many events in one transaction: more would hold their references' locks for long, and gain little.
 BATCH = 32
