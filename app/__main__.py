@@ -16,7 +16,7 @@ from app.http import openapi
 from app.http.head_limit import BoundedHeadProtocol
 from app.main import create_app
 from app.observability import logging
-from app.payment_intents import sweep
+from app.payment_intents import recovery
 from app.payment_intents.models import PaymentIntent
 from app.reconcile import cli as reconcile
 from app.resources import open_resources
@@ -89,9 +89,9 @@ def sweep_(
 
 async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntent]:
     async with open_resources(settings) as resources:
-        abandoned = await sweep.list_abandoned(resources)
+        abandoned = await recovery.list_abandoned(resources)
         if not is_dry_run:
-            await sweep.sweep(resources)
+            await recovery.sweep(resources)
     return abandoned
 
 

@@ -16,7 +16,7 @@ from prometheus_client import start_http_server
 from app.disputes import recording as disputes
 from app.domain_events.repository import Actor
 from app.errors import Unavailable
-from app.payment_intents import sweep
+from app.payment_intents import recovery
 from app.reconcile import service as reconcile
 from app.refunds import finishing as refunds
 from app.resources import Resources, open_resources
@@ -48,11 +48,11 @@ def register(queue: PgQueuer, resources: Resources) -> None:
 def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
     @queue.entrypoint("converge", concurrency_limit=CONCURRENCY)
     async def converge(job: Job) -> None:
-        await sweep.settle(resources, _id(job, "payment_intent_id"))
+        await recovery.settle(resources, _id(job, "payment_intent_id"))
 
     @queue.entrypoint("expire", concurrency_limit=CONCURRENCY)
     async def expire(job: Job) -> None:
-        await sweep.expire(resources, _id(job, "payment_intent_id"))
+        await recovery.expire(resources, _id(job, "payment_intent_id"))
 
     @queue.entrypoint("adopt", concurrency_limit=CONCURRENCY)
     async def adopt(job: Job) -> None:
@@ -88,7 +88,7 @@ def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
 
     @queue.schedule("sweep", EVERY_MINUTE)
     async def sweep_(_: Schedule) -> None:
-        await sweep.sweep(resources)
+        await recovery.sweep(resources)
 
     @queue.schedule("sweep_refunds", EVERY_MINUTE)
     async def sweep_refunds(_: Schedule) -> None:

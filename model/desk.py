@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeVar, cast
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.errors import NotConverged, PaymentIntentNotFound, PaymentsError
-from app.payment_intents import converge, protocol, service
+from app.payment_intents import convergence, protocol, service
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 from app.references.models import Kind, Reference
@@ -83,7 +83,7 @@ class Desk:
         return Rows(rows, translation.read_book(cart), translation.read_book(session))
 
 
-class Convergence(converge.Convergence):
+class Convergence(convergence.Convergence):
     """The service's own, with the model's rows in place of the database."""
 
     def __init__(self, desk: Desk, run: protocol.Run, kind: Kind, about: int | None) -> None:

@@ -16,7 +16,7 @@ import structlog
 
 from app.db import queue
 from app.errors import CartHasPaymentIntent, Moved, PaymentIntentNotFound, PaymentsError, StripeRefused
-from app.payment_intents import commands, converge, move, protocol, recording, service, sweep
+from app.payment_intents import attach, commands, convergence, protocol, recording, recovery, service
 from app.payment_intents.models import PaymentIntent
 from app.stripe_gateway import StoredFailure
 from model import translation
@@ -35,7 +35,7 @@ def silence() -> Iterator[None]:
     async def enqueue(*_: object, **__: object) -> None: ...
 
     quiet = structlog.wrap_logger(None, processors=[drop])
-    with patch.object(converge, "log", quiet), patch.object(queue, "enqueue", enqueue):
+    with patch.object(convergence, "log", quiet), patch.object(queue, "enqueue", enqueue):
         forget()
         yield
         forget()
@@ -91,7 +91,7 @@ def declare(ours: Rows, run: Run, when: When = AT_ONCE) -> Outcome:
     return Work(ours, run, when).do(transaction)
 
 
-def _wish(run: Run, running: protocol.Run, newest: PaymentIntent | None) -> converge.Declare:
+def _wish(run: Run, running: protocol.Run, newest: PaymentIntent | None) -> convergence.Declare:
     meant = newest.id if newest else uuid.UUID(int=0)
     params = cast(Any, SimpleNamespace(previous_payment_intent=None, reason=None, amount=None))
     match run.name:
@@ -101,21 +101,21 @@ def _wish(run: Run, running: protocol.Run, newest: PaymentIntent | None) -> conv
                 service._request, params=params, wanted=translation.content_of(run.wanted), run=running, max_failed=1
             )
         case "EXPIRE":
-            return partial(sweep._expire, meant=meant, settings=SETTINGS)
+            return partial(recovery._expire, meant=meant, settings=SETTINGS)
         case "SYNC":
             return service.ask
         case "JOB":
-            return partial(sweep._settle, meant=meant, settings=SETTINGS)
+            return partial(recovery._settle, meant=meant, settings=SETTINGS)
         case "CANCEL":
             return partial(commands._close, meant=meant, params=params)
         case "CAPTURE":
             return partial(commands._capture, meant=meant, params=params)
         case _:
-            return move._newest
+            return attach._newest
 
 
 def _hand_over(desk: Desk) -> bool:
-    """Do what `move._moved` does, which locks both references by itself."""
+    """Do what `attach._moved` does, which locks both references by itself."""
     origin, row = desk.door("session"), desk.newest("session")
     if origin.reference.moved_to is not None:
         return True
@@ -126,7 +126,7 @@ def _hand_over(desk: Desk) -> bool:
         raise CartHasPaymentIntent
     if row.lease_until is not None and row.lease_until > origin.now:
         return False
-    move._hand_over(origin, goal, row, occupant)
+    attach._hand_over(origin, goal, row, occupant)
     return True
 
 

@@ -12,7 +12,7 @@ from app.errors import (
     PaymentIntentNotFound,
 )
 from app.payment_intents import repository, service
-from app.payment_intents.converge import converge
+from app.payment_intents.convergence import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door

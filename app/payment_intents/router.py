@@ -32,8 +32,8 @@ from app.errors import (
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
 from app.payment_intents import commands, service
+from app.payment_intents.attach import move
 from app.payment_intents.checkout_state import CheckoutStateRead
-from app.payment_intents.move import move
 from app.payment_intents.schemas import (
     CancelRequest,
     CaptureRequest,

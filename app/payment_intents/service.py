@@ -27,7 +27,7 @@ from app.errors import (
 )
 from app.http.pagination import Cursor, Page
 from app.payment_intents import card_testing, content, recording, repository
-from app.payment_intents.converge import converge
+from app.payment_intents.convergence import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from app.disputes import recording as disputes
 from app.domain_events.repository import Actor
 from app.observability.metrics import REPAIRS
-from app.payment_intents import ledger, sweep
+from app.payment_intents import attempt_recording, recovery
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent
 from app.reconcile.adoption import find_or_adopt
@@ -34,7 +34,7 @@ async def sync(resources: Resources, stripe_id: str) -> tuple[PaymentIntent, Rep
     if row is None:
         return None
     before = row.status
-    await sweep.ask(resources, row.id)
+    await recovery.ask(resources, row.id)
     attempts, disputed = await sync_belongings(resources, row.id)
     async with resources.sessions() as session:
         row = await payment_intents.get(session, row.id)
@@ -48,7 +48,7 @@ async def sync_belongings(resources: Resources, payment_intent_id: uuid.UUID) ->
 
     Raises Unavailable.
     """
-    attempts = await ledger.sync(resources, payment_intent_id)
+    attempts = await attempt_recording.sync(resources, payment_intent_id)
     await refunds.sync(resources, payment_intent_id, ACTOR)
     disputed = await disputes.sync(resources, payment_intent_id)
     REPAIRS.labels("attempt").inc(attempts)

@@ -15,7 +15,7 @@ from app.db import queue
 from app.disputes import recording as disputes
 from app.domain_events.repository import Actor
 from app.errors import InvalidEvent, NotAdopted, NotConverged, PaymentsError
-from app.payment_intents import content, ledger, recording
+from app.payment_intents import attempt_recording, content, recording
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
@@ -156,13 +156,13 @@ async def _let_in(
     session: AsyncSession, arrivals: Sequence[tuple[Door, PaymentIntent, Arrival]], *, max_failed: int
 ) -> None:
     charges = [(door, row, arrival.told) for door, row, arrival in arrivals if isinstance(arrival.told, ChargeSnapshot)]
-    await ledger.record_charges(session, charges, max_failed=max_failed)
+    await attempt_recording.record_charges(session, charges, max_failed=max_failed)
     for door, row, arrival in arrivals:
         match arrival.told:
             case PaymentIntentSnapshot() as told:
                 await recording.record_hint(door, row, told)
                 if arrival.event.type == "payment_intent.payment_failed":
-                    await ledger.record_failure(door, row, told, arrival.event, max_failed=max_failed)
+                    await attempt_recording.record_failure(door, row, told, arrival.event, max_failed=max_failed)
             case ChargeSnapshot() as told if told.amount_refunded > row.amount_refunded:
                 # By a refund that nobody told us of.
                 await queue.enqueue(session, "sync_refunds", payment_intent_id=row.id)

@@ -17,7 +17,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.payment_intents import sweep
+from app.payment_intents import recovery
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
@@ -151,7 +151,7 @@ async def _prepare(command: Command, api: httpx.AsyncClient, sandbox: SandboxCon
         await api.get(CART, params={"sync": "true"})
     if command.name == "expire":
         await age(resources, timedelta(hours=25), moments=("touched_at",))
-        await sweep.sweep(resources)
+        await recovery.sweep(resources)
     await sandbox.wait_idle()
 
 
@@ -216,7 +216,7 @@ async def test_killed_at_any_point_the_same_again_ends_right(
     await _bury(resources)
 
     if command.name == "expire":
-        await sweep.sweep(resources)
+        await recovery.sweep(resources)
         await jobs()
     else:
         again = await api.request(command.method, command.path, json=command.body)

@@ -10,7 +10,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.payment_intents import sweep
+from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.api.ageing import age
@@ -49,7 +49,7 @@ async def _settle_hours_later(resources: Resources) -> None:
     for _ in range(3):
         moments = ("updated_at", "lease_until", "check_at", "touched_at")
         await age(resources, timedelta(hours=2), moments=moments)
-        await sweep.settle(resources, payment_intent)
+        await recovery.settle(resources, payment_intent)
 
 
 async def _is_asked(resources: Resources) -> bool:

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from app.errors import NotConverged
-from app.payment_intents import service, sweep
+from app.payment_intents import recovery, service
 from app.references.models import Reference
 from app.resources import Resources
 from sandbox.control import SandboxControl
@@ -148,7 +148,7 @@ async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
     await age(resources, timedelta(hours=25))
     async with resources.sessions.begin() as session:
         await session.execute(text("UPDATE payment_intents SET needs_sync = true"))  # as one of its webhooks does
-    await sweep.expire(resources, UUID(created["id"]))
+    await recovery.expire(resources, UUID(created["id"]))
     [intent] = await sandbox.objects("payment_intents")
     await sandbox.webhooks("normal")
     assert intent["status"] == "requires_capture"
@@ -187,7 +187,7 @@ async def test_two_payments_of_one_following_order_are_a_duplicate(
     await sandbox.confirm(third["stripe_id"])
     await sandbox.confirm(second["stripe_id"])
     await sandbox.wait_idle()
-    await sweep.settle(resources, UUID(second["id"]))
+    await recovery.settle(resources, UUID(second["id"]))
     async with resources.sessions() as session:
         flags = await session.scalars(text("SELECT flags FROM payment_intents ORDER BY generation"))
     assert list(flags) == [[], ["duplicate_payment"], []]

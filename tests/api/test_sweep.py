@@ -7,7 +7,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.payment_intents import repository, sweep
+from app.payment_intents import recovery, repository
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.api.ageing import age
@@ -18,7 +18,7 @@ TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
 
 
 async def _sweep(resources: Resources, jobs: Jobs) -> None:
-    await sweep.sweep(resources)
+    await recovery.sweep(resources)
     await jobs()
 
 
@@ -61,7 +61,7 @@ async def test_a_put_between_the_sweep_and_its_job_is_seen(
     api: httpx.AsyncClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
-    await sweep.sweep(resources)
+    await recovery.sweep(resources)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})
     await jobs()
     state = (await api.get(CART)).json()
@@ -97,7 +97,7 @@ async def test_a_dry_run_lists_and_changes_nothing(
     api: httpx.AsyncClient, resources: Resources, created: dict[str, Any]
 ) -> None:
     await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
-    assert [row.stripe_id for row in await sweep.list_abandoned(resources)] == [created["stripe_id"]]
+    assert [row.stripe_id for row in await recovery.list_abandoned(resources)] == [created["stripe_id"]]
     assert (await api.get(CART)).json()["status"] == "requires_payment_method"
 
 

@@ -7,7 +7,7 @@ import pytest
 from sqlalchemy import text
 
 from app.attempts.explanations import explain
-from app.payment_intents import sweep
+from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
@@ -58,7 +58,7 @@ async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
     await _be_silent(resources)
-    await sweep.sweep(resources)
+    await recovery.sweep(resources)
     await jobs()
     assert [each["status"] for each in await _attempts(api)] == ["failed"] * 2
     assert (await api.get(CART)).json()["attempts"]["count"] == 2

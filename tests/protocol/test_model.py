@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.payment_intents import converge, protocol, recording, sweep
+from app.payment_intents import convergence, protocol, recording, recovery
 from model import refunds
 from model.configurations import LARGE, SMALL, Configuration
 from model.explore import explore
@@ -35,7 +35,7 @@ def _ignore_leases(patch: Patch) -> None:
         protocol.release(row)
         return protocol.decide(row, run, *rest, **more)
 
-    patch.setattr(converge, "decide", decide)
+    patch.setattr(convergence, "decide", decide)
 
 
 def _roll_back_without_a_revision(patch: Patch) -> None:
@@ -45,12 +45,12 @@ def _roll_back_without_a_revision(patch: Patch) -> None:
 
     protocol_roll_back = protocol.roll_back
     patch.setattr(protocol, "roll_back", roll_back)
-    patch.setattr(converge, "roll_back", roll_back)
+    patch.setattr(convergence, "roll_back", roll_back)
 
 
 def _keep_what_was_refused(patch: Patch) -> None:
     patch.setattr(protocol, "roll_back", lambda _: None)
-    patch.setattr(converge, "roll_back", lambda _: None)
+    patch.setattr(convergence, "roll_back", lambda _: None)
 
 
 def _expire_what_is_in_doubt(patch: Patch) -> None:
@@ -58,8 +58,8 @@ def _expire_what_is_in_doubt(patch: Patch) -> None:
         row.needs_sync = False
         return await sweep_expire(door, row, **more)
 
-    sweep_expire = sweep._expire
-    patch.setattr(sweep, "_expire", expire)
+    sweep_expire = recovery._expire
+    patch.setattr(recovery, "_expire", expire)
 
 
 def _forget_what_is_late(patch: Patch) -> None:

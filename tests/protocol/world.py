@@ -19,7 +19,7 @@ from sqlalchemy import text
 
 from app.auth import api_keys
 from app.errors import PaymentsError
-from app.payment_intents import sweep
+from app.payment_intents import recovery
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
@@ -152,10 +152,10 @@ class World:
 
     async def _work(self, name: str, payment_intent_id: UUID) -> None:
         with suppress(PaymentsError):
-            await {"converge": sweep.settle, "expire": sweep.expire}[name](self.resources, payment_intent_id)
+            await {"converge": recovery.settle, "expire": recovery.expire}[name](self.resources, payment_intent_id)
 
     async def sweep(self) -> None:
-        await sweep.sweep(self.resources)
+        await recovery.sweep(self.resources)
         await self.work()
 
     async def pass_time(self, by: timedelta) -> None:

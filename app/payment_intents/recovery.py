@@ -14,8 +14,8 @@ from app.db import queue
 from app.domain_events.repository import Actor
 from app.errors import PaymentIntentNotFound
 from app.observability.metrics import REPAIRS
-from app.payment_intents import ledger, recording, repository, service
-from app.payment_intents.converge import converge
+from app.payment_intents import attempt_recording, recording, repository, service
+from app.payment_intents.convergence import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door
@@ -73,7 +73,7 @@ async def ask(resources: Resources, payment_intent_id: uuid.UUID) -> None:
 
 async def _repair(resources: Resources, before: PaymentIntent, after: PaymentIntent) -> None:
     """Look for what webhooks should have told of a PaymentIntent that was silent for long, and say what it was."""
-    attempts = await ledger.sync(resources, before.id)
+    attempts = await attempt_recording.sync(resources, before.id)
     is_changed = after.status != before.status
     REPAIRS.labels("payment_intent").inc(is_changed)
     REPAIRS.labels("attempt").inc(attempts)

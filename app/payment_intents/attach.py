@@ -8,7 +8,7 @@ from app.auth.api_keys import Caller
 from app.domain_events.repository import Actor
 from app.errors import CartHasPaymentIntent, Moved, NotConverged, PaymentIntentNotFound
 from app.payment_intents import recording, service
-from app.payment_intents.converge import LONGEST_PAUSE, converge
+from app.payment_intents.convergence import LONGEST_PAUSE, converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door
