@@ -8,9 +8,10 @@ import typer
 import uvicorn
 from rich.console import Console
 
-from app import safety, worker
+from app import worker
 from app.auth.cli import keys
 from app.db import migrations
+from app.doctor import production_checks
 from app.doctor.cli import doctor
 from app.http import openapi
 from app.http.head_limit import BoundedHeadProtocol
@@ -37,7 +38,7 @@ def _main() -> None:
 
 def _start(host: str | None = None) -> Settings:
     """Read the settings, refuse unsafe ones with a line for each, and begin to log."""
-    settings, findings = safety.read_settings(host=host)
+    settings, findings = production_checks.read_settings(host=host)
     if settings is None or findings:
         for finding in findings:
             typer.echo(f"Refused to start: {finding}", err=True)

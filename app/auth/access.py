@@ -12,7 +12,7 @@ from fastapi import Depends, Request
 from app.access_errors import InvalidCredential
 from app.auth.api_keys import PREFIX, Caller
 from app.auth.checkout_tokens import CheckoutGrant, CheckoutTokens
-from app.auth.rates import Rates
+from app.auth.rate_limits import Rates
 from app.auth.verified_keys import VerifiedKeys
 from app.resources import Resources
 

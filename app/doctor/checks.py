@@ -10,10 +10,10 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.db import migrations
 from app.db.engine import Sessions
+from app.doctor.production_checks import find_unsafe
 from app.errors import PaymentsError, StripeMisconfigured
 from app.observability.redaction import redact
 from app.resources import open_resources
-from app.safety import find_unsafe
 from app.settings import Settings
 from app.stripe_gateway import API_VERSION, AccountSnapshot, StripeGateway, WebhookEndpointSnapshot
 from app.webhooks.router import PATH

@@ -6,13 +6,13 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from app import safety
+from app.doctor import production_checks
 from app.doctor.checks import Result, examine
 
 
 def doctor() -> None:
     """Check the settings, the database, Stripe and its webhooks; exit with 1 when something is wrong."""
-    settings, findings = safety.read_settings()
+    settings, findings = production_checks.read_settings()
     if settings is None:
         results = [Result("Settings", finding.problem, finding.remedy) for finding in findings]
     else:

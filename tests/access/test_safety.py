@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.safety import find_unsafe
+from app.doctor.production_checks import find_unsafe
 from app.settings import Settings
 
 RANDOM = "7Qm2ZtX9Lr4Vb8Kc1Ns6Wd3Gf5Hj0PyE"
