@@ -1,14 +1,6 @@
-"""What browsers are told: which origins may read two answers, and to trust nothing else that comes from here."""
+"""Headers that tell a browser to trust nothing else that comes from here, and to keep none of it."""
 
-import re
-from collections.abc import Sequence
-
-from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-# The two that a checkout token opens.
-CHECKOUT_PATHS = re.compile(r"/v1/(carts|sessions)/[^/]*/payment-intent(/client-secret)?")
-CHECKOUT_METHODS = ("GET", "OPTIONS")
 
 # Development's page about the API, which takes its script and style from elsewhere.
 DOCS_PATH = "/docs"
@@ -23,29 +15,6 @@ HEADERS = {
     "X-Frame-Options": "DENY",
 }
 ENCODED = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
-
-
-class CheckoutCors:
-    """Let the shop's pages read the state and fetch the client secret; on all other paths there is no CORS."""
-
-    def __init__(self, app: ASGIApp, *, origins: Sequence[str]) -> None:
-        self._app = app
-        self._shared = CORSMiddleware(
-            app,
-            allow_origins=origins,
-            allow_methods=["GET"],
-            allow_headers=["Authorization"],
-            expose_headers=["Retry-After"],
-            max_age=600,
-        )
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        is_checkout = (
-            scope["type"] == "http"
-            and scope["method"] in CHECKOUT_METHODS
-            and CHECKOUT_PATHS.fullmatch(scope["path"]) is not None
-        )
-        await (self._shared if is_checkout else self._app)(scope, receive, send)
 
 
 class SecurityHeaders:
