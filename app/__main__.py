@@ -16,7 +16,7 @@ from app.doctor.cli import doctor
 from app.http import openapi
 from app.http.head_limit import BoundedHeadProtocol
 from app.main import create_app
-from app.observability import logging
+from app.observability.logging import configure_logging
 from app.payment_intents import recovery
 from app.payment_intents.models import PaymentIntent
 from app.reconcile import cli as reconcile
@@ -43,7 +43,7 @@ def _start(host: str | None = None) -> Settings:
         for finding in findings:
             typer.echo(f"Refused to start: {finding}", err=True)
         raise typer.Exit(1)
-    logging.configure(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
+    configure_logging(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
     return settings
 
 

@@ -11,11 +11,12 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
-from app.browsers import DOCS_PATH, CheckoutCors, SecurityHeaders
 from app.http import openapi, problems
+from app.http.cors import CheckoutCors
 from app.http.health import router as health
 from app.http.request_limits import RequestLimits
 from app.http.request_log import RequestLog
+from app.http.security_headers import DOCS_PATH, SecurityHeaders
 from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds

@@ -21,9 +21,9 @@ from app.db import migrations
 from app.db.engine import create_engine
 from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
-from app.errors import StripeRefused
 from app.settings import DatabaseSettings, Settings
 from app.stripe_gateway import StripeGateway, open_gateway
+from app.stripe_gateway.errors import StripeRefused
 from bench.payments import REQUESTED, SECRET, Payment, insert, payments
 from bench.stack import STRIPE_KEY, environment
 from sandbox.config import SandboxConfig

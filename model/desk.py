@@ -8,8 +8,9 @@ from typing import Any, NamedTuple, TypeVar, cast
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.errors import NotConverged, PaymentIntentNotFound, PaymentsError
+from app.errors import PaymentsError
 from app.payment_intents import convergence, protocol, service
+from app.payment_intents.errors import PaymentIntentNotFound, SyncPending
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 from app.references.models import Kind, Reference
@@ -96,7 +97,7 @@ class Convergence(convergence.Convergence):
     async def _open(self, _: str | None = None) -> AsyncIterator[tuple[Door, PaymentIntent, PaymentIntent]]:
         door, newest = self.desk.door(self.kind), self.desk.newest(self.kind)
         if door.reference.moved_to is not None:
-            raise NotConverged
+            raise SyncPending
         if newest is None:
             raise PaymentIntentNotFound
         yield door, newest, self.row
@@ -126,7 +127,7 @@ class Work:
         if isinstance(step, protocol.Done) and row is not None:
             return Outcome(ours, None, self._reply(row, run), translation.read(row, None))
         if isinstance(step, protocol.GiveUp):
-            return Outcome(ours, None, int(NotConverged.status))
+            return Outcome(ours, None, int(SyncPending.status))
         about = None if row is None else desk.number(row)
         point = "wait" if isinstance(step, protocol.Wait) else "call"
         call = None if isinstance(step, protocol.Wait) else translation.read_call(step, about or 0)

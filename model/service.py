@@ -15,10 +15,12 @@ from unittest.mock import patch
 import structlog
 
 from app.db import queue
-from app.errors import CartHasPaymentIntent, Moved, PaymentIntentNotFound, PaymentsError, StripeRefused
+from app.errors import PaymentsError
 from app.payment_intents import attach, commands, convergence, protocol, recording, recovery, service
+from app.payment_intents.errors import CartHasPaymentIntent, Moved, PaymentIntentNotFound
 from app.payment_intents.models import PaymentIntent
-from app.stripe_gateway import StoredFailure
+from app.stripe_gateway import ReplayedServerError
+from app.stripe_gateway.errors import StripeRefused
 from model import translation
 from model.desk import AT_ONCE, SETTINGS, Convergence, Desk, Outcome, Undone, Work, now
 from model.state import Rows, Run, Snapshot
@@ -162,7 +164,7 @@ def failed(ours: Rows, run: Run, when: When = AT_ONCE) -> Outcome:
 
     def transaction(convergence: Convergence) -> protocol.Step:
         if convergence._has_searched_all():
-            return now(convergence._give_up(StoredFailure()))
+            return now(convergence._give_up(ReplayedServerError()))
         return now(convergence._unclear())
 
     return Work(ours, run, when).do(transaction)

@@ -29,7 +29,7 @@ from app.auth.api_keys import Scope
 from app.db import migrations
 from app.dev.postgres import temporary_postgres
 from app.main import create_app
-from app.observability import logging
+from app.observability.logging import configure_logging
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.config import SandboxConfig
@@ -49,7 +49,7 @@ TABLES = (
 
 TLS = ssl.create_default_context()  # once: to read the certificates takes longer than most tests
 
-logging.configure(is_json=False, level="INFO")
+configure_logging(is_json=False, level="INFO")
 
 Jobs = Callable[[], Awaitable[None]]
 

@@ -9,9 +9,9 @@ from typing import Annotated
 import structlog
 from fastapi import Depends, Request
 
-from app.access_errors import InvalidCredential
 from app.auth.api_keys import PREFIX, Caller
 from app.auth.checkout_tokens import CheckoutGrant, CheckoutTokens
+from app.auth.errors import InvalidCredential
 from app.auth.rate_limits import Rates
 from app.auth.verified_keys import VerifiedKeys
 from app.resources import Resources

@@ -6,10 +6,10 @@ from typing import Annotated
 from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from app.access_errors import Forbidden, Unauthorized
 from app.auth.access import AccessDependency, Credential
 from app.auth.api_keys import Caller, Scope
 from app.auth.checkout_tokens import CheckoutGrant
+from app.errors import Forbidden, Unauthorized
 from app.references.path import ReferencePath
 
 bearer = HTTPBearer(

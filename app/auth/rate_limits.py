@@ -7,7 +7,7 @@ from limits import RateLimitItem, RateLimitItemPerMinute, RateLimitItemPerSecond
 from limits.aio.storage import MemoryStorage
 from limits.aio.strategies import FixedWindowRateLimiter
 
-from app.access_errors import TooManyRequests
+from app.errors import TooManyRequests
 
 
 class Rates:

@@ -9,7 +9,7 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncSession
 
-INI = Path(__file__).parent.parent / "alembic.ini"
+INI = Path(__file__).parents[2] / "alembic.ini"
 
 
 def upgrade() -> None:

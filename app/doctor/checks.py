@@ -11,11 +11,12 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from app.db import migrations
 from app.db.engine import Sessions
 from app.doctor.production_checks import find_unsafe
-from app.errors import PaymentsError, StripeMisconfigured
+from app.errors import PaymentsError
 from app.observability.redaction import redact
 from app.resources import open_resources
 from app.settings import Settings
 from app.stripe_gateway import API_VERSION, AccountSnapshot, StripeGateway, WebhookEndpointSnapshot
+from app.stripe_gateway.errors import StripeMisconfigured
 from app.webhooks.router import PATH
 from app.webhooks.subscription import EVENTS
 

@@ -8,7 +8,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
 from app.db import migrations
-from app.errors import DatabaseUnavailable, NotMigrated
+from app.db.errors import DatabaseUnavailable, NotMigrated
 from app.http.problems import documented
 from app.resources import ResourcesDependency
 

@@ -10,7 +10,7 @@ from fastapi.openapi.utils import get_openapi
 from app.http.problems import Problem
 
 REFERENCE = "/v1/{kind}/{reference_id}/"
-FILE = Path(__file__).parent.parent / "openapi.yaml"
+FILE = Path(__file__).parents[2] / "openapi.yaml"
 
 
 def install(app: FastAPI) -> None:
@@ -20,7 +20,7 @@ def install(app: FastAPI) -> None:
         app.openapi_schema = app.openapi_schema or _generate(app)
         return app.openapi_schema
 
-    app.http.openapi = document  # type: ignore[method-assign] # FastAPI's documented way to extend it
+    app.openapi = document  # type: ignore[method-assign] # FastAPI's documented way to extend it
 
 
 def _generate(app: FastAPI) -> dict[str, Any]:
@@ -53,7 +53,7 @@ def _link_reference(paths: dict[str, Any]) -> None:
 
 def render(app: FastAPI) -> str:
     """Render the document as the repository keeps it."""
-    return yaml.safe_dump(app.http.openapi(), sort_keys=False, allow_unicode=True, width=120)
+    return yaml.safe_dump(app.openapi(), sort_keys=False, allow_unicode=True, width=120)
 
 
 def is_current(app: FastAPI) -> bool:

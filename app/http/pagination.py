@@ -9,7 +9,7 @@ from uuid import UUID
 
 from fastapi import Depends, Query
 
-from app.errors import InvalidCursor
+from app.http.errors import InvalidCursor
 
 
 @dataclass(frozen=True, slots=True)

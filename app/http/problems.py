@@ -19,24 +19,24 @@ from sqlalchemy.exc import DBAPIError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
-from app.access_errors import Forbidden, TooManyRequests, Unauthorized
+from app.db.errors import DatabaseUnavailable
 from app.errors import (
-    BodyTooLarge,
-    DatabaseUnavailable,
+    Forbidden,
     InvalidRequest,
-    MalformedJson,
-    MethodNotAllowed,
     NotFound,
     PaymentsError,
+    TooManyRequests,
+    Unauthorized,
     ValidationFailed,
 )
+from app.http.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
 from app.observability.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
 
 # The database stops, was stopped, starts, has no connection left, did not give a lock in time, or ended one of two
 # transactions that waited for each other.
-AWAY = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "40P01"})
+UNAVAILABLE_SQLSTATES = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "40P01"})
 
 log = structlog.get_logger()
 
@@ -151,7 +151,7 @@ def _methods(request: Request) -> list[str]:
 def _of_database(error: Exception) -> PaymentsError | None:
     """Tell a database that is away from one that refused a statement, which is our own fault."""
     if isinstance(error, DBAPIError):
-        is_away = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in AWAY
+        is_away = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in UNAVAILABLE_SQLSTATES
     else:
         is_away = isinstance(error, PoolTimeoutError | OSError)
     return DatabaseUnavailable() if is_away else None

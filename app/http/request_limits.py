@@ -5,7 +5,8 @@ from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.errors import BodyTooLarge, HeadersTooLarge, InvalidRequest, JsonTooDeep
+from app.errors import InvalidRequest
+from app.http.errors import BodyTooLarge, HeadersTooLarge, JsonTooDeep
 from app.http.problems import respond
 
 BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)

@@ -13,10 +13,10 @@ import structlog
 
 from app.observability.redaction import redact
 
-LOUD = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
+NOISY_LOGGERS = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
 
 # The server's loggers may have handlers of their own already, which would write what we have not seen.
-SELF_WILLED = ("uvicorn", "uvicorn.error", "uvicorn.access")
+LOGGERS_WITH_OWN_HANDLERS = ("uvicorn", "uvicorn.error", "uvicorn.access")
 
 
 class Output:
@@ -47,7 +47,7 @@ class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
         return redact(super().format(record), self._secrets)
 
 
-def configure(*, is_json: bool, level: str, secrets: Collection[str] = ()) -> None:
+def configure_logging(*, is_json: bool, level: str, secrets: Collection[str] = ()) -> None:
     """Send our events and the libraries' messages to standard error, in one shape and without these secrets."""
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -80,8 +80,8 @@ def configure(*, is_json: bool, level: str, secrets: Collection[str] = ()) -> No
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    for name in SELF_WILLED:
+    for name in LOGGERS_WITH_OWN_HANDLERS:
         logging.getLogger(name).handlers.clear()
         logging.getLogger(name).propagate = True
-    for name in LOUD:
+    for name in NOISY_LOGGERS:
         logging.getLogger(name).setLevel(logging.WARNING)

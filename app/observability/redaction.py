@@ -25,7 +25,7 @@ PATTERNS = (
 CARD_NUMBER = re.compile(r"(?<![\w.-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w-])")
 
 # Without one of these a text holds none of the above: nearly all lines are through with a quick look.
-SIGNS = (
+SECRET_HINTS = (
     *("pay_", "k_test_", "k_live_", "whsec_", "_secret", "eyj", "authorization", "api_key", "token"),
     *("password", "cvc", "cvv", "bearer", "postgres"),
 )
@@ -38,7 +38,7 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     for secret in known:
         text = text.replace(secret, REDACTED).replace(json.dumps(secret)[1:-1], REDACTED)
     lowered = text.lower()
-    if any(sign in lowered for sign in SIGNS):
+    if any(sign in lowered for sign in SECRET_HINTS):
         text = _secret.sub(lambda found: "".join(part for part in found.groups() if part) + REDACTED, text)
     return CARD_NUMBER.sub(lambda found: REDACTED if _is_card_number(found.group()) else found.group(), text)
 

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 
 from app.auth.api_keys import Caller
 from app.domain_events.repository import Actor
-from app.errors import CartHasPaymentIntent, Moved, NotConverged, PaymentIntentNotFound
 from app.payment_intents import recording, service
 from app.payment_intents.convergence import LONGEST_PAUSE, converge
+from app.payment_intents.errors import CartHasPaymentIntent, Moved, PaymentIntentNotFound, SyncPending
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door
@@ -29,13 +29,13 @@ async def move(resources: Resources, reference: Reference, cart_id: str, caller:
     """Give the session's PaymentIntent to the cart, as the cart's next generation; moved already is done.
 
     Its metadata at Stripe follows. Webhooks find it wherever it is; events keep the reference that they were
-    written under. Raises PaymentIntentNotFound, CartHasPaymentIntent, Moved (to another cart), NotConverged.
+    written under. Raises PaymentIntentNotFound, CartHasPaymentIntent, Moved (to another cart), SyncPending.
     """
     route = Route(reference, Reference("cart", cart_id))
     deadline = time.monotonic() + resources.settings.converge_deadline.total_seconds()
     while not await _moved(resources, route, actor_of(caller)):
         if time.monotonic() > deadline:
-            raise NotConverged
+            raise SyncPending
         await asyncio.sleep(LONGEST_PAUSE)  # another writer works on it
     row = await converge(resources, route.cart, Run(actor_of(caller)), _newest)
     return await service.answer(resources, row)

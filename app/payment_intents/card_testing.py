@@ -8,9 +8,9 @@ from datetime import timedelta
 
 from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.access_errors import TooManyFailedAttempts
 from app.db import queue
 from app.payment_intents import repository
+from app.payment_intents.errors import TooManyFailedAttempts
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 

@@ -4,15 +4,15 @@ import uuid
 from functools import partial
 
 from app.auth.api_keys import Caller
-from app.errors import (
+from app.payment_intents import repository, service
+from app.payment_intents.convergence import converge
+from app.payment_intents.errors import (
     AlreadyPaid,
     CaptureExceedsAuthorization,
     NotCapturable,
     PaymentInProgress,
     PaymentIntentNotFound,
 )
-from app.payment_intents import repository, service
-from app.payment_intents.convergence import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door

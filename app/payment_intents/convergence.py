@@ -13,8 +13,9 @@ from typing import Never
 
 import structlog
 
-from app.errors import Moved, NotConverged, NothingDone, PaymentIntentNotFound, StripeRefused, Unavailable
+from app.errors import Unavailable
 from app.payment_intents import content, recording, repository
+from app.payment_intents.errors import Moved, PaymentIntentNotFound, SyncPending
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import (
     Call,
@@ -39,7 +40,14 @@ from app.payment_intents.recording import Door
 from app.references.models import Reference
 from app.resources import Resources
 from app.settings import Settings
-from app.stripe_gateway import KeyTaken, PaymentIntentSnapshot, StoredFailure, StripeGateway, UnexpectedState
+from app.stripe_gateway import (
+    IdempotencyKeyConflict,
+    PaymentIntentSnapshot,
+    ReplayedServerError,
+    StripeGateway,
+    UnexpectedState,
+)
+from app.stripe_gateway.errors import StripeNotReached, StripeRefused
 
 log = structlog.get_logger()
 
@@ -66,7 +74,7 @@ async def converge(resources: Resources, reference: Reference, run: Run, declare
 
     `declare` writes the wish into the row, or raises what forbids it, and tells whether anything is to be done.
 
-    Raises NotConverged (too many calls, or others held the lease too long), StripeRefused (this run's own
+    Raises SyncPending (too many calls, or others held the lease too long), StripeRefused (this run's own
     request) or StripeUnavailable (unknown; the wish stands).
     """
     convergence = Convergence(resources, reference, run)
@@ -106,10 +114,10 @@ class Convergence:
         """Perform this step and all that follow; give the reference's newest row, as it is then."""
         while not isinstance(step, Done):
             if isinstance(step, GiveUp):
-                raise NotConverged
+                raise SyncPending
             if self._left() <= 0:
                 await self._let_go(is_in_doubt=False)
-                raise NotConverged
+                raise SyncPending
             step = await self._after(step)
         return self.row
 
@@ -124,14 +132,14 @@ class Convergence:
             snapshot = refusal.snapshot
             if snapshot is None:
                 return await self._unclear()
-        except (KeyTaken, StoredFailure) as failure:
-            if isinstance(step, Create) and isinstance(failure, StoredFailure) and self._has_searched_all():
+        except (IdempotencyKeyConflict, ReplayedServerError) as failure:
+            if isinstance(step, Create) and isinstance(failure, ReplayedServerError) and self._has_searched_all():
                 await self._give_up(failure)
             return await self._unclear()
         except StripeRefused as refusal:
             return await self._refused(step, refusal)
         except Unavailable as error:
-            await self._let_go(is_in_doubt=not isinstance(error, NothingDone))
+            await self._let_go(is_in_doubt=not isinstance(error, StripeNotReached))
             raise
         return await self._answered(step, snapshot)
 
@@ -161,12 +169,12 @@ class Convergence:
 
     @asynccontextmanager
     async def in_line(self, lock: asyncio.Lock) -> AsyncIterator[None]:
-        """Wait for others of this process. Raises NotConverged at the deadline."""
+        """Wait for others of this process. Raises SyncPending at the deadline."""
         try:
             async with asyncio.timeout(self._left()):
                 await lock.acquire()
         except TimeoutError:
-            raise NotConverged from None
+            raise SyncPending from None
         self._looked = time.monotonic()
         try:
             yield
@@ -177,7 +185,7 @@ class Convergence:
         """Whether a look at this row would find nothing to do, and this run's request in it."""
         is_known = not self._run.wants_secret or self._knows_secret_of(row)
         is_newer = self._run.revision is None or row.revision >= self._run.revision
-        return row.is_payable and row.is_converged and row.check_at is None and is_newer and is_known
+        return row.is_payable and row.is_synced and row.check_at is None and is_newer and is_known
 
     def _knows_secret_of(self, row: PaymentIntent) -> bool:
         return row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
@@ -207,7 +215,7 @@ class Convergence:
     def _has_searched_all(self) -> bool:
         return self._run.must_search and self._run.has_searched
 
-    async def _give_up(self, failure: StoredFailure) -> Never:
+    async def _give_up(self, failure: ReplayedServerError) -> Never:
         """End a creation that Stripe made nothing of and, since it keeps saying so from memory, never will."""
         async with self._open() as (door, _, called):
             if called.lease_token == self._run.token:
@@ -251,7 +259,7 @@ class Convergence:
             actor = self._run.actor.because_of(request_id)
             door, newest = await recording.open_door(session, self._reference, actor, self._rules.instance)
             if door.reference.moved_to is not None:
-                raise NotConverged  # with what this run asked for; sent again, it is told where to
+                raise SyncPending  # with what this run asked for; sent again, it is told where to
             if newest is None:
                 raise PaymentIntentNotFound
             called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)

@@ -134,7 +134,7 @@ class PaymentIntent(Base):
         return self.status in FROZEN
 
     @property
-    def is_converged(self) -> bool:
+    def is_synced(self) -> bool:
         """Whether Stripe is known to hold exactly what was requested last: nobody writes, nothing is in doubt."""
         is_quiet = self.lease_token is None and not self.needs_sync
         return is_quiet and self.applied is not None and content.agree(self.applied, self.requested)

@@ -167,7 +167,7 @@ def _hand_on(row: PaymentIntent, run: Run) -> Step:
     """Leave the rest to whoever made a newer request, and wait for that; without one, give up."""
     is_checked = row.check_at is None or run.is_fresh
     is_wished_for = row.is_closing or (row.capture_amount is not None and row.status == "requires_capture")
-    if row.is_converged and is_checked and not is_wished_for:
+    if row.is_synced and is_checked and not is_wished_for:
         return Done()
     return Wait() if run.revision is not None and run.revision < row.revision else GiveUp()
 

@@ -17,15 +17,16 @@ from uuid_utils.compat import uuid7
 from app.db import queue
 from app.domain_events import repository as events
 from app.domain_events.repository import Actor
-from app.errors import NotConverged, StripeRefused
 from app.payment_intents import content, repository
 from app.payment_intents.content import Marks
+from app.payment_intents.errors import SyncPending
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Retrieve, Rules, Run, doubt, release
 from app.payment_intents.repository import Name
 from app.references import repository as references
 from app.references.models import PaymentReference, Reference
 from app.stripe_gateway import PaymentIntentSnapshot
+from app.stripe_gateway.errors import StripeRefused
 
 AMOUNT_MISMATCH = "amount_mismatch"
 DUPLICATE_PAYMENT = "duplicate_payment"
@@ -136,13 +137,13 @@ async def open_door_of(
 ) -> tuple[Door, PaymentIntent]:
     """Lock the reference of a PaymentIntent; give the way in and that row.
 
-    Raises NotConverged when it was moved at that moment.
+    Raises SyncPending when it was moved at that moment.
     """
     reference = (await repository.get(session, payment_intent_id)).reference
     door, _ = await open_door(session, reference, actor, instance)
     row = await session.get_one(PaymentIntent, payment_intent_id, populate_existing=True)
     if row.reference != reference:
-        raise NotConverged
+        raise SyncPending
     return door, row
 
 

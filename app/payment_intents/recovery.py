@@ -12,10 +12,10 @@ import structlog
 
 from app.db import queue
 from app.domain_events.repository import Actor
-from app.errors import PaymentIntentNotFound
 from app.observability.metrics import REPAIRS
 from app.payment_intents import attempt_recording, recording, repository, service
 from app.payment_intents.convergence import converge
+from app.payment_intents.errors import PaymentIntentNotFound
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door

@@ -4,36 +4,30 @@ from typing import Annotated
 
 from fastapi import APIRouter, Query, Response
 
-from app.access_errors import TooManyFailedAttempts
 from app.attempts.schemas import AttemptPage
 from app.auth.api_keys import Caller
 from app.auth.dependencies import PaymentsRead, PaymentsWrite, SecretRead, StateRead
-from app.errors import (
-    AlreadyPaid,
-    BodyTooLarge,
-    CaptureExceedsAuthorization,
-    CartHasPaymentIntent,
-    CartVersionConflict,
-    ClientSecretUnavailable,
-    InvalidCursor,
-    JsonTooDeep,
-    MalformedJson,
-    Moved,
-    NotCapturable,
-    NotConverged,
-    PaymentInProgress,
-    PaymentIntentNotFound,
-    PreviousPaymentIntentMismatch,
-    StaleCartVersion,
-    StripeMisconfigured,
-    StripeRefused,
-    StripeUnavailable,
-)
+from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
 from app.payment_intents import commands, service
 from app.payment_intents.attach import move
 from app.payment_intents.checkout_state import CheckoutStateRead
+from app.payment_intents.errors import (
+    AlreadyPaid,
+    CaptureExceedsAuthorization,
+    CartHasPaymentIntent,
+    CartVersionConflict,
+    ClientSecretUnavailable,
+    Moved,
+    NotCapturable,
+    PaymentInProgress,
+    PaymentIntentNotFound,
+    PreviousPaymentIntentMismatch,
+    StaleCartVersion,
+    SyncPending,
+    TooManyFailedAttempts,
+)
 from app.payment_intents.schemas import (
     CancelRequest,
     CaptureRequest,
@@ -46,6 +40,7 @@ from app.payment_intents.schemas import (
 from app.payment_intents.service import Answer
 from app.references.path import ReferencePath, SessionPath
 from app.resources import Resources, ResourcesDependency
+from app.stripe_gateway.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
 
 router = APIRouter(prefix="/v1/{kind}/{reference_id:segment}", tags=["PaymentIntents"])
 
@@ -74,7 +69,7 @@ SyncQuery = Annotated[
             PreviousPaymentIntentMismatch,
             StaleCartVersion,
             StripeRefused,
-            NotConverged,
+            SyncPending,
             StripeMisconfigured,
             StripeUnavailable,
         ),
@@ -110,7 +105,7 @@ async def put_payment_intent(
         *AUTHENTICATED,
         PaymentIntentNotFound,
         Moved,
-        NotConverged,
+        SyncPending,
         StripeMisconfigured,
         StripeRefused,
         StripeUnavailable,
@@ -142,7 +137,7 @@ def _state(answer: Answer, resources: Resources) -> PaymentIntentRead:
         ClientSecretUnavailable,
         TooManyFailedAttempts,
         Moved,
-        NotConverged,
+        SyncPending,
         StripeMisconfigured,
         StripeUnavailable,
     ),
@@ -164,7 +159,7 @@ CHANGING = (
     Moved,
     AlreadyPaid,
     PaymentInProgress,
-    NotConverged,
+    SyncPending,
     StripeRefused,
     StripeMisconfigured,
     StripeUnavailable,

@@ -175,7 +175,7 @@ class PaymentIntentRead(BaseModel):
                     "status": "requires_payment_method",
                     "amount": 1999,
                     "requested_amount": 1999,
-                    "is_converged": True,
+                    "is_synced": True,
                     "currency": "eur",
                     "amount_received": 0,
                     "amount_capturable": 0,
@@ -199,7 +199,7 @@ class PaymentIntentRead(BaseModel):
     status: str | None = Field(description="In Stripe's words; null until Stripe answered.")
     amount: int | None = Field(description="What Stripe holds, in minor units; null until Stripe answered.")
     requested_amount: int = Field(description="What was requested last, in minor units.")
-    is_converged: bool = Field(description="Whether Stripe holds what was requested last.")
+    is_synced: bool = Field(description="Whether Stripe holds what was requested last.")
     currency: str | None
     amount_received: int
     amount_capturable: int
@@ -226,7 +226,7 @@ class PaymentIntentRead(BaseModel):
             status=row.status,
             amount=row.amount,
             requested_amount=row.requested["amount"],
-            is_converged=row.is_converged,
+            is_synced=row.is_synced,
             currency=row.currency,
             amount_received=row.amount_received,
             amount_capturable=row.amount_capturable,

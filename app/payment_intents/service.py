@@ -14,20 +14,20 @@ from app.auth.access import Credential
 from app.auth.api_keys import Caller
 from app.db import queue
 from app.domain_events.repository import Actor
-from app.errors import (
+from app.http.pagination import Cursor, Page
+from app.payment_intents import card_testing, content, recording, repository
+from app.payment_intents.convergence import converge
+from app.payment_intents.errors import (
     AlreadyPaid,
     CartVersionConflict,
     ClientSecretUnavailable,
     Moved,
-    NotConverged,
     PaymentInProgress,
     PaymentIntentNotFound,
     PreviousPaymentIntentMismatch,
     StaleCartVersion,
+    SyncPending,
 )
-from app.http.pagination import Cursor, Page
-from app.payment_intents import card_testing, content, recording, repository
-from app.payment_intents.convergence import converge
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door
@@ -70,10 +70,10 @@ async def put(resources: Resources, reference: Reference, params: PaymentIntentP
     if not _is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
     if run.revision is not None and _is_displaced(row, wanted, run.revision):
-        raise NotConverged
+        raise SyncPending
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
-        raise NotConverged
+        raise SyncPending
     told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
     # Attempts may have failed while this was on its way.
     if secret and (row.generation > 1 or told.attempts.failed >= max_failed):
@@ -200,7 +200,7 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     """Give what the shopper's browser needs to pay, from memory or from Stripe.
 
     Raises PaymentIntentNotFound, TooManyFailedAttempts, ClientSecretUnavailable when it can't be paid (any more),
-    NotConverged while Stripe does not hold the newest request, StripeUnavailable.
+    SyncPending while Stripe does not hold the newest request, StripeUnavailable.
     """
     async with resources.sessions() as session:
         row = await newest(session, reference)
@@ -209,8 +209,8 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
             await card_testing.refuse_if_tested(session, row, max_failed)
     if row.closed_at is not None or (row.status is not None and not row.is_payable):
         raise ClientSecretUnavailable
-    if row.stripe_id is None or not row.is_converged:
-        raise NotConverged
+    if row.stripe_id is None or not row.is_synced:
+        raise SyncPending
     secret = resources.stripe.client_secret(row.stripe_id)
     if secret is not None and row.check_at is None:
         return secret
@@ -218,7 +218,7 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     secret = resources.stripe.client_secret(row.stripe_id)
     if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
         await _look_closer(resources, reference, snapshot)
-        raise NotConverged
+        raise SyncPending
     return secret
 
 

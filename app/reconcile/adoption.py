@@ -10,10 +10,10 @@ import uuid
 import structlog
 
 from app.domain_events.repository import Actor
-from app.errors import PaymentIntentNotFound
 from app.payment_intents import content, recording, repository, service
 from app.payment_intents.content import Marks
 from app.payment_intents.convergence import converge
+from app.payment_intents.errors import PaymentIntentNotFound
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Run
 from app.payment_intents.recording import Door

@@ -11,9 +11,9 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
 from app.errors import PaymentsError
-from app.observability import logging
+from app.observability.logging import configure_logging
 from app.reconcile import service
-from app.reconcile.service import KEPT, Tally
+from app.reconcile.service import STRIPE_EVENT_RETENTION, Tally
 from app.reconcile.sync import sync as sync_one
 from app.resources import open_resources
 from app.settings import Settings
@@ -55,7 +55,7 @@ def _begin(since: str) -> datetime:
         except ValueError as error:
             raise typer.BadParameter("neither like 7d or 12h nor a date like 2026-11-23T09:00") from error
         begin = given if given.tzinfo else given.replace(tzinfo=UTC)
-    if not now - KEPT - timedelta(minutes=1) <= begin <= now:
+    if not now - STRIPE_EVENT_RETENTION - timedelta(minutes=1) <= begin <= now:
         raise typer.BadParameter("must be in the last 30 days: Stripe keeps no older events")
     return begin
 
@@ -104,7 +104,7 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
 
 def _quiet_settings() -> Settings:
     settings = Settings()
-    logging.configure(is_json=False, level="WARNING")
+    configure_logging(is_json=False, level="WARNING")
     return settings
 
 

@@ -9,17 +9,18 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 
-from app.errors import InvalidEvent, NotAdopted, StripeRefused
 from app.observability.metrics import REPAIRS
 from app.reconcile import adoption, repository
 from app.reconcile.sync import sync_belongings
 from app.resources import Resources
 from app.stripe_gateway import EventPage, StripeEvent, Window
+from app.stripe_gateway.errors import InvalidEvent, StripeRefused
 from app.webhooks import ingest
+from app.webhooks.errors import RecoveryPending
 
 log = structlog.get_logger()
 
-KEPT = timedelta(days=30)
+STRIPE_EVENT_RETENTION = timedelta(days=30)
 
 # An event may be listed a little later than its `created` says, and clocks differ.
 OVERLAP = timedelta(minutes=10)
@@ -43,7 +44,7 @@ async def reconcile(resources: Resources) -> Tally:
     now = datetime.now(UTC)
     async with resources.sessions.begin() as session:
         until = now - resources.settings.reconcile_grace
-        progress = await repository.begin(session, first=now - KEPT, until=until, overlap=OVERLAP)
+        progress = await repository.begin(session, first=now - STRIPE_EVENT_RETENTION, until=until, overlap=OVERLAP)
         window = Window(progress.since, progress.until or until, is_undelivered=True)
     tally = Tally()
     async for page in _pages(resources, window, after=progress.after):
@@ -112,7 +113,7 @@ async def _take(resources: Resources, event: StripeEvent, tally: Tally) -> inges
     """Take one event; what it is about is brought back first when it is missing here."""
     try:
         return await ingest.take(resources, event)
-    except NotAdopted as missing:
+    except RecoveryPending as missing:
         await adopt(resources, missing.extensions["stripe_id"])
         tally.adopted += 1
     return await ingest.take(resources, event)

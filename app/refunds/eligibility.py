@@ -2,17 +2,16 @@
 
 from collections.abc import Sequence
 
-from app.errors import (
-    Moved,
+from app.payment_intents.errors import Moved, PaymentIntentNotFound
+from app.payment_intents.models import PaymentIntent
+from app.references.models import PaymentReference
+from app.refunds.errors import (
     NothingToRefund,
     PaymentIntentAmbiguous,
-    PaymentIntentNotFound,
     PaymentNotCaptured,
     PaymentNotRefundable,
     RefundExceedsPayment,
 )
-from app.payment_intents.models import PaymentIntent
-from app.references.models import PaymentReference
 
 
 def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], named: str | None) -> PaymentIntent:

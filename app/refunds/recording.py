@@ -11,7 +11,6 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
 from app.domain_events.repository import Actor
-from app.errors import StripeRefused
 from app.payment_intents import recording
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.models import PaymentIntent
@@ -19,6 +18,7 @@ from app.payment_intents.recording import Door
 from app.refunds import content, repository
 from app.refunds.models import REFUSED, Refund
 from app.stripe_gateway import RefundSnapshot
+from app.stripe_gateway.errors import StripeRefused
 
 # A status may be followed by one of the same step or of a later one. Words that Stripe adds count as under way.
 STEPS = {None: 0, REFUSED: 1, "requires_action": 2, "pending": 2, "succeeded": 3, "failed": 4, "canceled": 4}

@@ -5,28 +5,24 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Response
 
 from app.auth.dependencies import PaymentsRead, RefundsWrite
-from app.errors import (
-    BodyTooLarge,
+from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
+from app.http.pagination import PageQuery
+from app.http.problems import AUTHENTICATED, documented
+from app.payment_intents.errors import Moved, PaymentIntentNotFound
+from app.references.path import ReferencePath
+from app.refunds import service
+from app.refunds.errors import (
     IdempotencyKeyReused,
-    InvalidCursor,
-    JsonTooDeep,
-    MalformedJson,
-    Moved,
     NothingToRefund,
     PaymentIntentAmbiguous,
-    PaymentIntentNotFound,
     PaymentNotCaptured,
     PaymentNotRefundable,
     RefundExceedsPayment,
     RefundNotFound,
-    StripeRefused,
 )
-from app.http.pagination import PageQuery
-from app.http.problems import AUTHENTICATED, documented
-from app.references.path import ReferencePath
-from app.refunds import service
 from app.refunds.schemas import IdempotencyKey, RefundCreate, RefundPage, RefundRead
 from app.resources import ResourcesDependency
+from app.stripe_gateway.errors import StripeRefused
 
 router = APIRouter(prefix="/v1", tags=["Refunds"])
 

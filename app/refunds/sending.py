@@ -4,11 +4,11 @@ import structlog
 
 from app.db import queue
 from app.domain_events.repository import Actor
-from app.errors import StripeRefused
 from app.refunds import recording, repository
 from app.refunds.models import Refund
 from app.resources import Resources
 from app.stripe_gateway import RefundSnapshot
+from app.stripe_gateway.errors import StripeRefused
 
 log = structlog.get_logger()
 

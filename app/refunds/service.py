@@ -6,29 +6,26 @@ from uuid_utils.compat import uuid7
 
 from app.auth.api_keys import Caller
 from app.db import queue
-from app.errors import (
-    IdempotencyKeyReused,
-    PaymentIntentNotFound,
-    RefundNotFound,
-    StripeRefused,
-    Unavailable,
-)
+from app.errors import Unavailable
 from app.http.pagination import Cursor, Page
 from app.payment_intents import recording as payment_intents
 from app.payment_intents.content import Marks
+from app.payment_intents.errors import PaymentIntentNotFound
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 from app.payment_intents.service import actor_of
 from app.references.models import Reference
 from app.refunds import content, eligibility, recording, repository
+from app.refunds.errors import IdempotencyKeyReused, RefundNotFound
 from app.refunds.models import REFUSED, Refund
 from app.refunds.schemas import RefundCreate, RefundPage, RefundRead
 from app.refunds.sending import send
 from app.resources import Resources
+from app.stripe_gateway.errors import StripeRefused
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class RefundRequest:
     """One request for a refund: the client may repeat it under its key, and gets the same refund."""
 
     params: RefundCreate
@@ -46,7 +43,7 @@ async def create_refund(
     amount is free again).
     """
     fingerprint = content.fingerprint(reference, params.model_dump(mode="json"))
-    asked = Asked(params, caller.client, key, fingerprint)
+    asked = RefundRequest(params, caller.client, key, fingerprint)
     actor = actor_of(caller)
     async with resources.sessions.begin() as session:
         door, _ = await payment_intents.open_door(session, reference, actor, resources.settings.instance)
@@ -61,7 +58,7 @@ async def create_refund(
     return _told(row)
 
 
-async def _repeated(door: Door, asked: Asked) -> Refund | None:
+async def _repeated(door: Door, asked: RefundRequest) -> Refund | None:
     """Find the refund that this key made. Raises IdempotencyKeyReused when it was another request's."""
     row = await repository.find_by_key(door.session, asked.client, asked.key)
     if row is not None and row.fingerprint != asked.fingerprint:
@@ -69,7 +66,7 @@ async def _repeated(door: Door, asked: Asked) -> Refund | None:
     return row
 
 
-async def _reserve(door: Door, asked: Asked, resources: Resources) -> Refund:
+async def _reserve(door: Door, asked: RefundRequest, resources: Resources) -> Refund:
     """Reserve the amount under the lock, so that all refunds together never exceed what was received."""
     generations = await repository.list_payment_intents(door.session, door.reference.name)
     payment_intent = eligibility.choose(door.reference, generations, asked.params.payment_intent)
@@ -84,7 +81,7 @@ async def _reserve(door: Door, asked: Asked, resources: Resources) -> Refund:
 
 
 def _values(
-    door: Door, payment_intent: PaymentIntent, asked: Asked, amount: int, resources: Resources
+    door: Door, payment_intent: PaymentIntent, asked: RefundRequest, amount: int, resources: Resources
 ) -> dict[str, object]:
     refund_id = uuid7()
     marks = Marks(door.instance, payment_intent.id, payment_intent.reference)

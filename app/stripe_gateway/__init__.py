@@ -1,7 +1,7 @@
 """The only package that imports stripe."""
 
 from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.error_mapping import KeyTaken, StoredFailure, UnexpectedState
+from app.stripe_gateway.errors import IdempotencyKeyConflict, ReplayedServerError, UnexpectedState
 from app.stripe_gateway.event_list import EventPage, Window
 from app.stripe_gateway.gateway import StripeGateway, open_gateway
 from app.stripe_gateway.signature import verify
@@ -27,10 +27,10 @@ __all__ = [
     "DisputeSnapshot",
     "EventPage",
     "Failure",
-    "KeyTaken",
+    "IdempotencyKeyConflict",
     "PaymentIntentSnapshot",
     "RefundSnapshot",
-    "StoredFailure",
+    "ReplayedServerError",
     "StripeEvent",
     "StripeGateway",
     "UnexpectedState",

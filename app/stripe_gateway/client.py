@@ -11,10 +11,10 @@ import aiohttp
 import stripe
 from stripe import StripeClient, StripeResponse
 
-from app.errors import NothingDone, StripeUnavailable
 from app.settings import Settings
 from app.stripe_gateway.error_mapping import meaning
-from app.stripe_gateway.rate_limiter import Pace
+from app.stripe_gateway.errors import StripeNotReached, StripeUnavailable
+from app.stripe_gateway.rate_limiter import RateLimiter
 from app.stripe_gateway.retries import ATTEMPT_SHARE, is_undone, lower, repeating
 from app.stripe_gateway.snapshots import Json
 from app.stripe_gateway.transport import Transport
@@ -31,7 +31,7 @@ UNREADABLE = (ValueError, TypeError, AttributeError)
 class Calls:
     """The way to Stripe. Bound to one event loop."""
 
-    def __init__(self, client: StripeClient, settings: Settings, pace: Pace | None) -> None:
+    def __init__(self, client: StripeClient, settings: Settings, pace: RateLimiter | None) -> None:
         self._client = client
         self._timeout = settings.stripe_timeout
         self._room = asyncio.Semaphore(settings.max_stripe_calls)
@@ -46,10 +46,10 @@ class Calls:
     ) -> tuple[Json, Mapping[str, str]]:
         """Give the body and the headers, their names in lower case.
 
-        Raises StripeRefused, StripeMisconfigured, NothingDone, or StripeUnavailable (unknown).
+        Raises StripeRefused, StripeMisconfigured, StripeNotReached, or StripeUnavailable (unknown).
         """
         if self._room.locked():
-            raise NothingDone("Too many calls to Stripe are under way. Send the same request again.")
+            raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
         attempts = _Attempts(partial(self._client.raw_request_async, method, path, **params, **options), self._pace)
         try:
@@ -70,7 +70,7 @@ class _Attempts:
     """The attempts of one call; those `in_doubt` may have done their work, or do it yet."""
 
     request: Callable[[], Awaitable[StripeResponse]]
-    pace: Pace | None
+    pace: RateLimiter | None
     in_doubt: int = 0
 
     async def make(self) -> StripeResponse:
@@ -85,7 +85,7 @@ class _Attempts:
 
 
 @asynccontextmanager
-async def open_calls(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Calls]:
+async def open_client(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Calls]:
     """Open the connections. In the background, no more calls a second are made than the settings allow."""
     connector = aiohttp.TCPConnector(limit=0)  # none waits for a connection: the number of calls is bounded
     timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
@@ -96,4 +96,4 @@ async def open_calls(settings: Settings, *, is_background: bool = False) -> Asyn
             max_network_retries=0,  # repeats.py does it
             base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
         )
-        yield Calls(client, settings, Pace(settings.background_calls_per_second) if is_background else None)
+        yield Calls(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)

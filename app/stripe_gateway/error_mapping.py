@@ -5,29 +5,18 @@ from http import HTTPStatus
 
 import stripe
 
-from app.errors import NothingDone, PaymentsError, StripeMisconfigured, StripeRefused, StripeUnavailable
+from app.errors import PaymentsError
+from app.stripe_gateway.errors import (
+    IdempotencyKeyConflict,
+    ReplayedServerError,
+    StripeMisconfigured,
+    StripeNotReached,
+    StripeRefused,
+    StripeUnavailable,
+    UnexpectedState,
+)
 from app.stripe_gateway.retries import headers_of, is_replay, retry_after
 from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
-
-
-class UnexpectedState(StripeRefused):
-    """Stripe refused because of the PaymentIntent's state, which it attached as a rule."""
-
-    def __init__(self, snapshot: PaymentIntentSnapshot | None) -> None:
-        told = f"{snapshot.id} is {snapshot.status}" if snapshot else "Its state was not told."
-        super().__init__(told, stripe_code="payment_intent_unexpected_state")
-        self.snapshot = snapshot
-
-
-class KeyTaken(StripeUnavailable):
-    """The idempotency key was used with other parameters before, so something may have been made with it."""
-
-
-class StoredFailure(StripeUnavailable):
-    """Stripe repeats from memory that this request went wrong on its side: with this key nothing more will be done.
-
-    Something may have been done before.
-    """
 
 
 def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
@@ -38,7 +27,7 @@ def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
         case stripe.AuthenticationError() | stripe.PermissionError():
             return StripeMisconfigured()
         case stripe.IdempotencyError():
-            return KeyTaken()
+            return IdempotencyKeyConflict()
         case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):
             return StripeMisconfigured(
                 "Stripe does not know what it made for this service: is the key another account's?"
@@ -53,8 +42,8 @@ def _unavailable(error: BaseException, *, is_in_doubt: bool) -> StripeUnavailabl
     limited = "Stripe limits this service's requests now. Send the same request again."
     detail = limited if isinstance(error, stripe.RateLimitError) else None
     if is_replay(headers_of(error)):
-        return StoredFailure()
-    kind = StripeUnavailable if is_in_doubt else NothingDone
+        return ReplayedServerError()
+    kind = StripeUnavailable if is_in_doubt else StripeNotReached
     return kind(detail, retry_after=retry_after(error))
 
 

@@ -2,7 +2,7 @@
 
 - a snapshot: Stripe did it, or had done it before (`is_replay`);
 - `StripeRefused`: Stripe's definite "no", nothing was done;
-- `StripeUnavailable`: unknown; the work may be done, or land later. When nothing was done, it is a `NothingDone`.
+- `StripeUnavailable`: unknown; the work may be done, or land later. When nothing was done, it is a `StripeNotReached`.
 
 The library's raw requests are used: they skip building its objects, half of a call's cost, and its
 objects show client secrets in their repr. Source of the rules: docs.stripe.com/error-low-level.
@@ -13,11 +13,11 @@ from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import TypeVar
 
-from app.errors import StripeUnavailable
 from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.client import Calls, Params, open_calls
+from app.stripe_gateway.client import Calls, Params, open_client
 from app.stripe_gateway.client_secrets import ClientSecrets
+from app.stripe_gateway.errors import StripeUnavailable
 from app.stripe_gateway.event_list import EventPage, Window
 from app.stripe_gateway.retries import is_replay
 from app.stripe_gateway.snapshots import (
@@ -173,5 +173,5 @@ async def open_gateway(settings: Settings, *, is_background: bool = False) -> As
 
     In the background no more calls a second are made than the settings allow: shoppers need the rest of the limit.
     """
-    async with open_calls(settings, is_background=is_background) as calls:
+    async with open_client(settings, is_background=is_background) as calls:
         yield StripeGateway(calls, secret_lifetime=settings.client_secret_lifetime)

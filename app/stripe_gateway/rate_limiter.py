@@ -4,7 +4,7 @@ import asyncio
 import time
 
 
-class Pace:
+class RateLimiter:
     """So many turns a second, evenly; who comes too early waits in line, and who leaves the line takes no turn."""
 
     def __init__(self, per_second: int) -> None:

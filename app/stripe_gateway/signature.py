@@ -12,7 +12,7 @@ from collections.abc import Iterable
 
 from pydantic import SecretStr
 
-from app.errors import InvalidEvent, InvalidSignature
+from app.stripe_gateway.errors import InvalidEvent, InvalidSignature
 from app.stripe_gateway.snapshots import StripeEvent
 
 TOLERANCE_SECONDS = 300  # Stripe's own default, here in both directions

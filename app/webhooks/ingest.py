@@ -14,9 +14,10 @@ from sqlalchemy.ext.asyncio import AsyncSession
 from app.db import queue
 from app.disputes import recording as disputes
 from app.domain_events.repository import Actor
-from app.errors import InvalidEvent, NotAdopted, NotConverged, PaymentsError
+from app.errors import PaymentsError
 from app.payment_intents import attempt_recording, content, recording
 from app.payment_intents import repository as payment_intents
+from app.payment_intents.errors import SyncPending
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.recording import Door
 from app.payment_intents.repository import Name
@@ -24,7 +25,9 @@ from app.refunds import recording as refunds
 from app.resources import Resources
 from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, DisputeSnapshot, PaymentIntentSnapshot, RefundSnapshot, StripeEvent
+from app.stripe_gateway.errors import InvalidEvent
 from app.webhooks import repository
+from app.webhooks.errors import RecoveryPending
 
 log = structlog.get_logger()
 
@@ -49,7 +52,7 @@ class Arrival:
 
 
 async def take(resources: Resources, event: StripeEvent) -> Outcome:
-    """Take in one event that is Stripe's beyond doubt. Raises InvalidEvent, NotConverged or NotAdopted."""
+    """Take in one event that is Stripe's beyond doubt. Raises InvalidEvent, SyncPending or RecoveryPending."""
     [outcome] = await take_all(resources, [Arrival.read(event, resources.settings.instance)])
     told = outcome.code if isinstance(outcome, PaymentsError) else outcome
     log.info("event.taken", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=told)
@@ -61,7 +64,7 @@ async def take(resources: Resources, event: StripeEvent) -> Outcome:
 async def take_all(resources: Resources, arrivals: Sequence[Arrival]) -> list[Outcome | PaymentsError]:
     """Take events in, in this order, all or none; give what became of each.
 
-    An error among the outcomes is of its event alone, of which nothing is stored then: NotConverged or NotAdopted.
+    An error among the outcomes is of its event alone, of which nothing is stored then: SyncPending or RecoveryPending.
     """
     async with resources.sessions.begin() as session:
         return await _take_all(session, resources.settings, arrivals)
@@ -145,9 +148,9 @@ async def _foresee(
         if name is None:
             return "ignored"
         if any(name.fits(row) for row in here):
-            return NotConverged("Its reference has just changed; send the event again.")
+            return SyncPending("Its reference has just changed; send the event again.")
         is_lost = name.payment_intent_id is not None and all(row.id != name.payment_intent_id for row in here)
-        return NotAdopted(stripe_id=name.stripe_id) if is_lost else "ignored"
+        return RecoveryPending(stripe_id=name.stripe_id) if is_lost else "ignored"
 
     return ["recorded" if way is not None else foresee(arrival.name) for arrival, way in arrivals]
 

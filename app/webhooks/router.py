@@ -5,17 +5,13 @@ from typing import Literal
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.errors import (
-    BodyTooLarge,
-    DatabaseUnavailable,
-    InvalidEvent,
-    InvalidSignature,
-    NotAdopted,
-    NotConverged,
-    WrongMode,
-)
+from app.db.errors import DatabaseUnavailable
+from app.http.errors import BodyTooLarge
 from app.http.problems import documented
+from app.payment_intents.errors import SyncPending
+from app.stripe_gateway.errors import InvalidEvent, InvalidSignature
 from app.webhooks import service
+from app.webhooks.errors import RecoveryPending, WrongMode
 
 PATH = "/v1/stripe/webhook"
 
@@ -36,7 +32,7 @@ class WebhookRead(BaseModel):
     PATH,
     summary="Receive an event of Stripe's",
     responses=documented(
-        InvalidSignature, InvalidEvent, WrongMode, BodyTooLarge, NotConverged, NotAdopted, DatabaseUnavailable
+        InvalidSignature, InvalidEvent, WrongMode, BodyTooLarge, SyncPending, RecoveryPending, DatabaseUnavailable
     ),
     openapi_extra={
         "parameters": [

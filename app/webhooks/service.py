@@ -3,10 +3,11 @@
 from structlog.contextvars import bind_contextvars
 
 from app.db import queue
-from app.errors import NotAdopted, PaymentsError, WrongMode
+from app.errors import PaymentsError
 from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import verify
+from app.webhooks.errors import RecoveryPending, WrongMode
 from app.webhooks.event_batcher import Intake
 from app.webhooks.ingest import Arrival, Outcome
 
@@ -14,7 +15,7 @@ from app.webhooks.ingest import Arrival, Outcome
 async def receive(resources: Resources, intake: Intake, body: bytes, signature: str | None) -> Outcome:
     """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
-    Raises InvalidSignature, InvalidEvent, WrongMode, NotConverged, or NotAdopted, when a job brings back what it is
+    Raises InvalidSignature, InvalidEvent, WrongMode, SyncPending, or RecoveryPending, when a job brings back what it is
     about first.
     """
     settings = resources.settings
@@ -26,7 +27,7 @@ async def receive(resources: Resources, intake: Intake, body: bytes, signature: 
         outcome = await intake.take(Arrival.read(event, settings.instance))
     except PaymentsError as error:
         bind_contextvars(outcome=error.code)
-        if isinstance(error, NotAdopted):
+        if isinstance(error, RecoveryPending):
             async with resources.sessions.begin() as session:
                 await queue.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
         raise

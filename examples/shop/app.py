@@ -69,7 +69,7 @@ def _add_pages(app: FastAPI, page: str) -> None:
 
 
 def _add_headers(app: FastAPI, headers: dict[str, str]) -> None:
-    @app.http.request_log("http")
+    @app.middleware("http")
     async def add(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
         # Carts change and answers carry client secrets; scripts and styles only have to be asked for anew.

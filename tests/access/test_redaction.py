@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from app.observability import logging
+from app.observability.logging import configure_logging
 from app.observability.redaction import REDACTED, redact
 
 API_KEY = f"pay_0123456789abcdef_{'5e' * 32}"
@@ -83,7 +83,7 @@ def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     output = io.StringIO()
     with monkeypatch.context() as patch:
         patch.setattr(sys, "stderr", output)
-        logging.configure(is_json=request.param, level="DEBUG", secrets=["configured secret"])
+        configure_logging(is_json=request.param, level="DEBUG", secrets=["configured secret"])
     yield output
     root.handlers[:] = before
     root.setLevel(level)

@@ -191,7 +191,7 @@ async def test_a_sessions_payment_intent_moves_to_a_cart(api: httpx.AsyncClient,
     moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     again = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     [intent] = await sandbox.objects("payment_intents")
-    assert (moved.status_code, moved.json()["id"], moved.json()["is_converged"]) == (200, created["id"], True)
+    assert (moved.status_code, moved.json()["id"], moved.json()["is_synced"]) == (200, created["id"], True)
     assert moved.json()["reference"] == {"kind": "cart", "id": "c1"}
     assert again.status_code == 200
     assert (intent["metadata"]["reference_kind"], intent["metadata"]["reference_id"]) == ("cart", "c1")

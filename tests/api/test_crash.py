@@ -249,4 +249,4 @@ async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: Sandbox
         }[command.name]
     )
     if command.name in {"create", "update"}:
-        assert state["is_converged"]
+        assert state["is_synced"]

@@ -91,5 +91,5 @@ async def test_of_a_crowd_of_versions_the_highest_wins_on_both_sides(
     [intent] = await sandbox.objects("payment_intents")
     assert {answer.status_code for answer, _, _ in sent} <= {200, 201, 409}
     assert {answer.json()["code"] for answer, _, _ in sent if answer.status_code == 409} <= {"stale_cart_version"}
-    assert (state["cart_version"], state["amount"], state["is_converged"]) == (count, 1000 + count, True)
+    assert (state["cart_version"], state["amount"], state["is_synced"]) == (count, 1000 + count, True)
     assert (intent["amount"], intent["metadata"]["cart_version"]) == (1000 + count, str(count))

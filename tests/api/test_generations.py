@@ -73,7 +73,7 @@ async def test_held_money_answers_the_same_and_refuses_another_amount(
     state = (await api.get(CART)).json()
     assert (same.status_code, same.json()["status"], same.json()["client_secret"]) == (200, "requires_capture", None)
     assert (other.status_code, other.json()["code"]) == (409, "payment_in_progress")
-    assert (state["requested_amount"], state["amount_capturable"], state["is_converged"]) == (1000, 1000, True)
+    assert (state["requested_amount"], state["amount_capturable"], state["is_synced"]) == (1000, 1000, True)
 
 
 async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_hold_first(

@@ -81,8 +81,8 @@ async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
     before = (await api.get(CART)).json()
     await jobs()
     after = (await api.get(CART)).json()
-    assert (before["status"], before["is_converged"]) == ("requires_payment_method", False)
-    assert (after["status"], after["is_converged"]) == ("requires_action", True)
+    assert (before["status"], before["is_synced"]) == ("requires_payment_method", False)
+    assert (after["status"], after["is_synced"]) == ("requires_action", True)
     assert [(request["method"], request["path"]) for request in await sandbox.requests()] == [
         ("GET", f"/v1/payment_intents/{stripe_id}")
     ]
@@ -112,7 +112,7 @@ async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
     await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})
     answer = await api.get(SECRET)
-    assert (answer.status_code, answer.json()["code"]) == (503, "not_converged")
+    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
 async def test_attempts_come_in_pages(api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str) -> None:

@@ -22,7 +22,7 @@ async def test_the_first_put_creates_the_payment_intent(api: httpx.AsyncClient, 
     assert body["stripe_id"] == intent["id"]
     assert body["client_secret"] == intent["client_secret"]
     assert body["reference"] == {"kind": "cart", "id": "c1"}
-    assert (body["generation"], body["status"], body["amount"], body["currency"], body["is_converged"]) == (
+    assert (body["generation"], body["status"], body["amount"], body["currency"], body["is_synced"]) == (
         1,
         "requires_payment_method",
         1000,
@@ -140,7 +140,7 @@ async def test_racing_amounts_end_with_stripe_and_the_row_agreeing(
     assert {answer.status_code for answer in answers} <= {200, 201}
     state = (await api.get(CART)).json()
     [intent] = await sandbox.objects("payment_intents")
-    assert state["is_converged"]
+    assert state["is_synced"]
     assert intent["amount"] == state["amount"] == state["requested_amount"]
     assert state["amount"] in amounts
 
@@ -236,7 +236,7 @@ async def test_a_refused_update_leaves_what_was_agreed(api: httpx.AsyncClient, s
     refused = await api.put(CART, json={"amount": 10, "currency": "eur"})
     state = (await api.get(CART)).json()
     assert refused.status_code == 422
-    assert (state["amount"], state["requested_amount"], state["is_converged"]) == (1000, 1000, True)
+    assert (state["amount"], state["requested_amount"], state["is_synced"]) == (1000, 1000, True)
 
 
 def _states(body: dict[str, Any]) -> tuple[str, int]:

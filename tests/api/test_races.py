@@ -10,8 +10,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.errors import NotConverged
 from app.payment_intents import recovery, service
+from app.payment_intents.errors import SyncPending
 from app.references.models import Reference
 from app.resources import Resources
 from sandbox.control import SandboxControl
@@ -64,8 +64,8 @@ async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncCl
     answers = await asyncio.gather(there, back)
     [intent] = await sandbox.objects("payment_intents")
 
-    assert not state.json()["is_converged"]
-    assert (secret.status_code, secret.json()["code"]) == (503, "not_converged")
+    assert not state.json()["is_synced"]
+    assert (secret.status_code, secret.json()["code"]) == (503, "sync_pending")
     assert [answer.status_code for answer in answers] == [200, 200]
     assert intent["amount"] == 1000
 
@@ -118,7 +118,7 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
     second = asyncio.create_task(api.put(CART, json=TWENTY_EUROS))
     await _held(sandbox, 2)
     await sandbox.release(ALL_OF_ONE)
-    with pytest.raises(NotConverged):
+    with pytest.raises(SyncPending):
         await secret
     await sandbox.release()
 
@@ -136,7 +136,7 @@ async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_lan
     await sandbox.confirm(stripe_id)
     answer = await api.get(f"{CART}/client-secret")
     await sandbox.webhooks("normal")
-    assert (answer.status_code, answer.json()["code"]) == (503, "not_converged")
+    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
 async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
@@ -213,7 +213,7 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
         await session.execute(text("UPDATE payment_references SET moved_to = 'c1' WHERE kind = 'session'"))
     answer, again = await waiting, await api.put(SESSION, json=TWENTY_EUROS)
 
-    assert (answer.status_code, answer.json()["code"]) == (503, "not_converged")
+    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
     assert (again.status_code, again.json()["code"], again.json()["cart_id"]) == (409, "moved", "c1")
 
 
@@ -269,7 +269,7 @@ async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fau
     answer = await api.put(CART, json=TWENTY_EUROS)
     state = (await api.get(CART)).json()
     assert (answer.status_code, answer.json()["code"]) == (502, "stripe_misconfigured")
-    assert (state["generation"], state["requested_amount"], state["is_converged"]) == (1, 2000, False)
+    assert (state["generation"], state["requested_amount"], state["is_synced"]) == (1, 2000, False)
     assert await sandbox.count("payment_intents") == 0
 
 

@@ -121,7 +121,7 @@ async def test_a_claim_without_an_answer_is_finished(
     await api.put(CART, json=TEN_EUROS)
     await _sweep(resources, jobs)
     state = (await api.get(CART)).json()
-    assert (state["status"], state["is_converged"]) == ("requires_payment_method", True)
+    assert (state["status"], state["is_synced"]) == ("requires_payment_method", True)
     assert await sandbox.count("payment_intents") == 1
     await sandbox.webhooks("normal")
 
@@ -134,7 +134,7 @@ async def test_an_update_without_an_answer_is_finished(
     await _sweep(resources, jobs)
     [intent] = await sandbox.objects("payment_intents")
     assert intent["amount"] == 2000
-    assert (await api.get(CART)).json()["is_converged"]
+    assert (await api.get(CART)).json()["is_synced"]
 
 
 async def test_a_cancel_without_an_answer_is_finished(

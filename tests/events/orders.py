@@ -16,7 +16,7 @@ from app.webhooks import ingest
 Event = dict[str, Any]
 State = dict[str, Any]
 
-KEPT = ("payment_references", "payment_intents", "events")
+STRIPE_EVENT_RETENTION = ("payment_references", "payment_intents", "events")
 EMPTIED = ("payment_attempts", "disputes", "events", "webhook_events", "pgqueuer", "payment_intents")
 
 
@@ -30,7 +30,7 @@ class Beginning:
         async with self._resources.sessions.begin() as session:
             await session.execute(text("DROP SCHEMA IF EXISTS kept CASCADE"))
             await session.execute(text("CREATE SCHEMA kept"))
-            for table in KEPT:
+            for table in STRIPE_EVENT_RETENTION:
                 await session.execute(text(f"CREATE TABLE kept.{table} AS TABLE {table}"))
 
     async def go_back(self) -> None:
@@ -38,7 +38,7 @@ class Beginning:
         async with self._resources.sessions.begin() as session:
             for table in (*others, *EMPTIED, "payment_references"):
                 await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - the names are ours
-            for table in KEPT:
+            for table in STRIPE_EVENT_RETENTION:
                 await session.execute(
                     text(f"INSERT INTO {table} OVERRIDING SYSTEM VALUE SELECT * FROM kept.{table}")  # noqa: S608 - as above
                 )

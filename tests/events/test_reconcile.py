@@ -9,12 +9,12 @@ import pytest
 from prometheus_client import REGISTRY
 from sqlalchemy import text
 
-from app.errors import StripeUnavailable
 from app.reconcile import service as reconcile
 from app.reconcile.sync import sync
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, gateway
+from app.stripe_gateway.errors import StripeUnavailable
 from app.webhooks import retention
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs

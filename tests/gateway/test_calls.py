@@ -9,10 +9,11 @@ from itertools import pairwise
 import pytest
 
 from app.dev.ports import free_port
-from app.errors import NothingDone, StripeRefused, StripeUnavailable, Unavailable
+from app.errors import Unavailable
 from app.settings import Settings
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
-from app.stripe_gateway.rate_limiter import Pace
+from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
+from app.stripe_gateway.rate_limiter import RateLimiter
 from sandbox.control import SandboxControl
 from tests.gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 
@@ -41,7 +42,7 @@ async def test_a_call_ends_at_its_deadline_whatever_stripe_does(play: Play, beha
     with pytest.raises(StripeUnavailable) as caught:
         async with asyncio.timeout(10):
             await _create(gateway)
-    assert not isinstance(caught.value, NothingDone)
+    assert not isinstance(caught.value, StripeNotReached)
 
 
 @pytest.mark.parametrize("status", [429, 503])
@@ -100,7 +101,7 @@ async def test_a_stored_failure_is_unknown_and_not_repeated_for_ever(
     async with open_gateway(settings) as gateway:
         with pytest.raises(StripeUnavailable) as caught:
             await _create(gateway)
-    assert not isinstance(caught.value, NothingDone)
+    assert not isinstance(caught.value, StripeNotReached)
     assert [request["replayed"] for request in await sandbox.requests()] == [False, True]
 
 
@@ -143,7 +144,7 @@ async def test_whatever_comes_back_that_is_no_answer_is_an_unknown_outcome(play:
     gateway, _ = await play(behaviour)
     with pytest.raises(StripeUnavailable) as caught:
         await _create(gateway)
-    assert not isinstance(caught.value, NothingDone)
+    assert not isinstance(caught.value, StripeNotReached)
 
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
@@ -152,7 +153,7 @@ async def test_what_stripes_limits_turned_away_is_not_in_doubt(
 ) -> None:
     await getattr(sandbox, trouble)(count=3)
     async with open_gateway(settings) as gateway:
-        with pytest.raises(NothingDone):
+        with pytest.raises(StripeNotReached):
             await _create(gateway)
 
 
@@ -164,7 +165,7 @@ async def test_one_attempt_in_doubt_among_those_turned_away_is_enough(
     async with open_gateway(settings) as gateway:
         with pytest.raises(StripeUnavailable) as caught:
             await _create(gateway)
-    assert not isinstance(caught.value, NothingDone)
+    assert not isinstance(caught.value, StripeNotReached)
     assert await sandbox.count("payment_intents") == 1
 
 
@@ -204,7 +205,7 @@ async def test_a_list_that_is_none_is_an_unknown_answer(play: Play, page: bytes)
 async def test_a_stripe_that_cannot_be_reached_did_nothing(settings: Settings) -> None:
     nowhere = settings.model_copy(update={"stripe_api_base": f"http://127.0.0.1:{free_port()}"})
     async with open_gateway(nowhere) as gateway:
-        with pytest.raises(NothingDone):
+        with pytest.raises(StripeNotReached):
             await _create(gateway)
 
 
@@ -214,7 +215,7 @@ async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Setting
         call = asyncio.create_task(gateway.retrieve_account())
         while not await sandbox.held():
             await asyncio.sleep(0.01)
-        with pytest.raises(NothingDone):
+        with pytest.raises(StripeNotReached):
             await gateway.retrieve_account()
         call.cancel()
         with pytest.raises(asyncio.CancelledError):
@@ -231,13 +232,13 @@ async def test_background_calls_whose_turn_did_not_come_are_not_sent(
     async with open_gateway(roomy, is_background=True) as gateway:
         calls = (gateway.retrieve_account() for _ in range(6))
         ended = await asyncio.gather(*calls, return_exceptions=True)
-    late = [end for end in ended if isinstance(end, NothingDone)]
+    late = [end for end in ended if isinstance(end, StripeNotReached)]
     assert late
     assert len(await sandbox.requests()) == len(ended) - len(late)
 
 
 async def test_who_leaves_the_line_takes_no_turn() -> None:
-    pace = Pace(per_second=2)
+    pace = RateLimiter(per_second=2)
     await pace.turn()
     impatient = [asyncio.create_task(pace.turn()) for _ in range(40)]
     last = asyncio.create_task(pace.turn())

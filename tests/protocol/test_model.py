@@ -63,7 +63,7 @@ def _expire_what_is_in_doubt(patch: Patch) -> None:
 
 
 def _forget_what_is_late(patch: Patch) -> None:
-    for module in (protocol, converge, recording):
+    for module in (protocol, convergence, recording):
         patch.setattr(module, "doubt", lambda *_: None)
 
 

@@ -1,0 +1,46 @@
+"""What is wrong with a request before anybody looks at what it asks for."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+
+from app.errors import InvalidRequest, PaymentsError, ValidationFailed
+
+
+class MalformedJson(InvalidRequest):
+    """The body is not valid JSON."""
+
+    code, title = "malformed_json", "Malformed JSON"
+
+
+class JsonTooDeep(MalformedJson):
+    """The JSON of the body is nested too deeply."""
+
+    code, title = "json_too_deep", "JSON too deep"
+
+
+class InvalidCursor(ValidationFailed):
+    """`after` is not a cursor of this list."""
+
+    code, title = "invalid_cursor", "Invalid cursor"
+
+
+class BodyTooLarge(InvalidRequest):
+    """The body is larger than this service accepts."""
+
+    status, code, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "Body too large"
+
+
+class HeadersTooLarge(InvalidRequest):
+    """The headers, or the address with its query, are larger than this service accepts."""
+
+    status, code, title = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large"
+
+
+class MethodNotAllowed(PaymentsError):
+    """This address does not take this method."""
+
+    status, code, title = HTTPStatus.METHOD_NOT_ALLOWED, "method_not_allowed", "Method not allowed"
+
+    def __init__(self, *, allowed: Sequence[str] = ()) -> None:
+        super().__init__()
+        self.headers = {"Allow": ", ".join(allowed)}

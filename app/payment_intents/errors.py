@@ -1,0 +1,84 @@
+"""Why a request about a PaymentIntent is not done."""
+
+from app.errors import Conflict, NotFound, TooManyRequests, Unavailable
+
+
+class PaymentIntentNotFound(NotFound):
+    """This reference has no PaymentIntent; create it with PUT."""
+
+    code, title = "payment_intent_not_found", "PaymentIntent not found"
+
+
+class AlreadyPaid(Conflict):
+    """This reference is paid, with another amount or currency.
+
+    To take another payment, name the paid one in `previous_payment_intent`.
+    """
+
+    code, title = "already_paid", "Already paid"
+
+
+class PaymentInProgress(Conflict):
+    """A payment of this reference is under way and can't be changed; wait for its result."""
+
+    code, title = "payment_in_progress", "Payment in progress"
+
+
+class StaleCartVersion(Conflict):
+    """A newer version of this cart was recorded already; nothing was changed."""
+
+    code, title = "stale_cart_version", "Stale cart version"
+
+
+class CartVersionConflict(Conflict):
+    """This version of the cart was recorded already, with another amount."""
+
+    code, title = "cart_version_conflict", "Cart version conflict"
+
+
+class PreviousPaymentIntentMismatch(Conflict):
+    """`previous_payment_intent` does not name the succeeded PaymentIntent of this reference."""
+
+    code, title = "previous_payment_intent_mismatch", "Previous PaymentIntent mismatch"
+
+
+class Moved(Conflict):
+    """The PaymentIntent of this session was moved to a cart; `cart_id` names it."""
+
+    code, title = "moved", "Moved"
+
+
+class NotCapturable(Conflict):
+    """There is no held money to capture: only a PaymentIntent in `requires_capture` has some."""
+
+    code, title = "not_capturable", "Not capturable"
+
+
+class CaptureExceedsAuthorization(Conflict):
+    """More was to be captured than is held."""
+
+    code, title = "capture_exceeds_authorization", "Capture exceeds authorization"
+
+
+class CartHasPaymentIntent(Conflict):
+    """The cart has a live PaymentIntent of its own; cancel it before another is moved there."""
+
+    code, title = "cart_has_payment_intent", "Cart has a PaymentIntent"
+
+
+class ClientSecretUnavailable(Conflict):
+    """The PaymentIntent can't be paid in its present state, so its client secret is not handed out."""
+
+    code, title = "client_secret_unavailable", "Client secret unavailable"
+
+
+class SyncPending(Unavailable):
+    """Stripe does not hold the newest request yet. Send the same request again."""
+
+    code, title = "sync_pending", "Sync pending"
+
+
+class TooManyFailedAttempts(TooManyRequests):
+    """Paying this reference failed too often, as when stolen cards are tried out; wait `Retry-After` seconds."""
+
+    code, title = "too_many_failed_attempts", "Too many failed attempts"

@@ -1,0 +1,80 @@
+"""How a call to Stripe, or an event of its, can fail.
+
+InvalidRequest
+├── InvalidSignature               400 invalid_signature
+└── InvalidEvent                   400 invalid_event
+StripeRefused                      422 stripe_refused: Stripe's own definite "no"
+└── UnexpectedState                the same code: the PaymentIntent's state does not allow it
+Unavailable
+├── StripeUnavailable              503 stripe_unavailable: the outcome is not known
+│   ├── StripeNotReached           the same code, but certainly nothing was done
+│   ├── IdempotencyKeyConflict     the same code: the key was used with other parameters
+│   └── ReplayedServerError        the same code: Stripe repeats a server error from memory
+└── StripeMisconfigured            502 stripe_misconfigured
+"""
+
+from collections.abc import Mapping
+from http import HTTPStatus
+
+from app.errors import InvalidRequest, PaymentsError, Unavailable
+from app.stripe_gateway.snapshots import PaymentIntentSnapshot
+
+
+class InvalidSignature(InvalidRequest):
+    """The Stripe-Signature header does not prove that Stripe sent this body, now."""
+
+    code, title = "invalid_signature", "Invalid signature"
+
+
+class InvalidEvent(InvalidRequest):
+    """The signature is right, but the body is no snapshot event that this service can read."""
+
+    code, title = "invalid_event", "Invalid event"
+
+
+class StripeRefused(PaymentsError):
+    """Stripe refused the request; the reference stays as it was before it."""
+
+    status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "stripe_refused", "Refused by Stripe"
+
+
+class UnexpectedState(StripeRefused):
+    """Stripe refused because of the PaymentIntent's state, which it attached as a rule."""
+
+    def __init__(self, snapshot: PaymentIntentSnapshot | None) -> None:
+        told = f"{snapshot.id} is {snapshot.status}" if snapshot else "Its state was not told."
+        super().__init__(told, stripe_code="payment_intent_unexpected_state")
+        self.snapshot = snapshot
+
+
+class StripeUnavailable(Unavailable):
+    """Stripe did not answer; the outcome is not known yet. Send the same request again."""
+
+    code, title = "stripe_unavailable", "Stripe unavailable"
+
+    def __init__(self, detail: str | None = None, *, retry_after: int | None = None) -> None:
+        super().__init__(detail)
+        if retry_after is not None:
+            self.headers = {"Retry-After": str(retry_after)}
+
+
+class StripeNotReached(StripeUnavailable):
+    """Stripe can't be reached, and nothing was done. Send the same request again."""
+
+
+class IdempotencyKeyConflict(StripeUnavailable):
+    """The idempotency key was used with other parameters before, so something may have been made with it."""
+
+
+class ReplayedServerError(StripeUnavailable):
+    """Stripe repeats from memory that this request went wrong on its side: with this key nothing more will be done.
+
+    Something may have been done before.
+    """
+
+
+class StripeMisconfigured(Unavailable):
+    """Stripe does not accept this service's API key; its operators must mend that."""
+
+    status, code, title = HTTPStatus.BAD_GATEWAY, "stripe_misconfigured", "Stripe misconfigured"
+    headers: Mapping[str, str] = {}
