@@ -26,8 +26,8 @@ from app.stripe_gateway import StripeGateway, open_gateway
 from app.stripe_gateway.errors import StripeRefused
 from bench.payments import REQUESTED, SECRET, Payment, insert, payments
 from bench.stack import STRIPE_KEY, environment
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from sandbox.server import make_server
 
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "2000"))
@@ -55,7 +55,7 @@ async def _soak(server: EmbeddedPostgres) -> None:
         {name.lower(): value for name, value in environment(server.url("soak"), address).items()}
     )
     surroundings = {"PATH": os.environ["PATH"], **environment(server.url("soak"), address)}
-    async with open_gateway(settings) as gateway, SandboxControl(address, timeout=PATIENCE) as sandbox:
+    async with open_gateway(settings) as gateway, SandboxClient(address, timeout=PATIENCE) as sandbox:
         await _until_up(sandbox)
         made = [await _create(gateway, payment) for payment in payments(PAYMENTS)]
         await insert(server.url("soak"), made)
@@ -81,7 +81,7 @@ def _start_sandbox(port: int, api: int) -> None:
     threading.Thread(target=make_server(config, port=port).run, daemon=True).start()
 
 
-async def _until_up(sandbox: SandboxControl) -> None:
+async def _until_up(sandbox: SandboxClient) -> None:
     while True:
         with contextlib.suppress(httpx.TransportError):
             await sandbox.now()
@@ -135,7 +135,7 @@ async def _chaos(server: EmbeddedPostgres, port: int, surroundings: dict[str, st
     return process
 
 
-async def _compare(url: str, sandbox: SandboxControl) -> None:
+async def _compare(url: str, sandbox: SandboxClient) -> None:
     """Compare object by object."""
     found = await sandbox.objects("payment_intents")
     intents = {each["id"]: (each["status"], each["amount_received"]) for each in found}

@@ -18,7 +18,7 @@ from sandbox.browser.checkout import checkout_routes
 from sandbox.browser.routes import browser_routes
 from sandbox.checkout import sessions
 from sandbox.config import SandboxConfig
-from sandbox.controls.routes import control_routes
+from sandbox.control_api.routes import control_routes
 from sandbox.payment_intents import operations as payment_intents
 from sandbox.timers import run_due
 from sandbox.webhooks import endpoints

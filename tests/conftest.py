@@ -32,8 +32,8 @@ from app.main import create_app
 from app.observability.logging import configure_logging
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from sandbox.server import make_server
 
 SECRET_KEY = "sk_test_service"
@@ -122,9 +122,9 @@ def sandbox_url(api_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxControl]:
+async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
     """Give a Stripe that knows nothing yet."""
-    async with SandboxControl(sandbox_url) as control:
+    async with SandboxClient(sandbox_url) as control:
         await control.reset()
         yield control
 
@@ -148,7 +148,7 @@ def settings(database_url: str, sandbox_url: str) -> Settings:
 
 
 @pytest.fixture
-async def resources(settings: Settings, sandbox: SandboxControl) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, sandbox: SandboxClient) -> AsyncIterator[Resources]:
     """Give an empty database with its surroundings, for a look behind the API."""
     async with open_resources(settings) as resources:
         await empty(resources)

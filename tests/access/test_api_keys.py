@@ -16,7 +16,7 @@ from app.__main__ import app
 from app.auth import api_keys
 from app.auth.verified_keys import VerifiedKeys
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import NewKey
 
 CART = "/v1/carts/c1/payment-intent"
@@ -168,7 +168,7 @@ async def test_a_failed_write_of_the_last_use_is_made_up_for(
 
 
 async def test_every_event_that_a_call_causes_names_its_key(
-    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxControl
+    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})

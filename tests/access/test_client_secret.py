@@ -11,14 +11,14 @@ from sqlalchemy import text
 from app.resources import Resources
 from app.settings import Settings
 from app.stripe_gateway.client_secrets import MAX_SECRETS, ClientSecrets
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 CART = "/v1/carts/c1/payment-intent"
 SECRET = f"{CART}/client-secret"
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
 
 
-async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     put = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.clear_requests()
     reloads = [await api.get(SECRET) for _ in range(3)]
@@ -28,7 +28,7 @@ async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, san
 
 @pytest.mark.parametrize("status", ["processing", "requires_capture", "succeeded", "canceled", "closing", "refused"])
 async def test_a_secret_that_cannot_be_used_is_not_handed_out(
-    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxControl, status: str
+    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxClient, status: str
 ) -> None:
     """The row is read each time: though memory holds the secret, it stays there."""
     secret = (await api.put(CART, json=TEN_EUROS)).json()["client_secret"]
@@ -47,7 +47,7 @@ async def test_a_secret_that_cannot_be_used_is_not_handed_out(
     assert secret not in answer.text
 
 
-async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     put = await api.put(CART, json=TEN_EUROS)
     secret = put.json()["client_secret"]
     fetched = await api.get(SECRET)

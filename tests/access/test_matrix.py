@@ -13,7 +13,7 @@ from app.auth.api_keys import Scope
 from app.main import create_app
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.access.credentials import CART, Credential, all_credentials
 
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
@@ -78,7 +78,7 @@ def test_every_operation_has_a_row(settings: Settings) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_each_credential_gives_exactly_its_status(
-    name: str, anonymous: httpx.AsyncClient, resources: Resources, sandbox: SandboxControl
+    name: str, anonymous: httpx.AsyncClient, resources: Resources, sandbox: SandboxClient
 ) -> None:
     row, credentials = OPERATIONS[name], await all_credentials(resources)
     method, path = documented(resources.settings)[name]

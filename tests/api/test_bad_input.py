@@ -7,13 +7,13 @@ import pytest
 from sqlalchemy import text
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 CART = "/v1/carts/c1/payment-intent"
 GOOD: dict[str, Any] = {"amount": 1000, "currency": "eur"}
 
 
-async def _nothing_happened(resources: Resources, sandbox: SandboxControl) -> bool:
+async def _nothing_happened(resources: Resources, sandbox: SandboxClient) -> bool:
     async with resources.sessions() as session:
         rows = await session.scalar(
             text("SELECT (SELECT count(*) FROM payment_references) + (SELECT count(*) FROM events)")
@@ -50,7 +50,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("name", BODIES)
 async def test_a_wrong_field_is_named(
-    name: str, api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    name: str, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     body, field, code = BODIES[name]
     answer = await api.put(CART, json=body)
@@ -85,7 +85,7 @@ IDS = {
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_an_odd_id_is_named(
-    name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     answer = await api.request(method, httpx.URL(str(api.base_url).rstrip("/") + IDS[name]), json=GOOD)
     assert answer.status_code == 422
@@ -101,7 +101,7 @@ async def test_an_unknown_kind_is_named(api: httpx.AsyncClient) -> None:
 
 @pytest.mark.parametrize("body", [b'{"amount": 1000,', b"", b"\xff\xfe", b"[]", b'"text"', b"NaN"])
 async def test_a_body_that_is_no_json_object_is_refused(
-    body: bytes, api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    body: bytes, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     answer = await api.put(CART, content=body, headers={"content-type": "application/json"})
     assert answer.status_code in {400, 422}
@@ -129,7 +129,7 @@ async def test_a_body_over_the_limit_is_refused(headers: dict[str, str], api: ht
     ["", "Bearer", "Bearer x", "Bearer pay_1_2", "Basic cGF5OnBheQ==", "Bearer pay_é_é", "Bearer pay__"],
 )
 async def test_without_a_valid_key_nothing_is_done(
-    authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     headers = [(b"Authorization", authorization.encode())] if authorization else []
     answer = await anonymous.put(CART, json=GOOD, headers=headers)

@@ -20,7 +20,7 @@ from sqlalchemy import text
 from app.payment_intents import recovery
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.api.ageing import age
 from tests.conftest import Jobs, NewKey, plain
 from tests.processes import api_process, worker_process
@@ -67,7 +67,7 @@ COMMANDS = [
 class Stage:
     """Where a process is stopped and killed."""
 
-    def __init__(self, sandbox: SandboxControl, settings: Settings) -> None:
+    def __init__(self, sandbox: SandboxClient, settings: Settings) -> None:
         self._sandbox = sandbox
         self._url = plain(settings.database_url.get_secret_value())
 
@@ -141,7 +141,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _prepare(command: Command, api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources) -> None:
+async def _prepare(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
     """Bring the cart to where the command makes sense."""
     if command.name == "create":
         return
@@ -155,7 +155,7 @@ async def _prepare(command: Command, api: httpx.AsyncClient, sandbox: SandboxCon
     await sandbox.wait_idle()
 
 
-async def _arm(command: Command, point: Point, sandbox: SandboxControl) -> None:
+async def _arm(command: Command, point: Point, sandbox: SandboxClient) -> None:
     """Tell Stripe where to stop what the command sends."""
     if point == "before its claim":
         return
@@ -198,7 +198,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("command", "point"), _cases())
 async def test_killed_at_any_point_the_same_again_ends_right(
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     api: httpx.AsyncClient,
     new_key: NewKey,
     resources: Resources,
@@ -232,7 +232,7 @@ async def _bury(resources: Resources) -> None:
         await session.execute(text("DELETE FROM pgqueuer WHERE status = 'picked'"))
 
 
-async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     """Look at both sides: one PaymentIntent, in the state that the command wanted."""
     [intent] = await sandbox.objects("payment_intents")
     state = (await api.get(CART)).json()

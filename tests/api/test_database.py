@@ -7,11 +7,11 @@ from sqlalchemy import text
 
 from app.db.engine import FRESH_SECONDS
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 
 async def test_a_restarted_database_costs_no_error(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await api.put("/v1/carts/c1/payment-intent", json={"amount": 1000, "currency": "eur"})
     async with resources.sessions() as session:

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import text
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 
 CART = "/v1/carts/c1/payment-intent"
@@ -25,7 +25,7 @@ async def _put(api: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def _live_at_stripe(sandbox: SandboxControl) -> list[dict[str, Any]]:
+async def _live_at_stripe(sandbox: SandboxClient) -> list[dict[str, Any]]:
     intents = await sandbox.objects("payment_intents")
     return [intent for intent in intents if intent["status"] not in {"canceled", "succeeded"}]
 
@@ -33,7 +33,7 @@ async def _live_at_stripe(sandbox: SandboxControl) -> list[dict[str, Any]]:
 # What a PUT gives, by the state of the live PaymentIntent.
 
 
-async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.confirm(first["stripe_id"], CHALLENGE)
     await sandbox.wait_idle()
@@ -44,7 +44,7 @@ async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, san
 
 @pytest.mark.parametrize("is_known", [True, False], ids=["webhook came", "webhook on its way"])
 async def test_in_3ds_another_amount_cancels_and_opens_the_next(
-    api: httpx.AsyncClient, sandbox: SandboxControl, is_known: bool
+    api: httpx.AsyncClient, sandbox: SandboxClient, is_known: bool
 ) -> None:
     first = await _put(api, TEN_EUROS)
     if not is_known:
@@ -62,7 +62,7 @@ async def test_in_3ds_another_amount_cancels_and_opens_the_next(
 
 
 async def test_held_money_answers_the_same_and_refuses_another_amount(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     first = await _put(api, MANUAL)
     await sandbox.confirm(first["stripe_id"])
@@ -77,7 +77,7 @@ async def test_held_money_answers_the_same_and_refuses_another_amount(
 
 
 async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_hold_first(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     first = await _put(api, MANUAL)
     await sandbox.webhooks("pause")
@@ -91,7 +91,7 @@ async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_h
     assert (state["status"], state["amount"], state["requested_amount"]) == ("requires_capture", 1000, 1000)
 
 
-async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.webhooks("pause")
     await sandbox.confirm(first["stripe_id"])
@@ -103,7 +103,7 @@ async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncCl
 
 
 async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.confirm(first["stripe_id"])
@@ -122,7 +122,7 @@ async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(
     assert len((await api.get("/v1/carts/c1/attempts")).json()["data"]) == 2
 
 
-async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     other = "00000000-0000-0000-0000-000000000000"
     fresh = await api.put(CART, json=TEN_EUROS | {"previous_payment_intent": other})
     first = await _put(api, TEN_EUROS)
@@ -139,7 +139,7 @@ async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: 
 # Cart versions.
 
 
-async def test_an_older_cart_version_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_an_older_cart_version_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await _put(api, TEN_EUROS | {"cart_version": 5})
     older = await api.put(CART, json=TWENTY_EUROS | {"cart_version": 4})
     none = await api.put(CART, json=TWENTY_EUROS)
@@ -165,7 +165,7 @@ async def test_the_version_of_a_refused_amount_can_be_used_again(api: httpx.Asyn
     assert (refused.status_code, again.status_code, again.json()["amount"]) == (422, 200, 2000)
 
 
-async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await sandbox.latency(0.01)
     bodies = [{"amount": 1000 + version, "currency": "eur", "cart_version": version} for version in range(1, 31)]
     answers = await asyncio.gather(*(api.put(CART, json=body) for body in bodies))
@@ -179,7 +179,7 @@ async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandb
 
 
 async def test_cancelled_in_the_dashboard_the_next_put_opens_another(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.dashboard_cancel(first["stripe_id"])
@@ -190,7 +190,7 @@ async def test_cancelled_in_the_dashboard_the_next_put_opens_another(
 
 
 async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.webhooks("pause")
@@ -202,7 +202,7 @@ async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
 
 
 async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     first = await _put(api, TEN_EUROS)
     async with resources.sessions.begin() as session:
@@ -220,9 +220,7 @@ async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
 # Keys and replays.
 
 
-async def test_a_replayed_answer_is_never_taken_for_the_present(
-    api: httpx.AsyncClient, sandbox: SandboxControl
-) -> None:
+async def test_a_replayed_answer_is_never_taken_for_the_present(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await sandbox.webhooks("pause")
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
@@ -235,7 +233,7 @@ async def test_a_replayed_answer_is_never_taken_for_the_present(
 
 
 async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
@@ -251,7 +249,7 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
 
 
 async def test_a_claim_that_stripe_never_got_is_created_after_all(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.payment_intents import recovery
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.api.ageing import age
 from tests.conftest import SECRET_KEY
 
@@ -36,7 +36,7 @@ def land(sandbox_url: str) -> Land:
     return late
 
 
-async def _give_up(api: httpx.AsyncClient, sandbox: SandboxControl, body: dict[str, Any]) -> None:
+async def _give_up(api: httpx.AsyncClient, sandbox: SandboxClient, body: dict[str, Any]) -> None:
     """Send a PUT whose update is on its way to Stripe when its sender gives it up."""
     await sandbox.drop_next(method="POST", path=UPDATE, count=3)
     answer = await api.put(CART, json=body)
@@ -59,7 +59,7 @@ async def _is_asked(resources: Resources) -> bool:
 
 
 async def test_all_is_said_again_while_an_older_request_may_land_first(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, land: Land
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _give_up(api, sandbox, TEN_EUROS | {"description": "second"})
@@ -77,7 +77,7 @@ async def test_all_is_said_again_while_an_older_request_may_land_first(
 
 
 async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mismatch(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, land: Land
 ) -> None:
     held = TEN_EUROS | {"capture_method": "manual"}
     stripe_id = (await api.put(CART, json=held)).json()["stripe_id"]
@@ -95,7 +95,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
 
 
 async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.webhooks("pause")
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
@@ -114,7 +114,7 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
 
 
 async def test_what_an_older_request_set_and_nobody_asks_for_any_more_is_unset(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, land: Land
 ) -> None:
     plain = {"amount": 1000, "currency": "eur"}
     stripe_id = (await api.put(CART, json=plain)).json()["stripe_id"]

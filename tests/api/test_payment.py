@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 
 CART = "/v1/carts/c1/payment-intent"
@@ -19,7 +19,7 @@ async def stripe_id(api: httpx.AsyncClient) -> str:
 
 
 async def test_a_payment_is_known_by_its_webhook(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.confirm(stripe_id)
     await sandbox.wait_idle()
@@ -28,7 +28,7 @@ async def test_a_payment_is_known_by_its_webhook(
 
 
 async def test_a_decline_and_a_success_are_two_attempts_of_one_payment_intent(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclined")
     await sandbox.confirm(stripe_id, "pm_card_visa")
@@ -46,7 +46,7 @@ async def test_a_decline_and_a_success_are_two_attempts_of_one_payment_intent(
     assert (summary["count"], summary["failed"], summary["last"]["status"]) == (2, 1, "succeeded")
 
 
-async def test_a_passed_challenge_pays(api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str) -> None:
+async def test_a_passed_challenge_pays(api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str) -> None:
     confirmed = await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "succeed")
     await sandbox.wait_idle()
@@ -57,7 +57,7 @@ async def test_a_passed_challenge_pays(api: httpx.AsyncClient, sandbox: SandboxC
 
 
 async def test_a_failed_challenge_is_an_attempt_without_a_charge(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str, jobs: Jobs
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
@@ -73,7 +73,7 @@ async def test_a_failed_challenge_is_an_attempt_without_a_charge(
 
 
 async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str, jobs: Jobs
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.wait_idle()
@@ -89,7 +89,7 @@ async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
 
 
 async def test_the_client_secret_is_for_those_that_can_be_paid(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     open_ = await api.get(SECRET)
     await sandbox.confirm(stripe_id)
@@ -107,7 +107,7 @@ async def test_the_client_secret_of_an_unknown_cart_is_404(api: httpx.AsyncClien
 
 
 async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})
@@ -115,7 +115,7 @@ async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
-async def test_attempts_come_in_pages(api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str) -> None:
+async def test_attempts_come_in_pages(api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str) -> None:
     for _ in range(5):
         await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclined")
     await sandbox.wait_idle()
@@ -137,7 +137,7 @@ async def test_a_wrong_cursor_is_refused(api: httpx.AsyncClient, stripe_id: str,
 
 
 async def test_a_payment_of_another_amount_than_owed_is_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.drop_next(path=f"/v1/payment_intents/{stripe_id}", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})  # Stripe never hears of it

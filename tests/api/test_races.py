@@ -14,7 +14,7 @@ from app.payment_intents import recovery, service
 from app.payment_intents.errors import SyncPending
 from app.references.models import Reference
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.api.ageing import age
 
 CART = "/v1/carts/c1/payment-intent"
@@ -31,7 +31,7 @@ async def _until(check: Callable[[], Awaitable[bool]]) -> None:
             await asyncio.sleep(0.01)
 
 
-async def _held(sandbox: SandboxControl, count: int = 1) -> None:
+async def _held(sandbox: SandboxClient, count: int = 1) -> None:
     async def waits() -> bool:
         return await sandbox.held() >= count
 
@@ -53,7 +53,7 @@ async def _put_until_requested(api: httpx.AsyncClient, body: dict[str, Any]) -> 
 # A writer at work.
 
 
-async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="POST", after_work=True)
     there = await _put_until_requested(api, TWENTY_EUROS)
@@ -71,7 +71,7 @@ async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncCl
 
 
 async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="POST")
@@ -89,7 +89,7 @@ async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
 
 
 async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_most_twice(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await sandbox.hold(EACH, method="POST")
     refused = await _put_until_requested(api, TOO_SMALL)
@@ -107,7 +107,7 @@ async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_mo
 
 
 async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_next_generation(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="GET")
@@ -127,7 +127,7 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
 
 
 async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     async with resources.sessions.begin() as session:
@@ -140,7 +140,7 @@ async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_lan
 
 
 async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.webhooks("pause")
@@ -158,7 +158,7 @@ async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
 
 
 async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_was_cancelled(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.confirm(first["stripe_id"])
@@ -173,7 +173,7 @@ async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_w
 
 
 async def test_two_payments_of_one_following_order_are_a_duplicate(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.confirm(first["stripe_id"])
@@ -218,7 +218,7 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
 
 
 async def test_a_claim_that_was_moved_is_still_found_at_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.lose_next_answer(path=EACH, count=3)
@@ -232,7 +232,7 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
 
 
 async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.lose_next_answer(path=EACH, count=3)
@@ -250,7 +250,7 @@ async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_give
 
 @pytest.mark.parametrize("command", ["put", "cancel"])
 async def test_a_refusal_for_its_state_that_does_not_show_the_state_is_asked_about(
-    api: httpx.AsyncClient, sandbox: SandboxControl, command: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, command: str
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.webhooks("pause")
@@ -262,7 +262,7 @@ async def test_a_refusal_for_its_state_that_does_not_show_the_state_is_asked_abo
 
 
 async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fault(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.reset()  # as when the key is another account's
@@ -274,7 +274,7 @@ async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fau
 
 
 async def test_a_moved_payment_intent_names_its_cart_at_stripe_also_when_stripe_is_asked_first(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     created = (await api.put(SESSION, json=TEN_EUROS)).json()
     await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")

@@ -9,7 +9,7 @@ from sqlalchemy import text
 
 from app.payment_intents import recovery, repository
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.api.ageing import age
 from tests.conftest import Jobs
 
@@ -29,7 +29,7 @@ async def created(api: httpx.AsyncClient) -> dict[str, Any]:
 
 
 async def test_an_abandoned_one_is_cancelled_at_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await _sweep(resources, jobs)
@@ -48,7 +48,7 @@ async def test_one_that_is_not_abandoned_is_left_alone(
 
 
 async def test_an_attempt_is_a_sign_of_life(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await sandbox.confirm(created["stripe_id"], "pm_card_visa_chargeDeclined")
@@ -69,7 +69,7 @@ async def test_a_put_between_the_sweep_and_its_job_is_seen(
 
 
 async def test_a_payment_that_succeeds_at_that_moment_wins(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await sandbox.webhooks("pause")
     await sandbox.confirm(created["stripe_id"])
@@ -80,7 +80,7 @@ async def test_a_payment_that_succeeds_at_that_moment_wins(
 
 
 async def test_one_that_was_silent_too_is_asked_about_before_it_is_cancelled(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.webhooks("lose")
@@ -102,7 +102,7 @@ async def test_a_dry_run_lists_and_changes_nothing(
 
 
 async def test_held_money_is_not_abandoned(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.confirm(held["stripe_id"])
@@ -114,7 +114,7 @@ async def test_held_money_is_not_abandoned(
 
 
 async def test_a_claim_without_an_answer_is_finished(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
@@ -127,7 +127,7 @@ async def test_a_claim_without_an_answer_is_finished(
 
 
 async def test_an_update_without_an_answer_is_finished(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})
@@ -138,7 +138,7 @@ async def test_an_update_without_an_answer_is_finished(
 
 
 async def test_a_cancel_without_an_answer_is_finished(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents/*/cancel", count=3)
     await api.post(f"{CART}/cancel", json={"reason": "duplicate"})
@@ -148,7 +148,7 @@ async def test_a_cancel_without_an_answer_is_finished(
 
 
 async def test_a_request_that_landed_late_is_healed(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await sandbox.hold("/v1/payment_intents/*", method="POST")
     late = await api.put(CART, json=TEN_EUROS | {"amount": 2000})  # given up while it is on its way
@@ -165,7 +165,7 @@ async def test_a_request_that_landed_late_is_healed(
 
 
 async def test_what_was_silent_for_long_is_asked_for(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.confirm(created["stripe_id"])
@@ -176,7 +176,7 @@ async def test_what_was_silent_for_long_is_asked_for(
 
 
 async def test_the_sweep_makes_no_call_when_all_agree(
-    sandbox: SandboxControl, resources: Resources, jobs: Jobs, created: dict[str, Any]
+    sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
     await sandbox.clear_requests()
     await _sweep(resources, jobs)

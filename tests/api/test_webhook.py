@@ -10,7 +10,7 @@ from sqlalchemy import text
 from stripe import WebhookSignature
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import WEBHOOK_SECRET
 
 URL = "/v1/stripe/webhook"
@@ -30,7 +30,7 @@ async def _send(client: httpx.AsyncClient, body: bytes, *, at: int = 0, secret: 
     return await client.post(URL, content=body, headers={"Stripe-Signature": header})
 
 
-async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources) -> None:
+async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
     await sandbox.webhooks("duplicate", count=3)
     await sandbox.confirm(stripe_id)
@@ -125,7 +125,7 @@ async def test_an_event_of_another_installation_is_ignored(api: httpx.AsyncClien
 
 
 async def test_an_event_that_could_not_be_taken_in_is_sent_again_and_then_is(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
     async with resources.sessions.begin() as session:
@@ -143,9 +143,7 @@ async def test_an_event_that_could_not_be_taken_in_is_sent_again_and_then_is(
     assert (await api.get(CART)).json()["status"] == "succeeded"
 
 
-async def test_no_client_secret_is_stored(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
-) -> None:
+async def test_no_client_secret_is_stored(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
     body = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()
     await sandbox.confirm(body["stripe_id"], "pm_card_visa_chargeDeclined")
     await sandbox.confirm(body["stripe_id"])

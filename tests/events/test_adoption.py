@@ -11,7 +11,7 @@ from app.reconcile import service as reconcile
 from app.reconcile.service import Tally
 from app.reconcile.sync import sync
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.events.sending import ATTEMPTS, CART, TEN_EUROS, put
 
@@ -48,7 +48,7 @@ def _same(state: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_a_replay_brings_a_payment_back_with_its_attempts(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     stripe_id = await put(api, metadata={"color": "red"}, description="Ten")
     await sandbox.confirm(stripe_id, DECLINED)
@@ -65,7 +65,7 @@ async def test_a_replay_brings_a_payment_back_with_its_attempts(
 
 
 async def test_several_generations_come_back_in_their_order(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     await put(api)
     await api.post(f"{CART}/cancel", json={})
@@ -88,7 +88,7 @@ async def test_several_generations_come_back_in_their_order(
 
 
 async def test_what_came_back_is_found_and_updated_by_the_next_put(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     stripe_id = await put(api, description="Ten", receipt_email="ada@example.com", shipping=_SHIPPING)
     await _forget(resources)
@@ -105,7 +105,7 @@ _SHIPPING = {"name": "Ada", "address": {"line1": "1 Main Street", "country": "GB
 
 
 async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_when_sent_again(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.wait_idle()
@@ -127,7 +127,7 @@ async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_wh
 
 
 async def test_a_restored_row_is_synced_to_stripes_newer_request(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.wait_idle()
@@ -159,7 +159,7 @@ async def _restore(resources: Resources, kept: dict[str, Any]) -> None:
 
 
 async def test_one_that_a_new_one_has_replaced_can_not_be_paid_any_more(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     old = await put(api)
     await sandbox.wait_idle()
@@ -175,7 +175,7 @@ async def test_one_that_a_new_one_has_replaced_can_not_be_paid_any_more(
 
 
 async def test_one_of_another_installation_is_never_adopted(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     params = {"amount": 500, "currency": "eur", "metadata": {"instance": "staging"}}
     other = await resources.stripe.create_payment_intent(params, key="other")

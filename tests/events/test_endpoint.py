@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.events.sending import URL, put, send, signature
 
 INTENT = {"id": "pi_other", "object": "payment_intent", "status": "succeeded", "amount": 1, "currency": "eur"}
@@ -165,7 +165,7 @@ LEAVES: tuple[Any, ...] = (
 
 
 async def test_no_signed_body_of_an_odd_shape_is_a_500(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, rounds: int
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, rounds: int
 ) -> None:
     stripe_id = await put(api)
     await sandbox.webhooks("lose")

@@ -9,7 +9,7 @@ from sqlalchemy import text
 from app.attempts.explanations import explain
 from app.payment_intents import recovery
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.events.sending import ATTEMPTS, CART, put
 
@@ -21,7 +21,7 @@ async def _attempts(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     return listed
 
 
-async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.webhooks("twin")
     await sandbox.confirm(stripe_id, DECLINED)
@@ -33,7 +33,7 @@ async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: San
     assert len(await _attempts(api)) == 2
 
 
-async def test_two_declines_with_the_same_code_stay_two(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_two_declines_with_the_same_code_stay_two(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
@@ -41,7 +41,7 @@ async def test_two_declines_with_the_same_code_stay_two(api: httpx.AsyncClient, 
     assert [each["decline_code"] for each in await _attempts(api)] == ["generic_decline"] * 2
 
 
-async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=True)
@@ -51,7 +51,7 @@ async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncC
 
 
 async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.webhooks("lose")
@@ -70,7 +70,7 @@ async def _be_silent(resources: Resources) -> None:
         await session.execute(text("UPDATE payment_intents SET updated_at = updated_at - interval '61 minutes'"))
 
 
-async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclinedInsufficientFunds")
     await sandbox.confirm(stripe_id)

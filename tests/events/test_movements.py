@@ -5,7 +5,7 @@ import pytest
 from sqlalchemy import text
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.events.sending import ATTEMPTS, CART, put
 
@@ -24,7 +24,7 @@ async def _disputes(resources: Resources) -> list[tuple[str, str, int]]:
 
 
 async def test_a_dispute_is_recorded_and_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     await sandbox.wait_idle()
@@ -35,7 +35,7 @@ async def test_a_dispute_is_recorded_and_flagged(
 
 @pytest.mark.parametrize("evidence", ["winning_evidence", "losing_evidence"])
 async def test_a_dispute_ends_as_the_bank_decides(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs, evidence: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, evidence: str
 ) -> None:
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
@@ -49,7 +49,7 @@ async def test_a_dispute_ends_as_the_bank_decides(
 
 
 async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     await sandbox.webhooks("pause")
     await sandbox.confirm(await put(api), "pm_card_createDispute")
@@ -63,7 +63,7 @@ async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
 
 
 async def test_an_asynchronous_capture_changes_nothing_here(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.confirm(await put(api))
     await sandbox.wait_idle()
@@ -79,7 +79,7 @@ async def test_an_asynchronous_capture_changes_nothing_here(
     ],
 )
 async def test_a_slow_method_is_processing_until_its_outcome(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs, method: str, status: str, attempt: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs, method: str, status: str, attempt: str
 ) -> None:
     stripe_id = await put(api, currency="usd")
     await sandbox.confirm(stripe_id, method)
@@ -96,7 +96,7 @@ async def test_a_slow_method_is_processing_until_its_outcome(
 
 
 async def test_a_partial_capture_receives_what_was_captured(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     await sandbox.confirm(await put(api, capture_method="manual"))
     await sandbox.wait_idle()
@@ -109,7 +109,7 @@ async def test_a_partial_capture_receives_what_was_captured(
 
 
 async def test_an_authorisation_that_expires_closes_the_payment_intent(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     await sandbox.confirm(await put(api, capture_method="manual"))
     await sandbox.wait_idle()

@@ -16,7 +16,7 @@ from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, gateway
 from app.stripe_gateway.errors import StripeUnavailable
 from app.webhooks import retention
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.events.sending import ATTEMPTS, CART, TEN_EUROS, put
 
@@ -33,7 +33,7 @@ def _repaired(kind: str) -> float:
     return REGISTRY.get_sample_value("payments_repairs_total", {"kind": kind}) or 0.0
 
 
-async def _pay(api: httpx.AsyncClient, sandbox: SandboxControl, cart: str) -> str:
+async def _pay(api: httpx.AsyncClient, sandbox: SandboxClient, cart: str) -> str:
     answer = await api.put(f"/v1/carts/{cart}/payment-intent", json=TEN_EUROS)
     stripe_id = str(answer.json()["stripe_id"])
     await sandbox.confirm(stripe_id, DECLINED)
@@ -42,7 +42,7 @@ async def _pay(api: httpx.AsyncClient, sandbox: SandboxControl, cart: str) -> st
 
 
 async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     lost = 0
     for number in range(10):
@@ -67,7 +67,7 @@ async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
 
 
 async def test_a_reconcile_that_crashed_goes_on_where_it_was(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
     await sandbox.webhooks("lose")
@@ -81,7 +81,7 @@ async def test_a_reconcile_that_crashed_goes_on_where_it_was(
     assert len((await api.get(ATTEMPTS)).json()["data"]) == 2
 
 
-async def _fail_third_page(sandbox: SandboxControl, resources: Resources) -> None:
+async def _fail_third_page(sandbox: SandboxClient, resources: Resources) -> None:
     """Let Stripe break off after two pages."""
     calls = 0
     call = resources.stripe.page_of_events
@@ -100,7 +100,7 @@ async def _fail_third_page(sandbox: SandboxControl, resources: Resources) -> Non
 
 
 async def test_a_pass_whose_place_stripe_forgot_begins_anew(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await sandbox.webhooks("lose")
     await _pay(api, sandbox, "c1")
@@ -115,7 +115,7 @@ async def test_a_pass_whose_place_stripe_forgot_begins_anew(
 
 
 async def test_an_event_that_cannot_be_read_holds_up_no_other(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await sandbox.webhooks("lose")
     await _pay(api, sandbox, "c1")
@@ -132,7 +132,7 @@ async def test_an_event_that_cannot_be_read_holds_up_no_other(
     assert (await api.get(CART)).json()["status"] == "succeeded"
 
 
-async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources) -> None:
+async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
     await sandbox.webhooks("lose", count=2)
     await _pay(api, sandbox, "c1")
     await sandbox.wait_idle()
@@ -146,7 +146,7 @@ async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxC
     assert (await api.get(CART)).json()["attempts"]["count"] == 2
 
 
-async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources) -> None:
+async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
     await sandbox.webhooks("lose")
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, DECLINED)
@@ -160,7 +160,7 @@ async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxControl,
     assert (again[1].is_changed, again[1].attempts, again[1].disputes) == (False, 0, 0)
 
 
-async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxClient) -> None:
     slow = settings.model_copy(update={"background_calls_per_second": 20})
     async with open_resources(slow, is_background=True) as resources:
         began = time.monotonic()

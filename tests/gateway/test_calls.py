@@ -14,7 +14,7 @@ from app.settings import Settings
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
 from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 
 ERROR = b'{"error": {"type": "api_error", "message": "no"}}'
@@ -95,7 +95,7 @@ async def test_a_refusal_is_told_with_stripes_code_and_parameter(play: Play) -> 
 
 
 async def test_a_stored_failure_is_unknown_and_not_repeated_for_ever(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     await sandbox.fail_next(500, stored=True)
     async with open_gateway(settings) as gateway:
@@ -149,7 +149,7 @@ async def test_whatever_comes_back_that_is_no_answer_is_an_unknown_outcome(play:
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
 async def test_what_stripes_limits_turned_away_is_not_in_doubt(
-    settings: Settings, sandbox: SandboxControl, trouble: str
+    settings: Settings, sandbox: SandboxClient, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(count=3)
     async with open_gateway(settings) as gateway:
@@ -158,7 +158,7 @@ async def test_what_stripes_limits_turned_away_is_not_in_doubt(
 
 
 async def test_one_attempt_in_doubt_among_those_turned_away_is_enough(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     await sandbox.lose_next_answer()
     await sandbox.rate_limit_next(count=2)
@@ -209,7 +209,7 @@ async def test_a_stripe_that_cannot_be_reached_did_nothing(settings: Settings) -
             await _create(gateway)
 
 
-async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Settings, sandbox: SandboxClient) -> None:
     await sandbox.hold()
     async with open_gateway(settings) as gateway:
         call = asyncio.create_task(gateway.retrieve_account())
@@ -226,7 +226,7 @@ async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Setting
 
 
 async def test_background_calls_whose_turn_did_not_come_are_not_sent(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     roomy = settings.model_copy(update={"max_stripe_calls": 10})
     async with open_gateway(roomy, is_background=True) as gateway:

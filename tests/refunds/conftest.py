@@ -13,7 +13,7 @@ from app.refunds import finishing
 from app.refunds.models import Refund
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 
 HUNDRED_EUROS = 10_000
@@ -26,7 +26,7 @@ class Shop:
     """A backend service that refunds, with the shopper and Stripe's dashboard at hand."""
 
     api: httpx.AsyncClient
-    sandbox: SandboxControl
+    sandbox: SandboxClient
 
     async def sell(self, cart: str = "c1", *, card: str = "pm_card_visa", **put: Any) -> dict[str, Any]:
         """Have a shopper pay for a cart; give the PaymentIntent as it is then."""
@@ -84,7 +84,7 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
 
 
 @pytest.fixture
-async def shop(api: httpx.AsyncClient, sandbox: SandboxControl) -> Shop:
+async def shop(api: httpx.AsyncClient, sandbox: SandboxClient) -> Shop:
     return Shop(api, sandbox)
 
 
@@ -92,7 +92,7 @@ Later = Callable[[timedelta], Awaitable[None]]
 
 
 @pytest.fixture
-def later(resources: Resources, sandbox: SandboxControl, jobs: Jobs) -> Later:
+def later(resources: Resources, sandbox: SandboxClient, jobs: Jobs) -> Later:
     """Give what lets time pass, at Stripe too, then sweeps and does all jobs."""
 
     async def pass_(duration: timedelta) -> None:

@@ -26,7 +26,7 @@ from app.refunds import finishing
 from app.refunds.models import FREED, Refund
 from app.resources import open_resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import do_jobs, empty, serving
 from tests.refunds.conftest import HUNDRED_EUROS, Shop
 
@@ -67,7 +67,7 @@ class World:
         enter = self._stack.enter_async_context
         self.resources = await enter(open_resources(self._settings))
         await enter(serving(self._settings, self._listener))
-        sandbox = await enter(SandboxControl(self._sandbox_url))
+        sandbox = await enter(SandboxClient(self._sandbox_url))
         client = await enter(httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=15))
         self.shop = Shop(client, sandbox)
 

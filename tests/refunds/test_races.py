@@ -11,7 +11,7 @@ from sqlalchemy import text
 
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.processes import api_process
 from tests.refunds.conftest import Later, Shop
 
@@ -19,7 +19,7 @@ MINUTE = timedelta(minutes=1)
 
 
 async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
-    shop: Shop, settings: Settings, sandbox: SandboxControl
+    shop: Shop, settings: Settings, sandbox: SandboxClient
 ) -> None:
     await shop.sell()
     await sandbox.latency(0.05, "/v1/refunds")
@@ -42,7 +42,7 @@ async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
     assert sum(each["amount"] for each in await sandbox.objects("refunds")) == 9000
 
 
-async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell("c1", amount=10_000)
     await sandbox.hold("/v1/refunds", method="POST")
     held = [asyncio.create_task(shop.refund(f"k{n}", amount=100)) for n in range(20)]
@@ -124,7 +124,7 @@ async def test_killed_before_the_reservation_nothing_has_happened(
     ],
 )
 async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_request_lands(
-    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later, after_work: bool
+    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxClient, later: Later, after_work: bool
 ) -> None:
     await shop.sell()
     await sandbox.webhooks("lose")
@@ -147,7 +147,7 @@ async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_r
 
 
 async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
-    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later
+    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
     await sandbox.webhooks("lose")

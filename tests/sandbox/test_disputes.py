@@ -1,7 +1,7 @@
 import pytest
 from stripe import Dispute, InvalidRequestError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import confirmed
 
 
@@ -11,7 +11,7 @@ def disputed(client: StripeClient) -> Dispute:
     return dispute
 
 
-async def test_a_dispute_withdraws_the_funds(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_dispute_withdraws_the_funds(client: StripeClient, control: SandboxClient) -> None:
     dispute = disputed(client)
     assert not dispute.is_charge_refundable
     assert [entry.amount for entry in dispute.balance_transactions] == [-1000]
@@ -19,7 +19,7 @@ async def test_a_dispute_withdraws_the_funds(client: StripeClient, control: Sand
     assert types == ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
 
 
-async def test_closing_a_dispute_loses_it(client: StripeClient, control: SandboxControl) -> None:
+async def test_closing_a_dispute_loses_it(client: StripeClient, control: SandboxClient) -> None:
     dispute = disputed(client)
     assert client.v1.disputes.close(dispute.id).status == "lost"
     assert len(await control.events("charge.dispute.closed")) == 1
@@ -27,7 +27,7 @@ async def test_closing_a_dispute_loses_it(client: StripeClient, control: Sandbox
         client.v1.disputes.close(dispute.id)
 
 
-async def test_winning_evidence_reinstates_the_funds(client: StripeClient, control: SandboxControl) -> None:
+async def test_winning_evidence_reinstates_the_funds(client: StripeClient, control: SandboxClient) -> None:
     dispute = disputed(client)
     won = client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
     assert won.status == "won"

@@ -12,7 +12,7 @@ from sandbox.ageing import age
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.faults import Fault, Hold, Latency
 from sandbox.checkout.payment import pay_session
-from sandbox.controls.bodies import (
+from sandbox.control_api.bodies import (
     AdvanceBody,
     AuthenticateBody,
     CancelBody,
@@ -25,9 +25,9 @@ from sandbox.controls.bodies import (
     WaitBody,
     WebhooksBody,
 )
-from sandbox.controls.dashboard import cancel_payment_intent, refund_payment_intent
-from sandbox.controls.guard import Handler, guarded, read
-from sandbox.controls.look import Look
+from sandbox.control_api.dashboard import cancel_payment_intent, refund_payment_intent
+from sandbox.control_api.guard import Handler, guarded, read
+from sandbox.control_api.look import Look
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge

@@ -1,6 +1,6 @@
 """The typed client of `/_sandbox/…`: what the tests of a service tell the sandbox, and ask it.
 
-async with SandboxControl("http://127.0.0.1:12111") as sandbox:
+async with SandboxClient("http://127.0.0.1:12111") as sandbox:
     await sandbox.lose_next_answer(path="/v1/payment_intents")
 """
 
@@ -35,7 +35,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class SandboxControl:
+class SandboxClient:
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False, verify=_tls())

@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.controls.bodies import Body
+from sandbox.control_api.bodies import Body
 from sandbox.errors import ApiError
 
 BAD_REQUEST, FORBIDDEN = 400, 403
