@@ -1,4 +1,4 @@
-"""The sandbox is put together here, nowhere else."""
+"""Assembles the sandbox; nothing else does."""
 
 import asyncio
 import contextlib
@@ -73,7 +73,7 @@ def create_app(config: SandboxConfig) -> Starlette:
 
 
 async def _run_timers(account: Account, sender: Sender) -> None:
-    """Look at the clock a few times a second; a request looks too."""
+    """Run the due timers a few times a second; each request does so too."""
     while True:
         await asyncio.sleep(0.2)
         run_due(account)

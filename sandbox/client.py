@@ -1,4 +1,4 @@
-"""The typed client of `/_sandbox/…`: what the tests of a service tell the sandbox, and ask it.
+"""The typed client of `/_sandbox/…`, with which the tests of a service control and inspect the sandbox.
 
 async with SandboxClient("http://127.0.0.1:12111") as sandbox:
     await sandbox.lose_next_answer(path="/v1/payment_intents")
@@ -24,7 +24,7 @@ class Confirmation:
 
     @property
     def status(self) -> str | None:
-        """Give the PaymentIntent's status, after a decline too."""
+        """Return the PaymentIntent's status, after a decline too."""
         intent = self.payment_intent or (self.error or {}).get("payment_intent")
         return None if intent is None else str(intent["status"])
 
@@ -106,15 +106,15 @@ class SandboxClient:
         await self._fault("conflict", method, path, count)
 
     async def clear_faults(self) -> None:
-        """Take back all faults and latencies, and release what is held."""
+        """Remove all faults and latencies, and release what is held."""
         await self._call("DELETE", "faults")
 
     async def latency(self, seconds: float, path: str | None = None, method: str | None = None) -> None:
-        """Delay matching requests before their work; 0 takes it back."""
+        """Delay matching requests before their work; 0 removes the delay."""
         await self._call("POST", "latency", {"seconds": seconds, "path": path, "method": method})
 
     async def hold(self, path: str | None = None, *, method: str | None = None, after_work: bool = False) -> None:
-        """Let matching requests wait, before or after their work, until `release`."""
+        """Make matching requests wait, before or after their work, until `release`."""
         await self._call("POST", "holds", {"path": path, "method": method, "is_after": after_work})
 
     async def held(self) -> int:
@@ -122,7 +122,7 @@ class SandboxClient:
         return int((await self._call("GET", "holds"))["waiting"])
 
     async def release(self, path: str | None = None) -> int:
-        """Release a hold, or all; give how many requests waited."""
+        """Release a hold, or all; return how many requests waited."""
         query = {} if path is None else {"path": path}
         return int((await self._call("DELETE", "holds", params=query))["released"])
 
@@ -133,22 +133,22 @@ class SandboxClient:
         return int((await self._call("GET", f"objects/{kind}/count"))["count"])
 
     async def objects(self, kind: str) -> list[JsonObject]:
-        """Give the objects of a kind, oldest first."""
+        """Return the objects of a kind, oldest first."""
         return await self._list(f"objects/{kind}")
 
     async def object(self, kind: str, identifier: str) -> JsonObject:
-        """Give one object; raise httpx.HTTPStatusError (404) where there is none."""
+        """Return one object; raise httpx.HTTPStatusError (404) where there is none."""
         return await self._call("GET", f"objects/{kind}/{identifier}")
 
     async def requests(self) -> list[JsonObject]:
-        """Give the API requests received, oldest first, without secrets and card data."""
+        """Return the API requests received, oldest first, without secrets and card data."""
         return await self._list("requests")
 
     async def clear_requests(self) -> None:
         await self._call("DELETE", "requests")
 
     async def events(self, type: str | None = None) -> list[JsonObject]:  # noqa: A002  Stripe's name of it
-        """Give the events, oldest first."""
+        """Return the events, oldest first."""
         return [event for event in await self.objects("events") if type in {None, event["type"]}]
 
     # What the shopper does.
@@ -226,11 +226,11 @@ class SandboxClient:
         await self._call("POST", "webhooks", changes[action])
 
     async def deliveries(self) -> list[JsonObject]:
-        """Give each delivery with its status, attempts and last answer."""
+        """Return each delivery with its status, attempts and last answer."""
         return await self._list("webhooks/deliveries")
 
     async def deliver_pending(self) -> int:
-        """Attempt all pending deliveries once now, paused or not; give how many are still pending."""
+        """Attempt all pending deliveries once now, paused or not; return how many are still pending."""
         return int((await self._call("POST", "webhooks/deliver_pending"))["pending"])
 
     async def wait_idle(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109  the sandbox waits, not we
@@ -242,7 +242,7 @@ class SandboxClient:
         await self._call("POST", f"events/{event_id}/redeliver")
 
     async def roll_secret(self, endpoint: str = "we_configured", overlap: float = 86_400) -> str:
-        """Give the endpoint a new secret; the old one signs too for `overlap` seconds."""
+        """Replace the endpoint's secret and return the new one; the old one signs too for `overlap` seconds."""
         body = {"endpoint": endpoint, "overlap": overlap}
         return str((await self._call("POST", "webhooks/roll_secret", body))["secret"])
 

@@ -1,4 +1,4 @@
-"""Disputes: the shopper's bank takes the money back, and we may object."""
+"""Disputes: the shopper's bank takes the money back, and the merchant may object."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -95,7 +95,7 @@ def find(account: Account, call: Call) -> JsonObject:
 
 
 def update(account: Account, call: Call) -> JsonObject:
-    """Take evidence; once it is submitted, its magic words decide."""
+    """Store evidence; once it is submitted, its magic words decide the outcome."""
     dispute = find(account, call)
     given = call.params
     if dispute["status"] != "needs_response" and "evidence" in given:
@@ -129,7 +129,7 @@ def _changes(dispute: JsonObject, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def close(account: Account, call: Call) -> JsonObject:
-    """Give in: the dispute is lost."""
+    """Accept the dispute: it is lost."""
     dispute = find(account, call)
     if dispute["status"] in {"won", "lost"}:
         raise ApiError("This dispute is already closed.")

@@ -1,1 +1,1 @@
-"""`/_sandbox/…`: what a test or a person tells the sandbox to do; `sandbox.client` is the client of it."""
+"""`/_sandbox/…`: how a test or a person controls the sandbox; `sandbox.client` calls it."""

@@ -1,4 +1,4 @@
-"""How a control is read, and whom it is refused to.
+"""How a control's body is read, and which callers are refused.
 
 A page of another origin may not call it: whoever runs a browser beside the sandbox must not find it reset.
 """

@@ -1,4 +1,4 @@
-"""What a test or a person tells the sandbox to do, and the table of all controls."""
+"""The controls of a test or a person, and the table of all their paths."""
 
 import asyncio
 from dataclasses import asdict
