@@ -23,7 +23,6 @@ from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
 from app.settings import DatabaseSettings, Settings
 from app.stripe_gateway import StripeGateway, open_gateway
-from app.stripe_gateway.errors import StripeRefused
 from bench.payments import REQUESTED, SECRET, Payment, insert, payments
 from bench.stack import STRIPE_KEY, environment
 from sandbox.client import SandboxClient
@@ -60,7 +59,7 @@ async def _soak(server: EmbeddedPostgres) -> None:
         made = [await _create(gateway, payment) for payment in payments(PAYMENTS)]
         await insert(server.url("soak"), made)
         chaos = asyncio.create_task(_chaos(server, api, surroundings))
-        await _shop(gateway, made)
+        await _shop(sandbox, made)
         process = await chaos
         await sandbox.wait_idle(timeout=PATIENCE)
         sent = [int(delivery["attempts"]) for delivery in await sandbox.deliveries()]
@@ -96,17 +95,15 @@ async def _create(gateway: StripeGateway, payment: Payment) -> Payment:
     return Payment(payment.id, snapshot.id, payment.cart)
 
 
-async def _shop(gateway: StripeGateway, made: list[Payment]) -> None:
+async def _shop(sandbox: SandboxClient, made: list[Payment]) -> None:
     """Let every payment be declined once, then succeed."""
     waiting = list(made)
 
     async def shopper() -> None:
         while waiting:
-            path = f"/v1/payment_intents/{waiting.pop().stripe_id}/confirm"
+            payment = waiting.pop()
             for method in ("pm_card_visa_chargeDeclined", "pm_card_visa"):
-                params = {"payment_method": method, "return_url": "https://shop.example"}
-                with contextlib.suppress(StripeRefused):  # the decline
-                    await gateway._calls.send("post", path, params)  # noqa: SLF001 - shoppers confirm, the service never does
+                await sandbox.confirm(payment.stripe_id, method)
 
     await asyncio.gather(*(shopper() for _ in range(SHOPPERS)))
 

@@ -196,6 +196,14 @@ class SandboxClient:
         body = {"amount": amount, "reason": reason}
         return await self._call("POST", f"payment_intents/{payment_intent_id}/refund", body)
 
+    async def dashboard_submit_evidence(self, dispute_id: str, text: str) -> JsonObject:
+        """Submit evidence; "winning_evidence" wins the dispute, "losing_evidence" loses it."""
+        return await self._call("POST", f"disputes/{dispute_id}/evidence", {"text": text})
+
+    async def dashboard_close_dispute(self, dispute_id: str) -> JsonObject:
+        """Accept the dispute: it is lost."""
+        return await self._call("POST", f"disputes/{dispute_id}/close")
+
     # Webhooks.
 
     async def webhooks(

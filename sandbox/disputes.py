@@ -95,9 +95,11 @@ def find(account: Account, call: Call) -> JsonObject:
 
 
 def update(account: Account, call: Call) -> JsonObject:
+    return change_dispute(account, find(account, call), call.params)
+
+
+def change_dispute(account: Account, dispute: JsonObject, given: Mapping[str, Any]) -> JsonObject:
     """Store evidence; once it is submitted, its magic words decide the outcome."""
-    dispute = find(account, call)
-    given = call.params
     if dispute["status"] != "needs_response" and "evidence" in given:
         raise ApiError(f"This dispute is already {dispute['status']} and takes no more evidence.")
     changes = _changes(dispute, given)
@@ -129,8 +131,11 @@ def _changes(dispute: JsonObject, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def close(account: Account, call: Call) -> JsonObject:
+    return close_dispute(account, find(account, call))
+
+
+def close_dispute(account: Account, dispute: JsonObject) -> JsonObject:
     """Accept the dispute: it is lost."""
-    dispute = find(account, call)
     if dispute["status"] in {"won", "lost"}:
         raise ApiError("This dispute is already closed.")
     return _close(account, dispute, "lost")

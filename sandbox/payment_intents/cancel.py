@@ -29,7 +29,7 @@ def check_cancelable(account: Account, intent: JsonObject) -> None:
 
 
 def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> None:
-    """Raise UnexpectedStateError for what only the Checkout Session may do; an authorisation may be released directly."""
+    """Raise UnexpectedStateError for what only the Checkout Session may do; releasing a hold is allowed."""
     session = account.notes(intent["id"]).get("session")
     if session is None or (verb == "cancel" and intent["status"] == "requires_capture"):
         return

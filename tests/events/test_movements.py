@@ -39,8 +39,7 @@ async def test_a_dispute_ends_as_the_bank_decides(
 ) -> None:
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    params = {"evidence": {"uncategorized_text": evidence}, "submit": True}
-    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}", params)
+    await sandbox.dashboard_submit_evidence(dispute["id"], evidence)
     await sandbox.wait_idle()
     await jobs()
     outcome = {"winning_evidence": "won", "losing_evidence": "lost"}[evidence]
@@ -54,7 +53,7 @@ async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
     await sandbox.webhooks("pause")
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}/close", {})
+    await sandbox.dashboard_close_dispute(dispute["id"])
     await sandbox.webhooks("shuffle")
     await sandbox.webhooks("resume")
     await sandbox.wait_idle()

@@ -63,10 +63,10 @@ async def _expire(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.advance(8 * 86_400)
 
 
-async def _dispute(sandbox: SandboxClient, resources: Resources, intent: str) -> None:
+async def _dispute(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}/close", {})
+    await sandbox.dashboard_close_dispute(dispute["id"])
 
 
 async def _refund_in_two(sandbox: SandboxClient, _: Resources, intent: str) -> None:

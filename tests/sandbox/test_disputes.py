@@ -48,6 +48,13 @@ def test_evidence_can_be_staged_before_it_is_submitted(client: StripeClient) -> 
         client.v1.disputes.update(dispute.id, {"evidence": {"product_description": "Tea"}})
 
 
+async def test_the_dashboard_submits_evidence_and_accepts(client: StripeClient, control: SandboxClient) -> None:
+    won = await control.dashboard_submit_evidence(disputed(client).id, "winning_evidence")
+    lost = await control.dashboard_close_dispute(disputed(client).id)
+    assert (won["status"], lost["status"]) == ("won", "lost")
+    assert [event["request"]["id"] for event in await control.events("charge.dispute.closed")] == [None, None]
+
+
 def test_disputes_are_listed_by_charge(client: StripeClient) -> None:
     dispute = disputed(client)
     disputed(client)
