@@ -12,6 +12,8 @@ from typing import Any, Literal, Self
 
 import httpx
 
+from sandbox.webhooks.mode import ALL
+
 JsonObject = dict[str, Any]
 
 
@@ -206,32 +208,40 @@ class SandboxClient:
 
     # Webhooks.
 
-    async def webhooks(
-        self,
-        action: Literal["pause", "resume", "shuffle", "in_order", "duplicate", "twin", "lose", "delay", "normal"],
-        *,
-        count: int = -1,
-        seconds: float = 0.0,
-    ) -> None:
-        """Change how events are delivered from now on.
+    async def pause_webhooks(self) -> None:
+        """Send nothing until `resume_webhooks`; events are still made and wait."""
+        await self._change_webhooks(is_paused=True)
 
-        `duplicate` sends each event `count` times (twice), `twin` makes two Event objects of one change, `lose` drops
-        deliveries for good; `count` says for how many, all by default. `normal` takes all of it back.
-        """
-        if action == "normal":
-            await self._call("DELETE", "webhooks")
-            return
-        changes: dict[str, JsonObject] = {
-            "pause": {"is_paused": True},
-            "resume": {"is_paused": False},
-            "shuffle": {"is_shuffled": True},
-            "in_order": {"is_shuffled": False},
-            "duplicate": {"copies": count if count > 0 else 2},
-            "twin": {"twins": count},
-            "lose": {"lose": count},
-            "delay": {"delay": seconds},
-        }
-        await self._call("POST", "webhooks", changes[action])
+    async def resume_webhooks(self) -> None:
+        """Send what waited and what comes; every other change stays."""
+        await self._change_webhooks(is_paused=False)
+
+    async def shuffle_webhooks(self) -> None:
+        """Send what is due in random order."""
+        await self._change_webhooks(is_shuffled=True)
+
+    async def duplicate_webhooks(self, copies: int = 2) -> None:
+        """Send each event so many times, under one id."""
+        await self._change_webhooks(copies=copies)
+
+    async def duplicate_events(self, count: int = ALL) -> None:
+        """Make two Event objects, with two ids, of each of the next `count` changes."""
+        await self._change_webhooks(twins=count)
+
+    async def lose_webhooks(self, count: int = ALL) -> None:
+        """Never deliver the next `count` webhooks, nor retry them."""
+        await self._change_webhooks(lose=count)
+
+    async def delay_webhooks(self, seconds: float) -> None:
+        """Send each event so many seconds of the sandbox's clock after it was made."""
+        await self._change_webhooks(delay=seconds)
+
+    async def restore_webhooks(self) -> None:
+        """Undo all the changes above: send at once, in order, each event once."""
+        await self._call("DELETE", "webhooks")
+
+    async def _change_webhooks(self, **changes: Any) -> None:
+        await self._call("POST", "webhooks", changes)
 
     async def deliveries(self) -> list[JsonObject]:
         """Return each delivery with its status, attempts and last answer."""

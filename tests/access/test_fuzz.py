@@ -28,7 +28,7 @@ def settings(settings: Settings) -> Settings:
 async def test_no_answer_breaks_the_documents_promises(
     settings: Settings, sandbox: SandboxClient, new_key: NewKey, examples: int, tmp_path: Path
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     key = await new_key(*SCOPES)
     async with api_process(settings) as (_, url):
         process = await asyncio.create_subprocess_exec(

@@ -53,12 +53,12 @@ async def test_a_paid_one_is_not_cancelled_also_when_the_webhook_is_late(
     api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     created = await _create(api)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     answer = await api.post(f"{CART}/cancel", json={})
     assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
     assert (await api.get(CART)).json()["status"] == "succeeded"
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_held_money_is_released_by_a_cancel(
@@ -265,7 +265,7 @@ async def test_two_sessions_race_to_one_cart_and_one_gets_there(api: httpx.Async
 async def test_asking_shows_what_no_webhook_told_at_most_once_in_a_while(
     api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
-    await sandbox.webhooks("pause")  # that of the creation too, which may come while Stripe is asked
+    await sandbox.pause_webhooks()  # that of the creation too, which may come while Stripe is asked
     created = await _create(api)
     await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")
     await sandbox.clear_requests()
@@ -273,4 +273,4 @@ async def test_asking_shows_what_no_webhook_told_at_most_once_in_a_while(
     again = await api.get(CART, params={"sync": "true"})
     assert asked.json()["status"] == again.json()["status"] == "requires_action"
     assert len(await sandbox.requests()) == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()

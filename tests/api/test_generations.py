@@ -48,7 +48,7 @@ async def test_in_3ds_another_amount_cancels_and_opens_the_next(
 ) -> None:
     first = await _put(api, TEN_EUROS)
     if not is_known:
-        await sandbox.webhooks("pause")
+        await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"], CHALLENGE)
     await sandbox.wait_idle() if is_known else None
     second = await api.put(CART, json=TWENTY_EUROS)
@@ -58,7 +58,7 @@ async def test_in_3ds_another_amount_cancels_and_opens_the_next(
         assert (second.json()["generation"], second.json()["amount"]) == (2, 2000)
         assert second.json()["client_secret"] != first["client_secret"]
     assert [intent["amount"] for intent in await _live_at_stripe(sandbox)] == [2000]
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_held_money_answers_the_same_and_refuses_another_amount(
@@ -80,10 +80,10 @@ async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_h
     api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     first = await _put(api, MANUAL)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"])
     other = await api.put(CART, json=MANUAL | {"amount": 2000})
-    await sandbox.webhooks("resume")
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     state = (await api.get(CART)).json()
@@ -93,13 +93,13 @@ async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_h
 
 async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _put(api, TEN_EUROS)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"])
     other = await api.put(CART, json=TWENTY_EUROS)
     same = await api.put(CART, json=TEN_EUROS)
     assert (other.status_code, other.json()["code"]) == (409, "already_paid")
     assert (same.status_code, same.json()["status"], same.json()["client_secret"]) == (200, "succeeded", None)
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(
@@ -193,12 +193,12 @@ async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
     api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.dashboard_cancel(first["stripe_id"])
     second = await api.put(CART, json=TWENTY_EUROS)
     assert (second.status_code, second.json()["generation"], second.json()["amount"]) == (201, 2, 2000)
     assert [intent["amount"] for intent in await _live_at_stripe(sandbox)] == [2000]
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
@@ -221,7 +221,7 @@ async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
 
 
 async def test_a_replayed_answer_is_never_taken_for_the_present(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
     [intent] = await sandbox.objects("payment_intents")
@@ -229,13 +229,13 @@ async def test_a_replayed_answer_is_never_taken_for_the_present(api: httpx.Async
     retried = await api.put(CART, json=TEN_EUROS)
     assert (retried.status_code, retried.json()["generation"]) == (201, 2)
     assert len(await _live_at_stripe(sandbox)) == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     lost = await api.put(CART, json=TEN_EUROS)
     async with resources.sessions.begin() as session:
@@ -245,7 +245,7 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
     assert lost.status_code == 503
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_claim_that_stripe_never_got_is_created_after_all(

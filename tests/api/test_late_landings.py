@@ -97,7 +97,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
 async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await sandbox.hold(UPDATE, method="POST", after_work=True)
     update = asyncio.create_task(api.put(CART, json=TEN_EUROS | {"amount": 2000}))

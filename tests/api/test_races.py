@@ -132,10 +132,10 @@ async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_lan
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     async with resources.sessions.begin() as session:
         await session.execute(text("UPDATE payment_intents SET check_at = now() + interval '30 seconds'"))
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(stripe_id)
     answer = await api.get(f"{CART}/client-secret")
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
@@ -143,14 +143,14 @@ async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await age(resources, timedelta(hours=25))
     async with resources.sessions.begin() as session:
         await session.execute(text("UPDATE payment_intents SET needs_sync = true"))  # as one of its webhooks does
     await recovery.expire(resources, UUID(created["id"]))
     [intent] = await sandbox.objects("payment_intents")
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert intent["status"] == "requires_capture"
 
 
@@ -220,13 +220,13 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
 async def test_a_claim_that_was_moved_is_still_found_at_stripe(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(SESSION, json=TEN_EUROS)
     await age(resources, timedelta(hours=25), moments=("created_at",))
     await sandbox.age(25 * 3600)  # Stripe forgets the key
     moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert moved.status_code == 200
     assert await sandbox.count("payment_intents") == 1
 
@@ -234,13 +234,13 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
 async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(CART, json=TEN_EUROS)
     async with resources.sessions.begin() as session:  # as a release would that renders them in another way
         await session.execute(text("""UPDATE payment_intents SET opening = opening || '{"description": "Chairs"}'"""))
     again = await api.put(CART, json=TEN_EUROS)
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert (again.status_code, again.json()["generation"]) == (201, 1)
     assert await sandbox.count("payment_intents") == 1
 
@@ -253,11 +253,11 @@ async def test_a_refusal_for_its_state_that_does_not_show_the_state_is_asked_abo
     api: httpx.AsyncClient, sandbox: SandboxClient, command: str
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS)).json()
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await sandbox.fail_next(400, code="payment_intent_unexpected_state", path=f"{ALL_OF_ONE}", method="POST")
     answer = await (api.put(CART, json=TWENTY_EUROS) if command == "put" else api.post(f"{CART}/cancel", json={}))
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
 
 

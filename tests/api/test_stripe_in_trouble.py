@@ -87,7 +87,7 @@ async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
 async def test_an_unknown_outcome_is_in_doubt(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=CREATE, count=3)
     lost = await api.put(CART, json=TEN_EUROS)
     assert lost.status_code == 503

@@ -71,25 +71,25 @@ async def test_a_put_between_the_sweep_and_its_job_is_seen(
 async def test_a_payment_that_succeeds_at_that_moment_wins(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await age(resources, timedelta(hours=24, seconds=1), moments=("touched_at",))
     await _sweep(resources, jobs)
     assert (await api.get(CART)).json()["status"] == "succeeded"
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_one_that_was_silent_too_is_asked_about_before_it_is_cancelled(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(held["stripe_id"])
     await age(resources, timedelta(hours=25))
     await _sweep(resources, jobs)
     await _sweep(resources, jobs)
     [intent] = await sandbox.objects("payment_intents")
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert intent["status"] == (await api.get(CART)).json()["status"] == "requires_capture"
 
 
@@ -116,14 +116,14 @@ async def test_held_money_is_not_abandoned(
 async def test_a_claim_without_an_answer_is_finished(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
     await _sweep(resources, jobs)
     state = (await api.get(CART)).json()
     assert (state["status"], state["is_synced"]) == ("requires_payment_method", True)
     assert await sandbox.count("payment_intents") == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_an_update_without_an_answer_is_finished(
@@ -167,12 +167,12 @@ async def test_a_request_that_landed_late_is_healed(
 async def test_what_was_silent_for_long_is_asked_for(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs, created: dict[str, Any]
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await age(resources, timedelta(hours=1, seconds=1))
     await _sweep(resources, jobs)
     assert (await api.get(CART)).json()["status"] == "succeeded"
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_the_sweep_makes_no_call_when_all_agree(

@@ -47,7 +47,7 @@ async def stripe(stack: Stack) -> AsyncIterator[SandboxClient]:
     async with SandboxClient(stack.sandbox_url) as control:
         yield control
         await control.clear_faults()
-        await control.webhooks("normal")
+        await control.restore_webhooks()
 
 
 @pytest_asyncio.fixture(loop_scope="session")

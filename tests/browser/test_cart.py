@@ -135,7 +135,7 @@ async def test_a_cart_paid_in_one_tab_can_be_neither_paid_nor_changed_in_another
 async def test_a_cart_paid_in_one_tab_is_not_paid_again_in_another_before_the_service_knows(
     checkout: CheckoutPage, other_tab: CheckoutPage, stripe: SandboxClient
 ) -> None:
-    await stripe.webhooks("pause")
+    await stripe.pause_webhooks()
     await checkout.pay(GOOD)
     await checkout.shows_paid("€24.50")
     await other_tab.pay(GOOD)

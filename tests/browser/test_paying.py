@@ -67,7 +67,7 @@ async def test_a_closed_challenge_is_a_failed_attempt_after_which_the_cart_can_b
 async def test_the_shopper_is_thanked_at_once_and_the_history_follows_the_webhook(
     checkout: CheckoutPage, stripe: SandboxClient
 ) -> None:
-    await stripe.webhooks("pause")
+    await stripe.pause_webhooks()
     await checkout.pay(GOOD)
     await checkout.shows_paid("€24.50")
     async with checkout.page.expect_response("**/api/carts/*") as told:
@@ -76,7 +76,7 @@ async def test_the_shopper_is_thanked_at_once_and_the_history_follows_the_webhoo
     await checkout.shows_paid("€24.50")
     await expect(checkout.attempts).to_have_count(0)
 
-    await stripe.webhooks("resume")
+    await stripe.resume_webhooks()
     await checkout.lists("Paid Visa 4242")
 
 

@@ -29,7 +29,7 @@ async def _run(settings: Settings, *words: str) -> tuple[int, str]:
 async def test_replay_and_sync_say_what_they_mended(
     api: httpx.AsyncClient, sandbox: SandboxClient, settings: Settings
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     paid, declined = await put(api), "pm_card_visa_chargeDeclined"
     await sandbox.confirm(paid, declined)
     synced = await _run(settings, "sync", paid)

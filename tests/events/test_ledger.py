@@ -23,7 +23,7 @@ async def _attempts(api: httpx.AsyncClient) -> list[dict[str, Any]]:
 
 async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
-    await sandbox.webhooks("twin")
+    await sandbox.duplicate_events()
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
@@ -54,7 +54,7 @@ async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
     await _be_silent(resources)

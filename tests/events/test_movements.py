@@ -50,12 +50,12 @@ async def test_a_dispute_ends_as_the_bank_decides(
 async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
     await sandbox.dashboard_close_dispute(dispute["id"])
-    await sandbox.webhooks("shuffle")
-    await sandbox.webhooks("resume")
+    await sandbox.shuffle_webhooks()
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     assert await _disputes(resources) == [("lost", "fraudulent", 1000)]

@@ -102,7 +102,7 @@ async def story(
 ) -> tuple[Beginning, list[Event], str]:
     """Let a shopper do it once at Stripe, without a webhook; give its events and the status that it ends in."""
     shopper, status = STORIES[request.param]
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     method = "manual" if request.param in MANUAL else "automatic_async"
     intent = await put(api, currency="usd", capture_method=method)
     beginning = Beginning(resources)

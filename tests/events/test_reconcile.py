@@ -47,10 +47,10 @@ async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
     lost = 0
     for number in range(10):
         if number % 3 == 0:
-            await sandbox.webhooks("lose")
+            await sandbox.lose_webhooks()
         await _pay(api, sandbox, f"c{number}")
         await sandbox.wait_idle()
-        await sandbox.webhooks("normal")
+        await sandbox.restore_webhooks()
     lost = sum(delivery["status"] == "lost" for delivery in await sandbox.deliveries())
     counted = _repaired("event")
     tally = await reconcile.reconcile(resources)
@@ -70,7 +70,7 @@ async def test_a_reconcile_that_crashed_goes_on_where_it_was(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     await _fail_third_page(sandbox, resources)
     await sandbox.clear_requests()
@@ -102,7 +102,7 @@ async def _fail_third_page(sandbox: SandboxClient, resources: Resources) -> None
 async def test_a_pass_whose_place_stripe_forgot_begins_anew(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     now = datetime.now(UTC)
     async with resources.sessions.begin() as session:
@@ -117,7 +117,7 @@ async def test_a_pass_whose_place_stripe_forgot_begins_anew(
 async def test_an_event_that_cannot_be_read_holds_up_no_other(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     parse = ChargeSnapshot.parse
 
@@ -133,7 +133,7 @@ async def test_an_event_that_cannot_be_read_holds_up_no_other(
 
 
 async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
-    await sandbox.webhooks("lose", count=2)
+    await sandbox.lose_webhooks(2)
     await _pay(api, sandbox, "c1")
     await sandbox.wait_idle()
     since = datetime.now(UTC) - timedelta(days=1)
@@ -147,7 +147,7 @@ async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxC
 
 
 async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, "pm_card_createDispute")

@@ -117,7 +117,7 @@ class World:
         await self.sandbox.clear_faults()
         while await self.sandbox.held():
             await asyncio.sleep(0.01)
-        await self.sandbox.webhooks("normal")
+        await self.sandbox.restore_webhooks()
         await self.sandbox.wait_idle(timeout=30)
 
     # What is there.

@@ -31,7 +31,7 @@ async def test_a_pending_refund_whose_webhook_was_lost_is_asked_about(
 ) -> None:
     await shop.sell(card="pm_card_pendingRefund")
     await shop.refund("k1", amount=3000)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await later(timedelta(hours=1))
     assert (await shop.refunds())[0]["status"] == "succeeded"
     assert await shop.totals() == (3000, 7000)
@@ -61,7 +61,7 @@ async def test_a_payment_that_was_fully_refunded_elsewhere_is_refused_with_strip
     shop: Shop, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.dashboard_refund(payment["stripe_id"])
     refused = await shop.refund("k1", amount=100)
     again = await shop.refund("k1", amount=100)
@@ -83,7 +83,7 @@ async def test_a_refusal_without_a_code_is_told_in_stripes_words_and_frees_the_a
     shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.dashboard_refund(payment["stripe_id"], 6000)
     refused = await shop.refund("k1", amount=5000)
 
@@ -118,7 +118,7 @@ async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
     shop: Shop, sandbox: SandboxClient, jobs: Jobs, *, is_done: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await (sandbox.lose_next_answer if is_done else sandbox.drop_next)(path=REFUNDS, count=3)
     unknown = await shop.refund("k1", amount=6000)
     again = await shop.refund("k1", amount=6000)
@@ -142,7 +142,7 @@ async def test_an_error_that_stripe_repeats_for_a_day_never_refunds_twice(
     shop: Shop, sandbox: SandboxClient, later: Later, *, is_done: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.fail_next(500, stored=True, done=is_done, path=REFUNDS)
     unknown = await shop.refund("k1", amount=3000)
     await later(MINUTE)
@@ -161,7 +161,7 @@ async def test_a_refund_whose_key_stripe_forgot_is_found_by_its_mark(
     shop: Shop, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=REFUNDS, count=3)
     unknown = await shop.refund("k1", amount=3000)
     await later(2 * DAY)

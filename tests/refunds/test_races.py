@@ -127,7 +127,7 @@ async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_r
     shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxClient, later: Later, after_work: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=after_work)
     await _killed_while(shop, settings, Scene(shop, resources).until_held)
     reserved = await shop.state()
@@ -150,7 +150,7 @@ async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
     shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=True)
     scene = Scene(shop, resources)
 

@@ -29,7 +29,7 @@ async def test_a_dashboard_refund_is_adopted_once_and_counts(
     shop: Shop, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("duplicate", count=2)
+    await sandbox.duplicate_webhooks(2)
     made = await sandbox.dashboard_refund(payment["stripe_id"], 4000, "fraudulent")
     await sandbox.wait_idle()
     await jobs()
@@ -72,14 +72,14 @@ async def test_a_webhook_faster_than_our_commit_is_known_by_its_mark_and_counted
 
 async def test_events_in_any_order_and_twice_end_alike(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
     payment = await shop.sell(card="pm_card_refundFail")
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await shop.refund("k1", amount=3000)
     await sandbox.dashboard_refund(payment["stripe_id"], 2000)
     await sandbox.advance(60)
     await shop.refund("k2", amount=1000)
-    await sandbox.webhooks("shuffle")
-    await sandbox.webhooks("duplicate", count=2)
-    await sandbox.webhooks("resume")
+    await sandbox.shuffle_webhooks()
+    await sandbox.duplicate_webhooks(2)
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     assert sorted(each["status"] for each in await shop.refunds()) == ["failed", "failed", "succeeded"]
@@ -156,7 +156,7 @@ async def test_a_lost_dashboard_refund_is_found_when_the_charge_tells_of_it(
     shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose", count=2)
+    await sandbox.lose_webhooks(2)
     await sandbox.dashboard_refund(payment["stripe_id"], 1000)
     await sandbox.wait_idle()
     assert (await shop.state())["amount_refunded"] == 0
@@ -171,7 +171,7 @@ async def test_a_sync_finds_every_refund_that_no_webhook_told_of(
     shop: Shop, sandbox: SandboxClient, resources: Resources
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     for _ in range(3):
         await sandbox.dashboard_refund(payment["stripe_id"], 1000)
     payment_intents = (await shop.state())["id"]

@@ -70,7 +70,7 @@ async def test_everything_survives_a_kill_right_after_an_answer(
     client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"]})
     async with SandboxClient(url) as control:
         await control.advance(5000)
-        await control.webhooks("pause")
+        await control.pause_webhooks()
     held = confirmed(client, capture_method="manual")
     intent = client.v1.payment_intents.create({"amount": 1000, "currency": "eur"}, {"idempotency_key": "cart-1"})
     process.kill()

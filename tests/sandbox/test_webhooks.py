@@ -137,13 +137,13 @@ def test_the_secret_is_shown_only_at_creation(client: StripeClient, endpoint: st
 async def test_paused_deliveries_wait_and_can_be_shuffled(
     client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("pause")
+    await control.pause_webhooks()
     for _ in range(20):
         created(client)
     await asyncio.sleep(0.1)
     assert receiver.received == []
-    await control.webhooks("shuffle")
-    await control.webhooks("resume")
+    await control.shuffle_webhooks()
+    await control.resume_webhooks()
     await control.wait_idle()
     in_order = [event["id"] for event in await control.events()]
     assert receiver.ids != in_order
@@ -153,7 +153,7 @@ async def test_paused_deliveries_wait_and_can_be_shuffled(
 async def test_deliver_pending_does_not_wait_for_the_backoff_or_the_pause(
     client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("pause")
+    await control.pause_webhooks()
     created(client)
     assert await control.deliver_pending() == 0
     assert receiver.types == ["payment_intent.created"]
@@ -162,13 +162,13 @@ async def test_deliver_pending_does_not_wait_for_the_backoff_or_the_pause(
 async def test_duplicates_have_the_same_id_and_twins_do_not(
     client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("duplicate")
+    await control.duplicate_webhooks()
     created(client)
     await control.wait_idle()
     assert len(receiver.ids) == 2
     assert len(set(receiver.ids)) == 1
-    await control.webhooks("normal")
-    await control.webhooks("twin", count=1)
+    await control.restore_webhooks()
+    await control.duplicate_events(1)
     created(client)
     created(client)
     await control.wait_idle()
@@ -181,7 +181,7 @@ async def test_duplicates_have_the_same_id_and_twins_do_not(
 async def test_a_lost_delivery_never_comes_but_is_listed(
     client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("lose", count=1)
+    await control.lose_webhooks(1)
     first, second = created(client), created(client)
     await control.wait_idle()
     assert [entry.event["data"]["object"]["id"] for entry in receiver.received] == [second.id]
@@ -196,7 +196,7 @@ async def test_a_lost_delivery_never_comes_but_is_listed(
 async def test_delayed_deliveries_come_later(
     client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("delay", seconds=600)
+    await control.delay_webhooks(600)
     created(client)
     await asyncio.sleep(0.1)
     assert receiver.received == []
