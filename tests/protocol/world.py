@@ -23,7 +23,7 @@ from app.payment_intents import recovery
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.api.ageing import MOMENTS, age
+from tests.payment_intents.ageing import MOMENTS, age
 from tests.conftest import empty, serving
 
 T = TypeVar("T")

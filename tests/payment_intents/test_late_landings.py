@@ -13,7 +13,7 @@ from sqlalchemy import text
 from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.control import SandboxControl
-from tests.api.ageing import age
+from tests.payment_intents.ageing import age
 from tests.conftest import SECRET_KEY
 
 CART = "/v1/carts/c1/payment-intent"

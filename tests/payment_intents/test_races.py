@@ -15,7 +15,7 @@ from app.payment_intents.errors import SyncPending
 from app.references.models import Reference
 from app.resources import Resources
 from sandbox.control import SandboxControl
-from tests.api.ageing import age
+from tests.payment_intents.ageing import age
 
 CART = "/v1/carts/c1/payment-intent"
 SESSION = "/v1/sessions/s1/payment-intent"
