@@ -13,7 +13,7 @@ from app.reconcile.sync import sync
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
-from tests.events.sending import ATTEMPTS, CART, TEN_EUROS, put
+from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
 

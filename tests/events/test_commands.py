@@ -11,7 +11,7 @@ from app.__main__ import app
 from app.reconcile import cli
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.events.sending import CART, put
+from tests.webhooks.sending import CART, put
 from tests.processes import environment
 
 

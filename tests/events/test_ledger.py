@@ -11,7 +11,7 @@ from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
-from tests.events.sending import ATTEMPTS, CART, put
+from tests.webhooks.sending import ATTEMPTS, CART, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
 

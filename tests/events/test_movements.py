@@ -7,7 +7,7 @@ from sqlalchemy import text
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
-from tests.events.sending import ATTEMPTS, CART, put
+from tests.webhooks.sending import ATTEMPTS, CART, put
 
 WEEK_AND_A_DAY = 8 * 86_400
 

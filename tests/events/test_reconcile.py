@@ -18,7 +18,7 @@ from app.stripe_gateway.errors import StripeUnavailable
 from app.webhooks import retention
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
-from tests.events.sending import ATTEMPTS, CART, TEN_EUROS, put
+from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
 

@@ -12,7 +12,7 @@ from sqlalchemy import text
 
 from app.resources import Resources
 from sandbox.control import SandboxControl
-from tests.events.sending import URL, put, send, signature
+from tests.webhooks.sending import URL, put, send, signature
 
 INTENT = {"id": "pi_other", "object": "payment_intent", "status": "succeeded", "amount": 1, "currency": "eur"}
 EVENT = {"id": "evt_1", "object": "event", "type": "payment_intent.succeeded", "created": 1, "livemode": False}

@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 
 from app.resources import Resources
 from sandbox.control import SandboxControl
-from tests.events.orders import Beginning, Event, outcome_of, twin_of
-from tests.events.sending import put
+from tests.webhooks.orders import Beginning, Event, outcome_of, twin_of
+from tests.webhooks.sending import put
 
 DECLINED = "pm_card_visa_chargeDeclined"
 CHALLENGED = "pm_card_threeDSecure2Required"
