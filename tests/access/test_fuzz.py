@@ -11,7 +11,7 @@ import pytest
 
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.access.credentials import SCOPES
+from tests.auth.credentials import SCOPES
 from tests.conftest import NewKey
 from tests.processes import api_process
 

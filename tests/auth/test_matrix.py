@@ -14,7 +14,7 @@ from app.main import create_app
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.access.credentials import CART, Credential, all_credentials
+from tests.auth.credentials import CART, Credential, all_credentials
 
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
 

@@ -14,8 +14,8 @@ from app.auth.checkout_tokens import CheckoutTokens
 from app.references.models import Reference
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.access.credentials import CART as CART_REFERENCE
-from tests.access.credentials import forged, tokens_of
+from tests.auth.credentials import CART as CART_REFERENCE
+from tests.auth.credentials import forged, tokens_of
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
