@@ -15,7 +15,7 @@ from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gatewa
 from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
 from sandbox.control import SandboxControl
-from tests.gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
+from tests.stripe_gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 
 ERROR = b'{"error": {"type": "api_error", "message": "no"}}'
 
