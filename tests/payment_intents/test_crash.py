@@ -21,8 +21,8 @@ from app.payment_intents import recovery
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.payment_intents.ageing import age
 from tests.conftest import Jobs, NewKey, plain
+from tests.payment_intents.ageing import age
 from tests.processes import api_process, worker_process
 
 CART = "/v1/carts/c1/payment-intent"

@@ -13,8 +13,8 @@ from sqlalchemy import text
 from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.control import SandboxControl
-from tests.payment_intents.ageing import age
 from tests.conftest import SECRET_KEY
+from tests.payment_intents.ageing import age
 
 CART = "/v1/carts/c1/payment-intent"
 UPDATE = "/v1/payment_intents/pi_" + "?" * 24  # and none of its commands

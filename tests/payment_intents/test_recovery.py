@@ -10,8 +10,8 @@ from sqlalchemy import text
 from app.payment_intents import recovery, repository
 from app.resources import Resources
 from sandbox.control import SandboxControl
-from tests.payment_intents.ageing import age
 from tests.conftest import Jobs
+from tests.payment_intents.ageing import age
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}

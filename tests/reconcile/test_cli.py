@@ -11,8 +11,8 @@ from app.__main__ import app
 from app.reconcile import cli
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.webhooks.sending import CART, put
 from tests.processes import environment
+from tests.webhooks.sending import CART, put
 
 
 async def _run(settings: Settings, *words: str) -> tuple[int, str]:
