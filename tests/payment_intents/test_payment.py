@@ -115,27 +115,6 @@ async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
-async def test_attempts_come_in_pages(api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str) -> None:
-    for _ in range(5):
-        await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclined")
-    await sandbox.wait_idle()
-    whole = (await api.get(ATTEMPTS)).json()["data"]
-    seen, cursor = [], None
-    for _ in range(3):
-        page = (await api.get(ATTEMPTS, params={"limit": 2} | ({"after": cursor} if cursor else {}))).json()
-        seen += page["data"]
-        cursor = page["next_cursor"]
-    assert len(whole) == 5
-    assert seen == whole
-    assert cursor is None
-
-
-@pytest.mark.parametrize("cursor", ["x", "eHx5", "€", "MjAyNi0wMS0wMXwx"])
-async def test_a_wrong_cursor_is_refused(api: httpx.AsyncClient, stripe_id: str, cursor: str) -> None:
-    answer = await api.get(ATTEMPTS, params={"after": cursor})
-    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
-
-
 async def test_a_payment_of_another_amount_than_owed_is_flagged(
     api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
 ) -> None:
