@@ -15,7 +15,13 @@ from sandbox.control import SandboxControl
 
 CART = "/v1/carts/c1/payment-intent"
 SECRET = f"{CART}/client-secret"
-TEN_EUROS = {"amount": 1000, "currency": "eur"}
+TEN_EUROS = {"amount": 1000, "currency": "eur", "cart_version": 7}
+
+
+@pytest.fixture
+async def stripe_id(api: httpx.AsyncClient) -> str:
+    created: str = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    return created
 
 
 async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
@@ -79,3 +85,57 @@ def test_secrets_are_forgotten_after_their_time_and_when_there_are_too_many() ->
 def test_no_setting_keeps_a_secret_longer_than_five_minutes(settings: Settings) -> None:
     with pytest.raises(ValidationError, match="client_secret_lifetime"):
         Settings.model_validate(settings.model_dump() | {"client_secret_lifetime": timedelta(minutes=6)})
+
+
+async def test_the_client_secret_is_for_those_that_can_be_paid(
+    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+) -> None:
+    open_ = await api.get(SECRET)
+    await sandbox.confirm(stripe_id)
+    await sandbox.wait_idle()
+    paid = await api.get(SECRET)
+    assert open_.status_code == 200
+    assert open_.json()["client_secret"].startswith(f"{stripe_id}_secret_")
+    assert open_.headers["cache-control"] == "no-store"
+    assert (paid.status_code, paid.json()["code"]) == (409, "client_secret_unavailable")
+
+
+async def test_the_client_secret_of_an_unknown_cart_is_404(api: httpx.AsyncClient) -> None:
+    answer = await api.get(SECRET)
+    assert (answer.status_code, answer.json()["code"]) == (404, "payment_intent_not_found")
+
+
+async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
+    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+) -> None:
+    await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
+    await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})
+    answer = await api.get(SECRET)
+    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
+
+
+async def test_no_client_secret_is_stored(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    body = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()
+    await sandbox.confirm(body["stripe_id"], "pm_card_visa_chargeDeclined")
+    await sandbox.confirm(body["stripe_id"])
+    await sandbox.wait_idle()
+    async with resources.sessions() as session:
+        tables = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
+        dump = [str(list(await session.execute(text(f'SELECT * FROM "{table}"')))) for table in list(tables)]  # noqa: S608 - the database's own names
+    assert body["stripe_id"] in "".join(dump)
+    assert "_secret_" not in "".join(dump)
+
+
+async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
+    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+) -> None:
+    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    async with resources.sessions.begin() as session:
+        await session.execute(text("UPDATE payment_intents SET check_at = now() + interval '30 seconds'"))
+    await sandbox.webhooks("pause")
+    await sandbox.confirm(stripe_id)
+    answer = await api.get(f"{CART}/client-secret")
+    await sandbox.webhooks("normal")
+    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")

@@ -7,7 +7,6 @@ from sandbox.control import SandboxControl
 from tests.conftest import Jobs
 
 CART = "/v1/carts/c1/payment-intent"
-SECRET = "/v1/carts/c1/payment-intent/client-secret"
 ATTEMPTS = "/v1/carts/c1/attempts"
 TEN_EUROS = {"amount": 1000, "currency": "eur", "cart_version": 7}
 
@@ -86,33 +85,6 @@ async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
     assert [(request["method"], request["path"]) for request in await sandbox.requests()] == [
         ("GET", f"/v1/payment_intents/{stripe_id}")
     ]
-
-
-async def test_the_client_secret_is_for_those_that_can_be_paid(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
-) -> None:
-    open_ = await api.get(SECRET)
-    await sandbox.confirm(stripe_id)
-    await sandbox.wait_idle()
-    paid = await api.get(SECRET)
-    assert open_.status_code == 200
-    assert open_.json()["client_secret"].startswith(f"{stripe_id}_secret_")
-    assert open_.headers["cache-control"] == "no-store"
-    assert (paid.status_code, paid.json()["code"]) == (409, "client_secret_unavailable")
-
-
-async def test_the_client_secret_of_an_unknown_cart_is_404(api: httpx.AsyncClient) -> None:
-    answer = await api.get(SECRET)
-    assert (answer.status_code, answer.json()["code"]) == (404, "payment_intent_not_found")
-
-
-async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
-) -> None:
-    await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
-    await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})
-    answer = await api.get(SECRET)
-    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
 async def test_a_payment_of_another_amount_than_owed_is_flagged(

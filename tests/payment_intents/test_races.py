@@ -126,19 +126,6 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
     assert (await second).json()["amount"] == 2000
 
 
-async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
-) -> None:
-    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET check_at = now() + interval '30 seconds'"))
-    await sandbox.webhooks("pause")
-    await sandbox.confirm(stripe_id)
-    answer = await api.get(f"{CART}/client-secret")
-    await sandbox.webhooks("normal")
-    assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
-
-
 async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
 ) -> None:

@@ -141,17 +141,3 @@ async def test_an_event_that_could_not_be_taken_in_is_sent_again_and_then_is(
     assert left == 0
     assert (await api.get(CART)).json()["attempts"]["count"] == 1
     assert (await api.get(CART)).json()["status"] == "succeeded"
-
-
-async def test_no_client_secret_is_stored(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
-) -> None:
-    body = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()
-    await sandbox.confirm(body["stripe_id"], "pm_card_visa_chargeDeclined")
-    await sandbox.confirm(body["stripe_id"])
-    await sandbox.wait_idle()
-    async with resources.sessions() as session:
-        tables = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
-        dump = [str(list(await session.execute(text(f'SELECT * FROM "{table}"')))) for table in list(tables)]  # noqa: S608 - the database's own names
-    assert body["stripe_id"] in "".join(dump)
-    assert "_secret_" not in "".join(dump)
