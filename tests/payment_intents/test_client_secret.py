@@ -1,16 +1,10 @@
 """The client secret: only to who may pay, only while it can be paid, never stored."""
 
-from datetime import timedelta
-
 import httpx
 import pytest
-from cachetools import TTLCache
-from pydantic import ValidationError
 from sqlalchemy import text
 
 from app.resources import Resources
-from app.settings import Settings
-from app.stripe_gateway.client_secrets import MAX_SECRETS, ClientSecrets
 from sandbox.control import SandboxControl
 
 CART = "/v1/carts/c1/payment-intent"
@@ -65,26 +59,6 @@ async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox
     assert secret in fetched.text
     assert not any(secret in other.text for other in others)
     assert {answer.headers["cache-control"] for answer in (put, fetched, *others)} == {"no-store"}
-
-
-def test_secrets_are_forgotten_after_their_time_and_when_there_are_too_many() -> None:
-    now = [0.0]
-    secrets = ClientSecrets(timedelta(minutes=5))
-    secrets._secrets = TTLCache(MAX_SECRETS, 300, timer=lambda: now[0])
-    secrets.remember("pi_1", "pi_1_secret_1")
-    now[0] = 299.0
-    assert secrets.get("pi_1") == "pi_1_secret_1"
-    now[0] = 300.0
-    assert secrets.get("pi_1") is None
-    for number in range(MAX_SECRETS + 1):
-        secrets.remember(f"pi_{number}", "secret")
-    assert secrets.get("pi_0") is None
-    assert len(secrets._secrets) == MAX_SECRETS
-
-
-def test_no_setting_keeps_a_secret_longer_than_five_minutes(settings: Settings) -> None:
-    with pytest.raises(ValidationError, match="client_secret_lifetime"):
-        Settings.model_validate(settings.model_dump() | {"client_secret_lifetime": timedelta(minutes=6)})
 
 
 async def test_the_client_secret_is_for_those_that_can_be_paid(

@@ -1,7 +1,6 @@
 """Nothing is missed: what webhooks did not bring is taken from Stripe's list, once, within a share of its limit."""
 
 import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -11,7 +10,7 @@ from sqlalchemy import text
 
 from app.reconcile import service as reconcile
 from app.reconcile.sync import sync
-from app.resources import Resources, open_resources
+from app.resources import Resources
 from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, gateway
 from app.stripe_gateway.errors import StripeUnavailable
@@ -158,14 +157,6 @@ async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxControl,
     again = await sync(resources, stripe_id)
     assert again is not None
     assert (again[1].is_changed, again[1].attempts, again[1].disputes) == (False, 0, 0)
-
-
-async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxControl) -> None:
-    slow = settings.model_copy(update={"background_calls_per_second": 20})
-    async with open_resources(slow, is_background=True) as resources:
-        began = time.monotonic()
-        await asyncio.gather(*(resources.stripe.list_charges("pi_none") for _ in range(11)))
-    assert time.monotonic() - began >= 0.5
 
 
 async def test_old_events_are_forgotten_in_batches_and_no_lock_is_waited_for(

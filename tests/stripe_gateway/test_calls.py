@@ -13,7 +13,6 @@ from app.errors import Unavailable
 from app.settings import Settings
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
 from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
-from app.stripe_gateway.rate_limiter import RateLimiter
 from sandbox.control import SandboxControl
 from tests.stripe_gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 
@@ -223,27 +222,3 @@ async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Setting
         await sandbox.clear_faults()
         await gateway.retrieve_account()
     assert len(await sandbox.requests()) == 2
-
-
-async def test_background_calls_whose_turn_did_not_come_are_not_sent(
-    settings: Settings, sandbox: SandboxControl
-) -> None:
-    roomy = settings.model_copy(update={"max_stripe_calls": 10})
-    async with open_gateway(roomy, is_background=True) as gateway:
-        calls = (gateway.retrieve_account() for _ in range(6))
-        ended = await asyncio.gather(*calls, return_exceptions=True)
-    late = [end for end in ended if isinstance(end, StripeNotReached)]
-    assert late
-    assert len(await sandbox.requests()) == len(ended) - len(late)
-
-
-async def test_who_leaves_the_line_takes_no_turn() -> None:
-    pace = RateLimiter(per_second=2)
-    await pace.turn()
-    impatient = [asyncio.create_task(pace.turn()) for _ in range(40)]
-    last = asyncio.create_task(pace.turn())
-    await asyncio.sleep(0)
-    for each in impatient:
-        each.cancel()
-    async with asyncio.timeout(10):  # theirs would take twice as long
-        await last
