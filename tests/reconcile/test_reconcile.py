@@ -1,6 +1,5 @@
 """Nothing is missed: what webhooks did not bring is taken from Stripe's list, once, within a share of its limit."""
 
-import asyncio
 from datetime import UTC, datetime, timedelta
 
 import httpx
@@ -14,7 +13,6 @@ from app.resources import Resources
 from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, gateway
 from app.stripe_gateway.errors import StripeUnavailable
-from app.webhooks import retention
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
 from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
@@ -157,24 +155,3 @@ async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxControl,
     again = await sync(resources, stripe_id)
     assert again is not None
     assert (again[1].is_changed, again[1].attempts, again[1].disputes) == (False, 0, 0)
-
-
-async def test_old_events_are_forgotten_in_batches_and_no_lock_is_waited_for(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(retention, "BATCH", 2)
-    async with resources.sessions.begin() as session:
-        await session.execute(
-            text(
-                "INSERT INTO webhook_events (id, type, created, received_at, outcome)"
-                " SELECT 'evt_' || day, 'x', now(), now() - day * interval '1 day', 'ignored'"
-                " FROM generate_series(27, 35) AS day"
-            )
-        )
-    async with resources.sessions.begin() as other:
-        await other.execute(text("SELECT 1 FROM webhook_events WHERE id = 'evt_33' FOR UPDATE"))
-        removed = await asyncio.wait_for(retention.purge(resources), 5)
-    async with resources.sessions() as session:
-        left = set(await session.scalars(text("SELECT id FROM webhook_events")))
-    assert left == {"evt_27", "evt_28", "evt_29", "evt_33"}
-    assert removed == 5
