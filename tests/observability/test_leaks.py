@@ -16,6 +16,7 @@ from app.settings import Settings
 from sandbox.control import SandboxControl
 from tests.conftest import SECRET_KEY, NewKey
 from tests.processes import api_process, environment
+from tests.waiting import until
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
@@ -86,11 +87,6 @@ async def _pay_with_card(sandbox: SandboxControl, client_secret: str) -> dict[st
     return body
 
 
-async def _canceled(api: httpx.AsyncClient, path: str) -> None:
-    while (await api.get(path)).json()["status"] != "canceled":
-        await asyncio.sleep(0.05)
-
-
 class Flow:
     """All that can be done, right and wrong; it keeps the secrets that were in play and the answers."""
 
@@ -119,7 +115,11 @@ class Flow:
         self.client_secrets.append(put["client_secret"])
         for _ in range(2):
             await self._sandbox.confirm(put["stripe_id"], "pm_card_visa_chargeDeclined")
-        await asyncio.wait_for(_canceled(self._api, path), 20)
+
+        async def is_canceled() -> bool:
+            return bool((await self._api.get(path)).json()["status"] == "canceled")
+
+        await until(is_canceled, "the worker cancels what too many cards failed on", seconds=20)
         self.answers += [await self._api.put(path, json=TEN_EUROS), await self._api.get(f"{path}/client-secret")]
         self.answers.append(await self._api.get("/v1/sessions/s1/attempts"))
 

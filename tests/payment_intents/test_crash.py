@@ -24,6 +24,7 @@ from sandbox.control import SandboxControl
 from tests.conftest import Jobs, NewKey, plain
 from tests.payment_intents.ageing import age
 from tests.processes import api_process, worker_process
+from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
@@ -103,16 +104,9 @@ class Stage:
     async def _until(self, query: str) -> None:
         connection = await asyncpg.connect(self._url)
         try:
-            async with asyncio.timeout(30):
-                while not await connection.fetchval(query):
-                    await asyncio.sleep(0.01)
+            await until(lambda: connection.fetchval(query), query, seconds=30)
         finally:
             await connection.close()
-
-    async def until_held(self) -> None:
-        async with asyncio.timeout(30):
-            while not await self._sandbox.held():
-                await asyncio.sleep(0.01)
 
     async def kill(self, process: asyncio.subprocess.Process, point: Point) -> None:
         """Let the process come as far as the point, and kill it there. The command is on its way already."""
@@ -120,17 +114,17 @@ class Stage:
             case "before its claim":
                 await self.until_blocked()
             case "before the commit":
-                await self.until_held()
+                await until_held(self._sandbox, seconds=30)
                 async with self.locked(REFERENCE):
                     await self._sandbox.release()
                     await self.until_blocked()
                     await _kill(process)
             case "after the commit":
-                await self.until_held()
+                await until_held(self._sandbox, seconds=30)
                 await self._sandbox.release()
                 await self.until_recorded()
             case _:
-                await self.until_held()
+                await until_held(self._sandbox, seconds=30)
         await _kill(process)
         await self._sandbox.clear_faults()  # what is held goes on, or is dropped
 

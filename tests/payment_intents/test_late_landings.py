@@ -15,6 +15,7 @@ from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import SECRET_KEY
 from tests.payment_intents.ageing import age
+from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
 UPDATE = "/v1/payment_intents/pi_" + "?" * 24  # and none of its commands
@@ -65,8 +66,7 @@ async def test_all_is_said_again_while_an_older_request_may_land_first(
     await _give_up(api, sandbox, TEN_EUROS | {"description": "second"})
     await sandbox.hold(UPDATE, method="GET", after_work=True)
     third = asyncio.create_task(api.put(CART, json=TEN_EUROS | {"amount": 2000}))
-    while not await sandbox.held():
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     await land(stripe_id, 2, description="second")  # after the third looked, before it writes
     await sandbox.release()
 
@@ -101,12 +101,11 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await sandbox.hold(UPDATE, method="POST", after_work=True)
     update = asyncio.create_task(api.put(CART, json=TEN_EUROS | {"amount": 2000}))
-    while not await sandbox.held():
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     await sandbox.confirm(stripe_id)
     asked = asyncio.create_task(api.get(CART, params={"sync": "true"}))
-    while not await _is_asked(resources):  # it waits behind the update, whose answer is older than the payment
-        await asyncio.sleep(0.01)
+    # It waits behind the update, whose answer is older than the payment.
+    await until(lambda: _is_asked(resources), "the row says that somebody asked")
     await sandbox.release()
 
     assert (await asked).json()["status"] == "succeeded"
@@ -121,8 +120,7 @@ async def test_what_an_older_request_set_and_nobody_asks_for_any_more_is_unset(
     await _give_up(api, sandbox, plain | {"description": "second"})
     await sandbox.hold(UPDATE, method="GET", after_work=True)
     third = asyncio.create_task(api.put(CART, json=plain | {"amount": 2000}))
-    while not await sandbox.held():
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     await land(stripe_id, 2, description="second")
     await sandbox.release()
 

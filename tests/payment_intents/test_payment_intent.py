@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from sandbox.control import SandboxControl
+from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
@@ -203,8 +204,7 @@ async def test_a_slow_stripe_does_not_slow_the_reads(api: httpx.AsyncClient, san
     await api.put("/v1/carts/other/payment-intent", json=TEN_EUROS)
     await sandbox.hold("/v1/payment_intents")
     held = [asyncio.create_task(api.put(f"/v1/carts/h{n}/payment-intent", json=TEN_EUROS)) for n in range(30)]
-    while await sandbox.held() < 30:
-        await asyncio.sleep(0.01)
+    await until_held(sandbox, 30)
     reads = await asyncio.gather(*(api.get("/v1/carts/other/payment-intent") for _ in range(10)))
     still_held = await sandbox.held()
     await sandbox.release()

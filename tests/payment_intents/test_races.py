@@ -1,7 +1,6 @@
 """What happens between two steps: others write, Stripe answers oddly, and still one PaymentIntent and one truth."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 from uuid import UUID
@@ -16,6 +15,7 @@ from app.references.models import Reference
 from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.payment_intents.ageing import age
+from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
 SESSION = "/v1/sessions/s1/payment-intent"
@@ -23,19 +23,6 @@ TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
 TWENTY_EUROS: dict[str, Any] = {"amount": 2000, "currency": "eur"}
 TOO_SMALL: dict[str, Any] = {"amount": 10, "currency": "eur"}
 EACH, ALL_OF_ONE = "/v1/payment_intents", "/v1/payment_intents/*"
-
-
-async def _until(check: Callable[[], Awaitable[bool]]) -> None:
-    async with asyncio.timeout(5):
-        while not await check():
-            await asyncio.sleep(0.01)
-
-
-async def _held(sandbox: SandboxControl, count: int = 1) -> None:
-    async def waits() -> bool:
-        return await sandbox.held() >= count
-
-    await _until(waits)
 
 
 async def _put_until_requested(api: httpx.AsyncClient, body: dict[str, Any]) -> asyncio.Task[httpx.Response]:
@@ -46,7 +33,7 @@ async def _put_until_requested(api: httpx.AsyncClient, body: dict[str, Any]) -> 
         answer = await api.get(CART)
         return bool(answer.is_success and answer.json()["requested_amount"] == body["amount"])
 
-    await _until(is_requested)
+    await until(is_requested, f"an amount of {body['amount']} is requested")
     return put
 
 
@@ -57,7 +44,7 @@ async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncCl
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="POST", after_work=True)
     there = await _put_until_requested(api, TWENTY_EUROS)
-    await _held(sandbox)
+    await until_held(sandbox)
     back = await _put_until_requested(api, TEN_EUROS)  # what our row says Stripe holds; Stripe holds 20 €
     state, secret = await api.get(CART), await api.get(f"{CART}/client-secret")
     await sandbox.release()
@@ -76,7 +63,7 @@ async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="POST")
     first = await _put_until_requested(api, TEN_EUROS | {"amount": 1500})
-    await _held(sandbox)
+    await until_held(sandbox)
     displaced = await _put_until_requested(api, TWENTY_EUROS)
     refused = await _put_until_requested(api, TOO_SMALL)
     await sandbox.release()
@@ -93,7 +80,7 @@ async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_mo
 ) -> None:
     await sandbox.hold(EACH, method="POST")
     refused = await _put_until_requested(api, TOO_SMALL)
-    await _held(sandbox)
+    await until_held(sandbox)
     displaced = await _put_until_requested(api, TEN_EUROS)
     newest = await _put_until_requested(api, TOO_SMALL | {"amount": 20})
     await sandbox.release()
@@ -112,11 +99,11 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="GET")
     secret = asyncio.create_task(service.client_secret(resources, Reference("cart", "c1")))  # nothing in its memory
-    await _held(sandbox)
+    await until_held(sandbox)
     await api.post(f"{CART}/cancel", json={})
     await sandbox.hold(EACH, method="POST")
     second = asyncio.create_task(api.put(CART, json=TWENTY_EUROS))
-    await _held(sandbox, 2)
+    await until_held(sandbox, 2)
     await sandbox.release(ALL_OF_ONE)
     with pytest.raises(SyncPending):
         await secret
@@ -195,7 +182,7 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
     async def is_requested() -> bool:
         return bool((await api.get(SESSION)).json()["requested_amount"] == 2000)
 
-    await _until(is_requested)
+    await until(is_requested, "the new amount is requested")
     async with resources.sessions.begin() as session:
         await session.execute(text("UPDATE payment_references SET moved_to = 'c1' WHERE kind = 'session'"))
     answer, again = await waiting, await api.put(SESSION, json=TWENTY_EUROS)

@@ -18,6 +18,7 @@ from app.resources import Resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
 from tests.conftest import TLS, WEBHOOK_SECRET, NewKey, serving
+from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
@@ -108,14 +109,24 @@ async def test_a_caller_is_answered_although_stripe_never_answers(
     is_held = await sandbox.held()
     in_doubt = await _doubts(resources)
     await sandbox.release()
-    while (again := await api.put(CART, json=TEN_EUROS)).status_code == 503:
-        await asyncio.sleep(0.05)
+    again = await _put_until_known(api)
 
     assert (unknown.status_code, unknown.json()["code"]) == (503, "stripe_unavailable")
     assert is_held
     assert in_doubt == ["c1"]
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1
+
+
+async def _put_until_known(api: httpx.AsyncClient) -> httpx.Response:
+    answers: list[httpx.Response] = []
+
+    async def is_known() -> bool:
+        answers.append(await api.put(CART, json=TEN_EUROS))
+        return answers[-1].status_code != 503
+
+    await until(is_known, "a PUT is answered otherwise than with 503")
+    return answers[-1]
 
 
 def _signed(body: bytes) -> dict[str, str]:
@@ -133,8 +144,7 @@ async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doub
     async with served_with(max_stripe_calls=2) as api:
         await sandbox.hold(CREATE)
         first = [asyncio.create_task(api.put(f"/v1/carts/h{n}/payment-intent", json=TEN_EUROS)) for n in range(2)]
-        while await sandbox.held() < 2:
-            await asyncio.sleep(0.01)
+        await until_held(sandbox, 2)
         refused = await api.put(CART, json=TEN_EUROS)
         read = await api.get(CART)
         webhook = await api.post("/v1/stripe/webhook", content=body, headers=_signed(body))

@@ -15,6 +15,7 @@ from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gatewa
 from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
 from sandbox.control import SandboxControl
 from tests.stripe_gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
+from tests.waiting import until_held
 
 ERROR = b'{"error": {"type": "api_error", "message": "no"}}'
 
@@ -212,8 +213,7 @@ async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Setting
     await sandbox.hold()
     async with open_gateway(settings) as gateway:
         call = asyncio.create_task(gateway.retrieve_account())
-        while not await sandbox.held():
-            await asyncio.sleep(0.01)
+        await until_held(sandbox)
         with pytest.raises(StripeNotReached):
             await gateway.retrieve_account()
         call.cancel()
