@@ -9,7 +9,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
@@ -35,6 +34,7 @@ from app.settings import Settings
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
+from tests.waiting import until, wait_until
 
 SECRET_KEY = "sk_test_service"
 WEBHOOK_SECRET = "whsec_service"
@@ -113,9 +113,8 @@ def sandbox_url(api_url: str) -> Iterator[str]:
     server = make_server(config, port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the sandbox did not start"
-        time.sleep(0.005)
+    wait_until(lambda: server.started or not thread.is_alive(), "the sandbox starts")
+    assert thread.is_alive(), "the sandbox did not start"
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(timeout=10)
@@ -185,9 +184,12 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
     server = uvicorn.Server(config)
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
-    while not server.started:
-        assert not task.done(), "the API did not start"
-        await asyncio.sleep(0.005)
+
+    async def is_up() -> bool:
+        return server.started or task.done()
+
+    await until(is_up, "the API starts")
+    assert not task.done(), "the API did not start"
     yield
     server.should_exit = True
     await task

@@ -6,6 +6,7 @@ from playwright.async_api import Page, Route, expect
 from sandbox.client import SandboxClient
 from tests.browser.checkout_page import CHALLENGED, DECLINED, GOOD, MUG, TEA, CheckoutPage
 from tests.stack import Stack
+from tests.waiting import until_held
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -46,8 +47,7 @@ async def test_pay_waits_until_stripe_holds_the_new_amount(checkout: CheckoutPag
     path = f"/v1/payment_intents/{(await checkout.payment_intent())['id']}"
     await stripe.hold(path, method="POST")
     await checkout.one_more("Loose-leaf tea")
-    while not await stripe.held():
-        await checkout.page.wait_for_timeout(20)
+    await until_held(stripe)
 
     await expect(checkout.pay_button).to_be_disabled()
     await checkout.one_more("Loose-leaf tea")  # while the change before it is under way

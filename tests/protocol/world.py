@@ -23,8 +23,8 @@ from app.payment_intents import recovery
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
-from tests.api.ageing import MOMENTS, age
 from tests.conftest import empty, serving
+from tests.payment_intents.ageing import MOMENTS, age
 
 T = TypeVar("T")
 

@@ -6,6 +6,7 @@ from typing import Any
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.refunds.conftest import Shop
+from tests.waiting import until_held
 
 
 async def test_the_same_key_with_the_same_body_gives_the_same_refund(shop: Shop, sandbox: SandboxClient) -> None:
@@ -81,8 +82,7 @@ async def test_a_repeat_while_the_first_still_runs_is_answered_202_at_once(
     await shop.sell()
     await sandbox.hold("/v1/refunds", method="POST")
     first = asyncio.create_task(shop.refund("k1", amount=3000))
-    while await sandbox.held() < 1:
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     meanwhile = await shop.refund("k1", amount=3000)
     state = await shop.state()
     await sandbox.release()

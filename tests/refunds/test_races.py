@@ -14,6 +14,7 @@ from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.processes import api_process
 from tests.refunds.conftest import Later, Shop
+from tests.waiting import until, until_held
 
 MINUTE = timedelta(minutes=1)
 
@@ -46,8 +47,7 @@ async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, 
     await shop.sell("c1", amount=10_000)
     await sandbox.hold("/v1/refunds", method="POST")
     held = [asyncio.create_task(shop.refund(f"k{n}", amount=100)) for n in range(20)]
-    while await sandbox.held() < 20:  # twice the pool's connections
-        await asyncio.sleep(0.01)
+    await until_held(sandbox, 20)  # twice the pool's connections
     state = await shop.state()
     still_held = await sandbox.held()
     await sandbox.release()
@@ -78,15 +78,15 @@ class Scene:
         waiting = (
             "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
         )
-        while True:
+
+        async def somebody_waits() -> bool:
             async with self.resources.sessions() as session:
-                if await session.scalar(text(waiting)):
-                    return
-            await asyncio.sleep(0.01)
+                return bool(await session.scalar(text(waiting)))
+
+        await until(somebody_waits, "a transaction waits for a lock")
 
     async def until_held(self) -> None:
-        while not await self.sandbox.held():
-            await asyncio.sleep(0.01)
+        await until_held(self.sandbox)
 
 
 async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awaitable[None]]) -> None:

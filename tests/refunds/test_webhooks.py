@@ -13,6 +13,7 @@ from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import WEBHOOK_SECRET, Jobs
 from tests.refunds.conftest import Shop
+from tests.waiting import until_held
 
 
 async def _tell(shop: Shop, refund: dict[str, Any], type_: str = "refund.updated") -> str:
@@ -56,8 +57,7 @@ async def test_a_webhook_faster_than_our_commit_is_known_by_its_mark_and_counted
     await shop.sell()
     await sandbox.hold("/v1/refunds", method="POST", after_work=True)
     asked = asyncio.create_task(shop.refund("k1", amount=3000))
-    while await sandbox.held() < 1:
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     await sandbox.wait_idle()
     [early] = await shop.refunds()
     await sandbox.release()
