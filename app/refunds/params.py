@@ -1,55 +1,45 @@
-"""What a refund asks of Stripe, and how ours are told from others'."""
+"""What a refund asks of Stripe, and what tells our refunds from others."""
 
 import hashlib
 import json
-import uuid
 from collections.abc import Mapping
 from typing import Any
+from uuid import UUID
 
-from app.payment_intents.content import Marks
-from app.references.models import Reference
+from app.payment_intents.protocol.terms import Reference, StripeMetadata
 
-MARKS = frozenset({"instance", "payment_intent_id", "reference_kind", "reference_id", "refund_id"})
+# Our own keys in the metadata of a refund.
+METADATA_KEYS = frozenset({"instance", "payment_intent_id", "reference_kind", "reference_id", "refund_id"})
 
 
-def opening_parameters(
-    refund_id: uuid.UUID,
-    marks: Marks,
+def create_params(
+    refund_id: UUID,
+    ours: StripeMetadata,
     *,
     stripe_id: str,
     amount: int,
     reason: str | None,
     metadata: Mapping[str, str],
-) -> dict[str, Any]:
-    """Make the parameters of the create call, which are frozen in the row: its key allows no others.
+) -> str:
+    """Return the parameters of the create call as JSON. They are frozen in the row: its key allows no others.
 
     The amount is always sent: what is left may be another one when the call arrives.
     """
-    params = {
+    params: dict[str, Any] = {
         "payment_intent": stripe_id,
         "amount": amount,
-        "metadata": {**metadata, **marks.identity(), "refund_id": str(refund_id)},
+        "metadata": {**metadata, **ours.identity(), "refund_id": str(refund_id)},
     }
-    return params | ({"reason": reason} if reason else {})
+    return json.dumps(params | ({"reason": reason} if reason else {}))
 
 
-def own_metadata(opening: Mapping[str, Any] | None) -> dict[str, str]:
-    """Read the caller's metadata back out of the frozen parameters."""
-    metadata = opening["metadata"] if opening else {}
-    return {name: value for name, value in metadata.items() if name not in MARKS}
-
-
-def marked_by(metadata: Mapping[str, str], instance: str) -> uuid.UUID | None:
-    """Read our id out of the metadata of a refund at Stripe, if this installation made it."""
-    if metadata.get("instance") != instance:
-        return None
-    try:
-        return uuid.UUID(metadata.get("refund_id", ""))
-    except ValueError:
-        return None
+def own_metadata(params: str | None) -> dict[str, str]:
+    """Return the caller's metadata in the frozen parameters."""
+    metadata = json.loads(params)["metadata"] if params else {}
+    return {name: value for name, value in metadata.items() if name not in METADATA_KEYS}
 
 
 def fingerprint(reference: Reference, body: Mapping[str, Any]) -> str:
-    """Tell one request from another: two that ask the same of the same cart have the same one."""
-    asked = json.dumps([reference.kind, reference.id, body], sort_keys=True)
-    return hashlib.sha256(asked.encode()).hexdigest()
+    """Return what tells one request from another: two that ask the same of the same cart have the same one."""
+    request = json.dumps([reference.kind, reference.id, body], sort_keys=True)
+    return hashlib.sha256(request.encode()).hexdigest()
