@@ -1,15 +1,15 @@
 """The PaymentIntents of one reference over time: at most one is live, and each stays in the history."""
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from sandbox.control import SandboxControl
 from tests.conftest import Jobs
+from tests.database import CREATED, Database
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
@@ -202,19 +202,17 @@ async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
 
 
 async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, jobs: Jobs
 ) -> None:
     first = await _put(api, TEN_EUROS)
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET status='canceled', closed_at=now(), closed_reason='x'"))
+    await database.close()
     second = await _put(api, TEN_EUROS)
     for stripe_id in (second["stripe_id"], first["stripe_id"]):
         await sandbox.confirm(stripe_id)
         await sandbox.wait_idle()
     await jobs()
-    async with resources.sessions() as session:
-        rows = await session.execute(text("SELECT status, flags FROM payment_intents ORDER BY generation"))
-    assert [tuple(row) for row in rows] == [("succeeded", ["duplicate_payment"]), ("succeeded", [])]
+    rows = await database.payment_intents()
+    assert [(row["status"], row["flags"]) for row in rows] == [("succeeded", ["duplicate_payment"]), ("succeeded", [])]
 
 
 # Keys and replays.
@@ -235,13 +233,12 @@ async def test_a_replayed_answer_is_never_taken_for_the_present(
 
 
 async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
     await sandbox.webhooks("lose")
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     lost = await api.put(CART, json=TEN_EUROS)
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET created_at = created_at - interval '25 hours'"))
+    await database.age(timedelta(hours=25), CREATED)
     await sandbox.age(25 * 3600)  # Stripe forgets the key
     again = await api.put(CART, json=TEN_EUROS)
     assert lost.status_code == 503
@@ -251,12 +248,11 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
 
 
 async def test_a_claim_that_stripe_never_got_is_created_after_all(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET created_at = created_at - interval '21 hours'"))
+    await database.age(timedelta(hours=21), CREATED)
     again = await api.put(CART, json=TEN_EUROS)
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1

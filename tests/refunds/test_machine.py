@@ -18,16 +18,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import update
 
 from app.auth import api_keys
 from app.domain_events.repository import Actor
 from app.refunds import finishing
-from app.refunds.models import FREED, Refund
+from app.refunds.models import FREED
 from app.resources import open_resources
 from app.settings import Settings
 from sandbox.control import SandboxControl
-from tests.conftest import do_jobs, empty, serving
+from tests.conftest import do_jobs, serving
+from tests.database import open_database
 from tests.refunds.conftest import HUNDRED_EUROS, Shop
 
 CARDS = ("pm_card_visa", "pm_card_pendingRefund", "pm_card_refundFail")
@@ -69,13 +69,14 @@ class World:
         await enter(serving(self._settings, self._listener))
         sandbox = await enter(SandboxControl(self._sandbox_url))
         client = await enter(httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=15))
-        self.shop = Shop(client, sandbox)
+        database = await enter(open_database(self._database_url))
+        self.shop = Shop(client, sandbox, database)
 
     async def begin(self, card: str) -> None:
         """Forget everything, and have a shopper pay."""
         await self.shop.sandbox.reset()
         await self.shop.sandbox.webhooks("normal")
-        await empty(self.resources)
+        await self.shop.database.empty()
         async with self.resources.sessions.begin() as session:
             scopes = ("payments:read", "payments:write", "refunds:write")
             key = api_keys.create(session, client="shop", scopes=scopes).secret
@@ -83,9 +84,7 @@ class World:
         self.payment = await self.shop.sell(card=card)
 
     async def age(self, duration: timedelta) -> None:
-        async with self.resources.sessions.begin() as session:
-            times = {"check_at": Refund.check_at - duration, "created_at": Refund.created_at - duration}
-            await session.execute(update(Refund).values(times).execution_options(synchronize_session=False))
+        await self.shop.database.age_refunds(duration)
         await self.shop.sandbox.advance(duration.total_seconds())
 
     async def work(self) -> None:
