@@ -86,6 +86,7 @@ async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbo
         ("payment_intent_authentication_failure", None, "3D Secure failed."),
         ("brand_new_code", None, "The payment failed with `brand_new_code`."),
     ],
+    ids=["expired", "stolen", "3D Secure failed", "a code that we do not know"],
 )
 def test_every_failure_has_a_sentence(failure_code: str, decline_code: str | None, begins: str) -> None:
     assert (explain(failure_code, decline_code) or "").startswith(begins)

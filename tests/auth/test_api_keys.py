@@ -217,6 +217,7 @@ async def test_the_commands_make_list_rotate_and_revoke_keys(command: Callable[.
         (("keys", "revoke", "0123"), "no key 0123"),
         (("keys", "rotate", "0123"), "no key 0123"),
     ],
+    ids=["unknown scope", "odd name", "revoke an unknown key", "rotate an unknown key"],
 )
 async def test_a_command_that_cannot_be_done_says_why(
     command: Callable[..., Any], words: tuple[str, ...], told: str

@@ -94,7 +94,11 @@ async def test_an_unknown_kind_is_named(api: httpx.AsyncClient) -> None:
     assert answer.json()["errors"][0]["field"] == "path.kind"
 
 
-@pytest.mark.parametrize("body", [b'{"amount": 1000,', b"", b"\xff\xfe", b"[]", b'"text"', b"NaN"])
+@pytest.mark.parametrize(
+    "body",
+    [b'{"amount": 1000,', b"", b"\xff\xfe", b"[]", b'"text"', b"NaN"],
+    ids=["cut off", "empty", "no text", "a list", "a string", "NaN"],
+)
 async def test_a_body_that_is_no_json_object_is_refused(
     body: bytes, api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
@@ -109,7 +113,7 @@ async def test_broken_json_has_a_code_of_its_own(api: httpx.AsyncClient) -> None
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
 
 
-@pytest.mark.parametrize("headers", [{}, {"content-length": "70000"}])
+@pytest.mark.parametrize("headers", [{}, {"content-length": "70000"}], ids=["without a length", "with a length"])
 async def test_a_body_over_the_limit_is_refused(headers: dict[str, str], api: httpx.AsyncClient) -> None:
     async def chunks() -> Any:
         for _ in range(70):
@@ -122,6 +126,7 @@ async def test_a_body_over_the_limit_is_refused(headers: dict[str, str], api: ht
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer x", "Bearer pay_1_2", "Basic cGF5OnBheQ==", "Bearer pay_é_é", "Bearer pay__"],
+    ids=["none", "no key", "another word", "a short key", "Basic", "not ASCII", "an empty key"],
 )
 async def test_without_a_valid_key_nothing_is_done(
     authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxControl, database: Database

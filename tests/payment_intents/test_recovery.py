@@ -216,7 +216,11 @@ async def test_the_sweep_makes_no_call_when_all_agree(
     assert await sandbox.requests() == []
 
 
-@pytest.mark.parametrize(("status", "is_found"), [("processing", False), ("requires_payment_method", True)])
+@pytest.mark.parametrize(
+    ("status", "is_found"),
+    [("processing", False), ("requires_payment_method", True)],
+    ids=["can't change any more", "can change"],
+)
 async def test_what_can_change_no_more_does_not_stand_in_the_way_of_what_can(
     resources: Resources, database: Database, created: dict[str, Any], status: str, is_found: bool
 ) -> None:

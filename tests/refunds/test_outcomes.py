@@ -115,7 +115,10 @@ async def test_an_answer_that_is_lost_once_is_had_by_the_repeat(
     assert await shop.totals() == (3000, 7000)
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "is_done",
+    [pytest.param(True, id="Stripe did it"), pytest.param(False, id="Stripe did nothing", marks=pytest.mark.slow)],
+)
 async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
     shop: Shop, sandbox: SandboxControl, jobs: Jobs, *, is_done: bool
 ) -> None:
@@ -139,7 +142,10 @@ async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
     assert await shop.totals() == (6000, 4000)
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "is_done",
+    [pytest.param(True, id="Stripe did it"), pytest.param(False, id="Stripe did nothing", marks=pytest.mark.slow)],
+)
 async def test_an_error_that_stripe_repeats_for_a_day_never_refunds_twice(
     shop: Shop, sandbox: SandboxControl, later: Later, *, is_done: bool
 ) -> None:

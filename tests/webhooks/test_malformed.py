@@ -70,7 +70,17 @@ async def test_words_of_another_api_version_are_left_out(anonymous: httpx.AsyncC
 
 
 @pytest.mark.parametrize(
-    "change", ["{h}=6", "{h},t=1", "t=1,{h}", "{h};v1=0", "T{h}", "t=" + "9" * 5000 + ",{v}", "t=-1,{v}"]
+    "change",
+    ["{h}=6", "{h},t=1", "t=1,{h}", "{h};v1=0", "T{h}", "t=" + "9" * 5000 + ",{v}", "t=-1,{v}"],
+    ids=[
+        "longer",
+        "a second time after it",
+        "a second time before it",
+        "a semicolon",
+        "a capital",
+        "a huge time",
+        "a negative time",
+    ],
 )
 async def test_a_genuine_header_that_was_tampered_with_is_refused(anonymous: httpx.AsyncClient, change: str) -> None:
     body = json.dumps(_event()).encode()

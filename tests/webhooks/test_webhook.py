@@ -53,7 +53,19 @@ async def test_a_second_telling_of_one_event_says_so(anonymous: httpx.AsyncClien
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "t=1", "t=1,v1=", "v1=abc", "t=x,v1=abc", "t=1,v1=é", "nonsense", "t=,v1="]
+    "header",
+    [None, "", "t=1", "t=1,v1=", "v1=abc", "t=x,v1=abc", "t=1,v1=é", "nonsense", "t=,v1="],
+    ids=[
+        "none",
+        "empty",
+        "no signature",
+        "an empty signature",
+        "no time",
+        "no number",
+        "not ASCII",
+        "nonsense",
+        "all empty",
+    ],
 )
 async def test_a_malformed_signature_is_refused(anonymous: httpx.AsyncClient, header: str | None) -> None:
     headers = [] if header is None else [(b"Stripe-Signature", header.encode())]
