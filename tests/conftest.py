@@ -30,8 +30,8 @@ from app.main import create_app
 from app.observability.logging import configure_logging
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from sandbox.server import make_server
 from tests.database import Database, open_database, plain
 from tests.waiting import until, wait_until
@@ -111,9 +111,9 @@ def sandbox_url(api_url: str) -> Iterator[str]:
 
 
 @pytest.fixture
-async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxControl]:
+async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
     """Give a Stripe that knows nothing yet."""
-    async with SandboxControl(sandbox_url) as control:
+    async with SandboxClient(sandbox_url) as control:
         await control.reset()
         yield control
 

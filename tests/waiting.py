@@ -4,7 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 
 async def until(condition: Callable[[], Awaitable[object]], what: str, *, seconds: float = 10) -> None:
@@ -20,7 +20,7 @@ async def until(condition: Callable[[], Awaitable[object]], what: str, *, second
         raise AssertionError(f"This did not happen within {seconds} s: {what}.") from None
 
 
-async def until_held(sandbox: SandboxControl, count: int = 1, *, seconds: float = 10) -> None:
+async def until_held(sandbox: SandboxClient, count: int = 1, *, seconds: float = 10) -> None:
     """Return once the sandbox holds at least so many requests."""
 
     async def are_held() -> bool:

@@ -9,7 +9,7 @@ import pytest
 from app.attempts.explanations import explain
 from app.payment_intents import recovery
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import UPDATED, Database
 from tests.webhooks.sending import ATTEMPTS, CART, put
@@ -22,9 +22,9 @@ async def _attempts(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     return listed
 
 
-async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
-    await sandbox.webhooks("twin")
+    await sandbox.duplicate_events()
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
@@ -34,7 +34,7 @@ async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: San
     assert len(await _attempts(api)) == 2
 
 
-async def test_two_declines_with_the_same_code_stay_two(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_two_declines_with_the_same_code_stay_two(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
@@ -42,7 +42,7 @@ async def test_two_declines_with_the_same_code_stay_two(api: httpx.AsyncClient, 
     assert [each["decline_code"] for each in await _attempts(api)] == ["generic_decline"] * 2
 
 
-async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=True)
@@ -55,7 +55,7 @@ async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
     await database.age(timedelta(minutes=61), UPDATED)

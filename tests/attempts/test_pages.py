@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 CART = "/v1/carts/c1/payment-intent"
 ATTEMPTS = "/v1/carts/c1/attempts"
@@ -16,7 +16,7 @@ async def stripe_id(api: httpx.AsyncClient) -> str:
     return created
 
 
-async def test_attempts_come_in_pages(api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str) -> None:
+async def test_attempts_come_in_pages(api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str) -> None:
     for _ in range(5):
         await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclined")
     await sandbox.wait_idle()

@@ -15,7 +15,7 @@ from app.__main__ import app
 from app.auth import api_keys
 from app.auth.verified_keys import VerifiedKeys
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import NewKey
 from tests.database import Database
 

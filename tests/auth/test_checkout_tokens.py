@@ -13,7 +13,7 @@ from pydantic import SecretStr
 from app.auth.checkout_tokens import CheckoutTokens
 from app.references.models import Reference
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.auth.credentials import CART as CART_REFERENCE
 from tests.auth.credentials import forged, tokens_of
 
@@ -31,7 +31,7 @@ async def browser(api: httpx.AsyncClient, token: str) -> AsyncIterator[httpx.Asy
 
 
 async def test_a_token_reads_the_state_and_fetches_the_client_secret(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     put = (await api.put(CART, json=TEN_EUROS)).json()
     made = await api.post("/v1/carts/c1/checkout-token")
@@ -52,7 +52,7 @@ async def test_a_token_reads_the_state_and_fetches_the_client_secret(
     assert secret.json() == {"client_secret": put["client_secret"]}
 
 
-async def test_a_shopper_learns_that_it_failed_and_not_why(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_shopper_learns_that_it_failed_and_not_why(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclinedStolenCard")
     await sandbox.wait_idle()
@@ -67,7 +67,7 @@ async def test_a_shopper_learns_that_it_failed_and_not_why(api: httpx.AsyncClien
     assert not any(word in state.text for word in ("stolen", "decline", "risk", stripe_id))
 
 
-async def test_a_token_can_do_nothing_else(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_token_can_do_nothing_else(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put(CART, json=TEN_EUROS)
     token = (await api.post("/v1/carts/c1/checkout-token")).json()["token"]
     async with browser(api, token) as shopper:

@@ -13,7 +13,7 @@ from app.auth.api_keys import Scope
 from app.main import create_app
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.auth.credentials import CART, Credential, all_credentials
 from tests.database import Database
 

@@ -4,7 +4,7 @@ import httpx
 import pytest
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
 from tests.webhooks.sending import CART, put
@@ -30,8 +30,7 @@ async def test_a_dispute_ends_as_the_bank_decides(
 ) -> None:
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    params = {"evidence": {"uncategorized_text": evidence}, "submit": True}
-    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}", params)
+    await sandbox.dashboard_submit_evidence(dispute["id"], evidence)
     await sandbox.wait_idle()
     await jobs()
     outcome = {"winning_evidence": "won", "losing_evidence": "lost"}[evidence]
@@ -42,12 +41,12 @@ async def test_a_dispute_ends_as_the_bank_decides(
 async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}/close", {})
-    await sandbox.webhooks("shuffle")
-    await sandbox.webhooks("resume")
+    await sandbox.dashboard_close_dispute(dispute["id"])
+    await sandbox.shuffle_webhooks()
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     assert await _disputes(database) == [("lost", "fraudulent", 1000)]

@@ -14,7 +14,7 @@ from app.doctor.checks import Result, examine, examine_webhooks
 from app.settings import Settings
 from app.stripe_gateway import API_VERSION, WebhookEndpointSnapshot
 from app.webhooks.subscription import EVENTS
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.processes import environment
 
 ENDPOINT = WebhookEndpointSnapshot("we_1", "https://pay.example/v1/stripe/webhook", True, API_VERSION, EVENTS)
@@ -25,7 +25,7 @@ def _faults(results: list[Result]) -> dict[str, str]:
 
 
 async def test_all_is_well_with_a_migrated_database_and_a_registered_webhook(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     results = await examine(settings)
     seen = {result.subject: result.seen for result in results}
@@ -35,23 +35,23 @@ async def test_all_is_well_with_a_migrated_database_and_a_registered_webhook(
     assert seen.keys() == {"Settings", "Database", "Stripe key", "Clock", "Webhook we_configured"}
 
 
-async def test_a_wrong_stripe_key_is_told(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_a_wrong_stripe_key_is_told(settings: Settings, sandbox: SandboxClient) -> None:
     wrong = Settings.model_validate(settings.model_dump() | {"stripe_secret_key": "sk_test_wrong"})
     assert "STRIPE_SECRET_KEY" in _faults(await examine(wrong))["Stripe key"]
 
 
-async def test_a_silent_stripe_is_told(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_a_silent_stripe_is_told(settings: Settings, sandbox: SandboxClient) -> None:
     away = settings.model_copy(update={"stripe_api_base": "http://127.0.0.1:9"})
     assert "network" in _faults(await examine(away))["Stripe"]
 
 
-async def test_a_clock_that_is_off_is_told(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_a_clock_that_is_off_is_told(settings: Settings, sandbox: SandboxClient) -> None:
     await sandbox.advance(120)
     assert "NTP" in _faults(await examine(settings))["Clock"]
 
 
 async def test_a_database_that_is_away_or_refuses_is_told_without_its_password(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     url = settings.database_url.get_secret_value()
     missing = f"{url.rpartition('/')[0]}/nowhere"
@@ -63,7 +63,7 @@ async def test_a_database_that_is_away_or_refuses_is_told_without_its_password(
 
 
 async def test_a_database_without_our_tables_is_told(
-    settings: Settings, sandbox: SandboxControl, database_url: str
+    settings: Settings, sandbox: SandboxClient, database_url: str
 ) -> None:
     plain = database_url.replace("+asyncpg", "")
     connection = await asyncpg.connect(plain)
@@ -101,7 +101,7 @@ async def test_a_clock_within_its_bound_is_well() -> None:
 
 
 async def test_the_command_shows_remedies_and_exits_with_1(
-    settings: Settings, sandbox: SandboxControl, monkeypatch: pytest.MonkeyPatch
+    settings: Settings, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in environment(settings).items():
         monkeypatch.setenv(name, value)

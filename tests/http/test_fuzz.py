@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.auth.credentials import SCOPES
 from tests.conftest import NewKey
 from tests.processes import api_process
@@ -26,9 +26,9 @@ def settings(settings: Settings) -> Settings:
 
 @pytest.mark.parametrize("examples", [1, pytest.param(400, marks=pytest.mark.slow)])
 async def test_no_answer_breaks_the_documents_promises(
-    settings: Settings, sandbox: SandboxControl, new_key: NewKey, examples: int, tmp_path: Path
+    settings: Settings, sandbox: SandboxClient, new_key: NewKey, examples: int, tmp_path: Path
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     key = await new_key(*SCOPES)
     async with api_process(settings) as (_, url):
         process = await asyncio.create_subprocess_exec(

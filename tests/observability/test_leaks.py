@@ -12,7 +12,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import SECRET_KEY, NewKey
 from tests.database import Database
 from tests.processes import api_process, environment
@@ -26,7 +26,7 @@ CARD = "4242424242424242"
 
 
 @pytest.fixture
-async def webhook_secret(sandbox: SandboxControl) -> AsyncIterator[str]:
+async def webhook_secret(sandbox: SandboxClient) -> AsyncIterator[str]:
     """Register an endpoint in place of the usual one, which nobody serves here."""
     async with _stripe(sandbox) as stripe:
         await stripe.delete("/v1/webhook_endpoints/we_configured")
@@ -35,7 +35,7 @@ async def webhook_secret(sandbox: SandboxControl) -> AsyncIterator[str]:
     await sandbox.reset()
 
 
-def _stripe(sandbox: SandboxControl) -> httpx.AsyncClient:
+def _stripe(sandbox: SandboxClient) -> httpx.AsyncClient:
     return httpx.AsyncClient(base_url=sandbox.url, auth=(SECRET_KEY, ""), trust_env=False)
 
 
@@ -60,13 +60,13 @@ async def _worker(settings: Settings, log: IO[bytes]) -> AsyncIterator[None]:
     assert await process.wait() == 0
 
 
-async def _lead_to(sandbox: SandboxControl, url: str) -> None:
+async def _lead_to(sandbox: SandboxClient, url: str) -> None:
     async with _stripe(sandbox) as stripe:
         [endpoint] = (await stripe.get("/v1/webhook_endpoints")).json()["data"]
         await stripe.post(f"/v1/webhook_endpoints/{endpoint['id']}", data={"url": f"{url}/v1/stripe/webhook"})
 
 
-async def _pay_with_card(sandbox: SandboxControl, client_secret: str) -> dict[str, Any]:
+async def _pay_with_card(sandbox: SandboxClient, client_secret: str) -> dict[str, Any]:
     """Confirm as the browser does, with the card's own number."""
     stripe_id = client_secret.partition("_secret_")[0]
     async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as browser:
@@ -90,7 +90,7 @@ async def _pay_with_card(sandbox: SandboxControl, client_secret: str) -> dict[st
 class Flow:
     """All that can be done, right and wrong; it keeps the secrets that were in play and the answers."""
 
-    def __init__(self, api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+    def __init__(self, api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
         self._api = api
         self._sandbox = sandbox
         self.client_secrets: list[str] = []

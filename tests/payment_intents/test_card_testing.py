@@ -6,7 +6,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
 
@@ -20,7 +20,7 @@ def settings(settings: Settings) -> Settings:
     return settings.model_copy(update={"max_failed_attempts": 3})
 
 
-async def _fail(sandbox: SandboxControl, stripe_id: str, times: int) -> None:
+async def _fail(sandbox: SandboxClient, stripe_id: str, times: int) -> None:
     for _ in range(times):
         await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.wait_idle()
@@ -53,7 +53,7 @@ async def test_too_many_failures_cancel_at_stripe_and_refuse_until_the_window_pa
     assert (again.status_code, again.json()["generation"]) == (201, 2)
 
 
-async def test_fewer_failures_change_nothing(api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs) -> None:
+async def test_fewer_failures_change_nothing(api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, stripe_id, 2)
     await jobs()
@@ -61,7 +61,7 @@ async def test_fewer_failures_change_nothing(api: httpx.AsyncClient, sandbox: Sa
     assert (await sandbox.confirm(stripe_id)).status == "succeeded"
 
 
-async def test_failures_count_over_all_generations(api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs) -> None:
+async def test_failures_count_over_all_generations(api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, first, 2)
     await sandbox.dashboard_cancel(first)
@@ -74,14 +74,14 @@ async def test_failures_count_over_all_generations(api: httpx.AsyncClient, sandb
     assert (await api.put(CART, json=TEN_EUROS)).status_code == 429
 
 
-async def test_other_carts_are_not_stopped(api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs) -> None:
+async def test_other_carts_are_not_stopped(api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, stripe_id, 3)
     assert (await api.put("/v1/sessions/c1/payment-intent", json=TEN_EUROS)).status_code == 201
 
 
 async def test_a_cart_that_was_paid_in_the_end_answers_as_any_paid_cart(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     for _ in range(3):

@@ -20,7 +20,7 @@ async def stripe_id(api: httpx.AsyncClient) -> str:
     return created
 
 
-async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     put = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.clear_requests()
     reloads = [await api.get(SECRET) for _ in range(3)]
@@ -43,7 +43,7 @@ async def test_a_secret_that_cannot_be_used_is_not_handed_out(
     assert secret not in answer.text
 
 
-async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     put = await api.put(CART, json=TEN_EUROS)
     secret = put.json()["client_secret"]
     fetched = await api.get(SECRET)
@@ -58,7 +58,7 @@ async def test_the_secret_is_on_two_answers_only(api: httpx.AsyncClient, sandbox
 
 
 async def test_the_client_secret_is_for_those_that_can_be_paid(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     open_ = await api.get(SECRET)
     await sandbox.confirm(stripe_id)
@@ -76,7 +76,7 @@ async def test_the_client_secret_of_an_unknown_cart_is_404(api: httpx.AsyncClien
 
 
 async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})
@@ -102,5 +102,5 @@ async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_lan
     await sandbox.webhooks("pause")
     await sandbox.confirm(stripe_id)
     answer = await api.get(f"{CART}/client-secret")
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")

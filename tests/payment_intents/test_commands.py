@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 
 CART = "/v1/carts/c1/payment-intent"
@@ -21,7 +21,7 @@ async def _create(api: httpx.AsyncClient, url: str = CART, body: dict[str, Any] 
 
 
 @pytest.fixture
-async def held(api: httpx.AsyncClient, sandbox: SandboxControl) -> dict[str, Any]:
+async def held(api: httpx.AsyncClient, sandbox: SandboxClient) -> dict[str, Any]:
     """Give a PaymentIntent whose money is held at Stripe; whether we know it yet is left to chance."""
     created = await _create(api, body=MANUAL)
     await sandbox.confirm(created["stripe_id"])
@@ -31,7 +31,7 @@ async def held(api: httpx.AsyncClient, sandbox: SandboxControl) -> dict[str, Any
 # Cancel.
 
 
-async def test_cancelling_ends_it_at_stripe_with_the_reason(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_cancelling_ends_it_at_stripe_with_the_reason(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await _create(api)
     answer = await api.post(f"{CART}/cancel", json={"reason": "requested_by_customer"})
     again = await api.post(f"{CART}/cancel", json={})
@@ -41,7 +41,7 @@ async def test_cancelling_ends_it_at_stripe_with_the_reason(api: httpx.AsyncClie
     assert (intent["status"], intent["cancellation_reason"]) == ("canceled", "requested_by_customer")
 
 
-async def test_many_cancels_at_once_are_one(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_many_cancels_at_once_are_one(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await _create(api)
     await sandbox.clear_requests()
     answers = await asyncio.gather(*(api.post(f"{CART}/cancel", json={}) for _ in range(10)))
@@ -50,25 +50,25 @@ async def test_many_cancels_at_once_are_one(api: httpx.AsyncClient, sandbox: San
 
 
 async def test_a_paid_one_is_not_cancelled_also_when_the_webhook_is_late(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     created = await _create(api)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     answer = await api.post(f"{CART}/cancel", json={})
     assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
     assert (await api.get(CART)).json()["status"] == "succeeded"
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_held_money_is_released_by_a_cancel(
-    api: httpx.AsyncClient, sandbox: SandboxControl, held: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, held: dict[str, Any]
 ) -> None:
     answer = await api.post(f"{CART}/cancel", json={"payment_intent": held["stripe_id"]})
     assert (answer.status_code, answer.json()["status"]) == (200, "canceled")
 
 
-async def test_a_cancel_names_the_one_it_means(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_cancel_names_the_one_it_means(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _create(api)
     await api.post(f"{CART}/cancel", json={})
     second = await _create(api)
@@ -81,7 +81,7 @@ async def test_a_cancel_names_the_one_it_means(api: httpx.AsyncClient, sandbox: 
 
 
 async def test_a_cancel_that_stripe_did_not_answer_stands(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     await _create(api)
     await sandbox.drop_next(path="/v1/payment_intents/*/cancel", count=3)
@@ -94,7 +94,7 @@ async def test_a_cancel_that_stripe_did_not_answer_stands(
 
 
 async def test_a_claim_that_stripe_never_answered_can_be_cancelled(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
@@ -105,7 +105,7 @@ async def test_a_claim_that_stripe_never_answered_can_be_cancelled(
 
 @pytest.mark.parametrize("command", ["cancel", "capture"])
 async def test_nothing_can_be_done_with_an_unknown_cart(
-    api: httpx.AsyncClient, sandbox: SandboxControl, command: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, command: str
 ) -> None:
     answer = await api.post(f"/v1/carts/none/payment-intent/{command}", json={})
     assert (answer.status_code, answer.json()["code"]) == (404, "payment_intent_not_found")
@@ -131,7 +131,7 @@ async def test_wrong_input_is_named(api: httpx.AsyncClient, command: str, body: 
 # Capture.
 
 
-async def test_held_money_is_captured(api: httpx.AsyncClient, sandbox: SandboxControl, held: dict[str, Any]) -> None:
+async def test_held_money_is_captured(api: httpx.AsyncClient, sandbox: SandboxClient, held: dict[str, Any]) -> None:
     answer = await api.post(f"{CART}/capture", json={})
     again = await api.post(f"{CART}/capture", json={})
     [intent] = await sandbox.objects("payment_intents")
@@ -141,7 +141,7 @@ async def test_held_money_is_captured(api: httpx.AsyncClient, sandbox: SandboxCo
 
 
 async def test_a_part_can_be_captured_and_is_what_was_owed(
-    api: httpx.AsyncClient, sandbox: SandboxControl, held: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, held: dict[str, Any]
 ) -> None:
     answer = await api.post(f"{CART}/capture", json={"amount": 600, "payment_intent": held["id"]})
     other = await api.post(f"{CART}/capture", json={"amount": 700})
@@ -150,7 +150,7 @@ async def test_a_part_can_be_captured_and_is_what_was_owed(
 
 
 async def test_more_than_is_held_is_not_captured(
-    api: httpx.AsyncClient, sandbox: SandboxControl, held: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, held: dict[str, Any]
 ) -> None:
     answer = await api.post(f"{CART}/capture", json={"amount": 1001})
     assert (answer.status_code, answer.json()["code"]) == (409, "capture_exceeds_authorization")
@@ -164,7 +164,7 @@ async def test_what_is_not_held_is_not_captured(api: httpx.AsyncClient) -> None:
 
 
 async def test_a_capture_whose_answer_was_lost_is_found(
-    api: httpx.AsyncClient, sandbox: SandboxControl, held: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, held: dict[str, Any]
 ) -> None:
     await sandbox.lose_next_answer(path="/v1/payment_intents/*/capture", count=3)
     lost = await api.post(f"{CART}/capture", json={"amount": 600})
@@ -175,7 +175,7 @@ async def test_a_capture_whose_answer_was_lost_is_found(
 
 
 async def test_racing_captures_of_two_amounts_capture_one(
-    api: httpx.AsyncClient, sandbox: SandboxControl, held: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, held: dict[str, Any]
 ) -> None:
     answers = await asyncio.gather(*(api.post(f"{CART}/capture", json={"amount": 500 + n}) for n in range(6)))
     [intent] = await sandbox.objects("payment_intents")
@@ -187,7 +187,7 @@ async def test_racing_captures_of_two_amounts_capture_one(
 # Move.
 
 
-async def test_a_sessions_payment_intent_moves_to_a_cart(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_sessions_payment_intent_moves_to_a_cart(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     created = await _create(api, SESSION)
     moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     again = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
@@ -214,7 +214,7 @@ async def test_a_moved_session_names_its_cart(api: httpx.AsyncClient) -> None:
     ] * 6
 
 
-async def test_webhooks_follow_a_moved_payment_intent(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_webhooks_follow_a_moved_payment_intent(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     created = await _create(api, SESSION)
     await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     await sandbox.confirm(created["stripe_id"])
@@ -223,9 +223,7 @@ async def test_webhooks_follow_a_moved_payment_intent(api: httpx.AsyncClient, sa
     assert len((await api.get("/v1/carts/c1/attempts")).json()["data"]) == 1
 
 
-async def test_a_cart_with_a_live_payment_intent_takes_no_other(
-    api: httpx.AsyncClient, sandbox: SandboxControl
-) -> None:
+async def test_a_cart_with_a_live_payment_intent_takes_no_other(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await _create(api, SESSION)
     await _create(api, CART)
     refused = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
@@ -235,7 +233,7 @@ async def test_a_cart_with_a_live_payment_intent_takes_no_other(
     assert (moved.status_code, moved.json()["generation"]) == (200, 2)
 
 
-async def test_a_moved_payment_intent_is_updated_by_its_cart(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_moved_payment_intent_is_updated_by_its_cart(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await _create(api, SESSION)
     await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     answer = await api.put(CART, json={"amount": 2000, "currency": "eur"})
@@ -254,9 +252,7 @@ async def test_only_sessions_move(api: httpx.AsyncClient) -> None:
     assert answer.status_code in {404, 405}
 
 
-async def test_two_sessions_race_to_one_cart_and_one_gets_there(
-    api: httpx.AsyncClient, sandbox: SandboxControl
-) -> None:
+async def test_two_sessions_race_to_one_cart_and_one_gets_there(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     for name in ("s1", "s2"):
         await _create(api, f"/v1/sessions/{name}/payment-intent")
     moves = (api.post(f"/v1/sessions/{name}/payment-intent/move", json={"cart_id": "c1"}) for name in ("s1", "s2"))
@@ -268,9 +264,9 @@ async def test_two_sessions_race_to_one_cart_and_one_gets_there(
 
 
 async def test_asking_shows_what_no_webhook_told_at_most_once_in_a_while(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
-    await sandbox.webhooks("pause")  # that of the creation too, which may come while Stripe is asked
+    await sandbox.pause_webhooks()  # that of the creation too, which may come while Stripe is asked
     created = await _create(api)
     await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")
     await sandbox.clear_requests()
@@ -278,4 +274,4 @@ async def test_asking_shows_what_no_webhook_told_at_most_once_in_a_while(
     again = await api.get(CART, params={"sync": "true"})
     assert asked.json()["status"] == again.json()["status"] == "requires_action"
     assert len(await sandbox.requests()) == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()

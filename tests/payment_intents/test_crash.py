@@ -122,7 +122,7 @@ async def _prepare(
     await sandbox.wait_idle()
 
 
-async def _arm(command: Command, point: Point, sandbox: SandboxControl) -> None:
+async def _arm(command: Command, point: Point, sandbox: SandboxClient) -> None:
     """Tell Stripe where to stop what the command sends."""
     if point == "before its claim":
         return
@@ -165,7 +165,7 @@ def _cases() -> list[Any]:
 
 @pytest.mark.parametrize(("command", "point"), _cases())
 async def test_killed_at_any_point_the_same_again_ends_right(
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     api: httpx.AsyncClient,
     new_key: NewKey,
     resources: Resources,
@@ -199,7 +199,7 @@ async def _bury(database: Database) -> None:
     await database.drop_picked_jobs()
 
 
-async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     """Look at both sides: one PaymentIntent, in the state that the command wanted."""
     [intent] = await sandbox.objects("payment_intents")
     state = (await api.get(CART)).json()

@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import NewKey
 from tests.processes import api_process
 
@@ -64,7 +64,7 @@ def _report(what: str, sent: list[tuple[httpx.Response, float, int]]) -> None:
 
 @pytest.mark.parametrize(("count", "processes"), CROWDS)
 async def test_a_crowd_makes_one_payment_intent_and_all_are_answered(
-    settings: Settings, sandbox: SandboxControl, new_key: NewKey, count: int, processes: int
+    settings: Settings, sandbox: SandboxClient, new_key: NewKey, count: int, processes: int
 ) -> None:
     async with _clients(settings, await new_key("payments:write"), processes) as clients:
         await sandbox.latency(0.1)
@@ -78,7 +78,7 @@ async def test_a_crowd_makes_one_payment_intent_and_all_are_answered(
 
 @pytest.mark.parametrize(("count", "processes"), CROWDS)
 async def test_of_a_crowd_of_versions_the_highest_wins_on_both_sides(
-    settings: Settings, sandbox: SandboxControl, new_key: NewKey, count: int, processes: int
+    settings: Settings, sandbox: SandboxClient, new_key: NewKey, count: int, processes: int
 ) -> None:
     async with _clients(settings, await new_key("payments:read", "payments:write"), processes) as clients:
         await sandbox.latency(0.1)

@@ -24,7 +24,7 @@ async def _put(api: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-async def _live_at_stripe(sandbox: SandboxControl) -> list[dict[str, Any]]:
+async def _live_at_stripe(sandbox: SandboxClient) -> list[dict[str, Any]]:
     intents = await sandbox.objects("payment_intents")
     return [intent for intent in intents if intent["status"] not in {"canceled", "succeeded"}]
 
@@ -32,7 +32,7 @@ async def _live_at_stripe(sandbox: SandboxControl) -> list[dict[str, Any]]:
 # What a PUT gives, by the state of the live PaymentIntent.
 
 
-async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.confirm(first["stripe_id"], CHALLENGE)
     await sandbox.wait_idle()
@@ -66,11 +66,11 @@ async def test_in_3ds_another_amount_updates_the_same_one_while_the_webhook_is_o
     assert (second.status_code, second.json()["generation"], second.json()["amount"]) == (200, 1, 2000)
     assert second.json()["stripe_id"] == first["stripe_id"]
     assert [intent["amount"] for intent in await _live_at_stripe(sandbox)] == [2000]
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_held_money_answers_the_same_and_refuses_another_amount(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     first = await _put(api, MANUAL)
     await sandbox.confirm(first["stripe_id"])
@@ -85,13 +85,13 @@ async def test_held_money_answers_the_same_and_refuses_another_amount(
 
 
 async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_hold_first(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     first = await _put(api, MANUAL)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"])
     other = await api.put(CART, json=MANUAL | {"amount": 2000})
-    await sandbox.webhooks("resume")
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     state = (await api.get(CART)).json()
@@ -99,19 +99,19 @@ async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_h
     assert (state["status"], state["amount"], state["requested_amount"]) == ("requires_capture", 1000, 1000)
 
 
-async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _put(api, TEN_EUROS)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"])
     other = await api.put(CART, json=TWENTY_EUROS)
     same = await api.put(CART, json=TEN_EUROS)
     assert (other.status_code, other.json()["code"]) == (409, "already_paid")
     assert (same.status_code, same.json()["status"], same.json()["client_secret"]) == (200, "succeeded", None)
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.confirm(first["stripe_id"])
@@ -130,7 +130,7 @@ async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(
     assert len((await api.get("/v1/carts/c1/attempts")).json()["data"]) == 2
 
 
-async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     other = "00000000-0000-0000-0000-000000000000"
     fresh = await api.put(CART, json=TEN_EUROS | {"previous_payment_intent": other})
     first = await _put(api, TEN_EUROS)
@@ -147,7 +147,7 @@ async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: 
 # Cart versions.
 
 
-async def test_an_older_cart_version_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_an_older_cart_version_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await _put(api, TEN_EUROS | {"cart_version": 5})
     older = await api.put(CART, json=TWENTY_EUROS | {"cart_version": 4})
     none = await api.put(CART, json=TWENTY_EUROS)
@@ -173,7 +173,7 @@ async def test_the_version_of_a_refused_amount_can_be_used_again(api: httpx.Asyn
     assert (refused.status_code, again.status_code, again.json()["amount"]) == (422, 200, 2000)
 
 
-async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await sandbox.latency(0.01)
     bodies = [{"amount": 1000 + version, "currency": "eur", "cart_version": version} for version in range(1, 31)]
     answers = await asyncio.gather(*(api.put(CART, json=body) for body in bodies))
@@ -187,7 +187,7 @@ async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandb
 
 
 async def test_cancelled_in_the_dashboard_the_next_put_opens_another(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.dashboard_cancel(first["stripe_id"])
@@ -198,15 +198,15 @@ async def test_cancelled_in_the_dashboard_the_next_put_opens_another(
 
 
 async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.dashboard_cancel(first["stripe_id"])
     second = await api.put(CART, json=TWENTY_EUROS)
     assert (second.status_code, second.json()["generation"], second.json()["amount"]) == (201, 2, 2000)
     assert [intent["amount"] for intent in await _live_at_stripe(sandbox)] == [2000]
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
@@ -226,10 +226,8 @@ async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
 # Keys and replays.
 
 
-async def test_a_replayed_answer_is_never_taken_for_the_present(
-    api: httpx.AsyncClient, sandbox: SandboxControl
-) -> None:
-    await sandbox.webhooks("pause")
+async def test_a_replayed_answer_is_never_taken_for_the_present(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+    await sandbox.pause_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
     [intent] = await sandbox.objects("payment_intents")
@@ -237,13 +235,13 @@ async def test_a_replayed_answer_is_never_taken_for_the_present(
     retried = await api.put(CART, json=TEN_EUROS)
     assert (retried.status_code, retried.json()["generation"]) == (201, 2)
     assert len(await _live_at_stripe(sandbox)) == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
     api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     lost = await api.put(CART, json=TEN_EUROS)
     await database.age(timedelta(hours=25), CREATED)
@@ -252,7 +250,7 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
     assert lost.status_code == 503
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_a_claim_that_stripe_never_got_is_created_after_all(

@@ -10,7 +10,7 @@ import pytest
 
 from app.payment_intents import recovery
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import SECRET_KEY
 from tests.database import LAST_ACTIVITY, LEASE, RECHECK, UPDATED, Database
 from tests.waiting import until, until_held
@@ -35,7 +35,7 @@ def land(sandbox_url: str) -> Land:
     return late
 
 
-async def _give_up(api: httpx.AsyncClient, sandbox: SandboxControl, body: dict[str, Any]) -> None:
+async def _give_up(api: httpx.AsyncClient, sandbox: SandboxClient, body: dict[str, Any]) -> None:
     """Send a PUT whose update is on its way to Stripe when its sender gives it up."""
     await sandbox.drop_next(method="POST", path=UPDATE, count=3)
     answer = await api.put(CART, json=body)
@@ -87,7 +87,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
 async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
     api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await sandbox.hold(UPDATE, method="POST", after_work=True)
     update = asyncio.create_task(api.put(CART, json=TEN_EUROS | {"amount": 2000}))

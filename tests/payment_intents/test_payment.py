@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 
 CART = "/v1/carts/c1/payment-intent"
@@ -18,7 +18,7 @@ async def stripe_id(api: httpx.AsyncClient) -> str:
 
 
 async def test_a_payment_is_known_by_its_webhook(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.confirm(stripe_id)
     await sandbox.wait_idle()
@@ -27,7 +27,7 @@ async def test_a_payment_is_known_by_its_webhook(
 
 
 async def test_a_decline_and_a_success_are_two_attempts_of_one_payment_intent(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclined")
     await sandbox.confirm(stripe_id, "pm_card_visa")
@@ -45,7 +45,7 @@ async def test_a_decline_and_a_success_are_two_attempts_of_one_payment_intent(
     assert (summary["count"], summary["failed"], summary["last"]["status"]) == (2, 1, "succeeded")
 
 
-async def test_a_passed_challenge_pays(api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str) -> None:
+async def test_a_passed_challenge_pays(api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str) -> None:
     confirmed = await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "succeed")
     await sandbox.wait_idle()
@@ -56,7 +56,7 @@ async def test_a_passed_challenge_pays(api: httpx.AsyncClient, sandbox: SandboxC
 
 
 async def test_a_failed_challenge_is_an_attempt_without_a_charge(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str, jobs: Jobs
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
@@ -72,7 +72,7 @@ async def test_a_failed_challenge_is_an_attempt_without_a_charge(
 
 
 async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str, jobs: Jobs
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.wait_idle()
@@ -88,7 +88,7 @@ async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
 
 
 async def test_a_payment_of_another_amount_than_owed_is_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, stripe_id: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str
 ) -> None:
     await sandbox.drop_next(path=f"/v1/payment_intents/{stripe_id}", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000, "cart_version": 8})  # Stripe never hears of it

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
@@ -14,7 +14,7 @@ TEN_EUROS = {"amount": 1000, "currency": "eur"}
 TWENTY_EUROS = {"amount": 2000, "currency": "eur"}
 
 
-async def test_the_first_put_creates_the_payment_intent(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_first_put_creates_the_payment_intent(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     answer = await api.put(CART, json=TEN_EUROS)
 
     assert answer.status_code == 201
@@ -34,13 +34,13 @@ async def test_the_first_put_creates_the_payment_intent(api: httpx.AsyncClient, 
     assert answer.headers["cache-control"] == "no-store"
 
 
-async def test_the_key_is_made_from_our_own_row(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_key_is_made_from_our_own_row(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     body = (await api.put(CART, json=TEN_EUROS)).json()
     [create] = await sandbox.requests()
     assert create["idempotency_key"] == f"payment_intent:{body['id']}:create"
 
 
-async def test_what_we_make_at_stripe_is_marked_as_ours(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_what_we_make_at_stripe_is_marked_as_ours(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     body = (await api.put(CART, json=TEN_EUROS | {"cart_version": 4, "metadata": {"color": "red"}})).json()
     [intent] = await sandbox.objects("payment_intents")
     assert intent["metadata"] == {
@@ -54,7 +54,7 @@ async def test_what_we_make_at_stripe_is_marked_as_ours(api: httpx.AsyncClient, 
     }
 
 
-async def test_another_amount_updates_the_same_payment_intent(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_another_amount_updates_the_same_payment_intent(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()
     second = await api.put(CART, json=TWENTY_EUROS)
 
@@ -66,7 +66,7 @@ async def test_another_amount_updates_the_same_payment_intent(api: httpx.AsyncCl
     assert intent["amount"] == 2000
 
 
-async def test_the_same_again_makes_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_same_again_makes_no_call_to_stripe(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await api.put(CART, json=TEN_EUROS)
     await sandbox.clear_requests()
     again = await api.put(CART, json=TEN_EUROS)
@@ -75,7 +75,7 @@ async def test_the_same_again_makes_no_call_to_stripe(api: httpx.AsyncClient, sa
     assert await sandbox.requests() == []
 
 
-async def test_a_put_replaces_what_is_left_out_is_unset(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_put_replaces_what_is_left_out_is_unset(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put(
         CART,
         json=TEN_EUROS
@@ -106,7 +106,7 @@ async def test_a_put_replaces_what_is_left_out_is_unset(api: httpx.AsyncClient, 
 
 
 async def test_carts_and_sessions_of_one_name_are_two_references(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     cart = (await api.put("/v1/carts/same/payment-intent", json=TEN_EUROS)).json()
     session = (await api.put("/v1/sessions/same/payment-intent", json=TEN_EUROS)).json()
@@ -114,7 +114,7 @@ async def test_carts_and_sessions_of_one_name_are_two_references(
     assert session["reference"] == {"kind": "session", "id": "same"}
 
 
-async def test_many_at_once_make_one_payment_intent(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_many_at_once_make_one_payment_intent(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     answers = await asyncio.gather(*(api.put(CART, json=TEN_EUROS) for _ in range(20)))
 
     assert sorted(answer.status_code for answer in answers) == [200] * 19 + [201]
@@ -131,7 +131,7 @@ async def _put_until_known(api: httpx.AsyncClient, body: dict[str, Any]) -> http
 
 
 async def test_racing_amounts_end_with_stripe_and_the_row_agreeing(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await sandbox.latency(0.02)
     amounts = range(1000, 1015)
@@ -146,7 +146,7 @@ async def test_racing_amounts_end_with_stripe_and_the_row_agreeing(
     assert state["amount"] in amounts
 
 
-async def test_get_reads_the_state_without_the_client_secret(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_get_reads_the_state_without_the_client_secret(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     put = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.clear_requests()
     got = await api.get(CART)
@@ -162,7 +162,7 @@ async def test_get_of_an_unknown_cart_is_404(api: httpx.AsyncClient) -> None:
 
 
 async def test_a_retry_after_a_lost_answer_finds_the_first_payment_intent(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)  # Stripe did the work; we never heard
     lost = await api.put(CART, json=TEN_EUROS)
@@ -175,7 +175,7 @@ async def test_a_retry_after_a_lost_answer_finds_the_first_payment_intent(
     assert await sandbox.count("payment_intents") == 1
 
 
-async def test_a_lost_update_is_repaired_by_the_next_put(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_lost_update_is_repaired_by_the_next_put(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.lose_next_answer(path="/v1/payment_intents/*", count=3)
     lost = await api.put(CART, json=TWENTY_EUROS)
@@ -187,7 +187,7 @@ async def test_a_lost_update_is_repaired_by_the_next_put(api: httpx.AsyncClient,
 
 @pytest.mark.parametrize("fault", ["fail_next", "rate_limit_next", "drop_next", "malformed_next"])
 async def test_a_stripe_in_trouble_is_unknown_and_the_same_request_can_be_sent_again(
-    api: httpx.AsyncClient, sandbox: SandboxControl, fault: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, fault: str
 ) -> None:
     await getattr(sandbox, fault)(path="/v1/payment_intents", count=3)
     broken = await api.put(CART, json=TEN_EUROS)
@@ -200,7 +200,7 @@ async def test_a_stripe_in_trouble_is_unknown_and_the_same_request_can_be_sent_a
     assert await sandbox.count("payment_intents") == 1
 
 
-async def test_a_slow_stripe_does_not_slow_the_reads(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_slow_stripe_does_not_slow_the_reads(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put("/v1/carts/other/payment-intent", json=TEN_EUROS)
     await sandbox.hold("/v1/payment_intents")
     held = [asyncio.create_task(api.put(f"/v1/carts/h{n}/payment-intent", json=TEN_EUROS)) for n in range(30)]
@@ -219,7 +219,7 @@ async def test_a_slow_stripe_does_not_slow_the_reads(api: httpx.AsyncClient, san
     assert await sandbox.count("payment_intents") == 31
 
 
-async def test_what_stripe_refuses_does_not_block_the_cart(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_what_stripe_refuses_does_not_block_the_cart(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     refused = await api.put(CART, json={"amount": 10, "currency": "eur"})
     accepted = await api.put(CART, json=TEN_EUROS)
 
@@ -231,7 +231,7 @@ async def test_what_stripe_refuses_does_not_block_the_cart(api: httpx.AsyncClien
     assert await sandbox.count("payment_intents") == 1
 
 
-async def test_a_refused_update_leaves_what_was_agreed(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_a_refused_update_leaves_what_was_agreed(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put(CART, json=TEN_EUROS)
     refused = await api.put(CART, json={"amount": 10, "currency": "eur"})
     state = (await api.get(CART)).json()
@@ -244,7 +244,7 @@ def _states(body: dict[str, Any]) -> tuple[str, int]:
 
 
 async def test_a_paid_cart_answers_its_state_without_a_secret_and_refuses_another_amount(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await sandbox.confirm(stripe_id)

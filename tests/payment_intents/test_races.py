@@ -39,7 +39,7 @@ async def _put_until_requested(api: httpx.AsyncClient, body: dict[str, Any]) -> 
 # A writer at work.
 
 
-async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="POST", after_work=True)
     there = await _put_until_requested(api, TWENTY_EUROS)
@@ -57,7 +57,7 @@ async def test_no_client_secret_while_an_update_is_on_its_way(api: httpx.AsyncCl
 
 
 async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="POST")
@@ -75,7 +75,7 @@ async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(
 
 
 async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_most_twice(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await sandbox.hold(EACH, method="POST")
     refused = await _put_until_requested(api, TOO_SMALL)
@@ -93,7 +93,7 @@ async def test_of_racing_first_requests_the_refused_ones_open_a_generation_at_mo
 
 
 async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_next_generation(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.hold(ALL_OF_ONE, method="GET")
@@ -116,13 +116,13 @@ async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await database.age(timedelta(hours=25))
     await database.need_refresh()
     await recovery.expire(resources, UUID(created["id"]))
     [intent] = await sandbox.objects("payment_intents")
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert intent["status"] == "requires_capture"
 
 
@@ -130,7 +130,7 @@ async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
 
 
 async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_was_cancelled(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.confirm(first["stripe_id"])
@@ -185,13 +185,13 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
 async def test_a_claim_that_was_moved_is_still_found_at_stripe(
     api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(SESSION, json=TEN_EUROS)
     await database.age(timedelta(hours=25), CREATED)
     await sandbox.age(25 * 3600)  # Stripe forgets the key
     moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert moved.status_code == 200
     assert await sandbox.count("payment_intents") == 1
 
@@ -199,12 +199,12 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
 async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
     api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(CART, json=TEN_EUROS)
     await database.add_create_params(description="Chairs")  # as a release would that renders them in another way
     again = await api.put(CART, json=TEN_EUROS)
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert (again.status_code, again.json()["generation"]) == (201, 1)
     assert await sandbox.count("payment_intents") == 1
 
@@ -214,19 +214,19 @@ async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_give
 
 @pytest.mark.parametrize("command", ["put", "cancel"])
 async def test_a_refusal_for_its_state_that_does_not_show_the_state_is_asked_about(
-    api: httpx.AsyncClient, sandbox: SandboxControl, command: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, command: str
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS)).json()
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await sandbox.fail_next(400, code="payment_intent_unexpected_state", path=f"{ALL_OF_ONE}", method="POST")
     answer = await (api.put(CART, json=TWENTY_EUROS) if command == "put" else api.post(f"{CART}/cancel", json={}))
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
 
 
 async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fault(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.reset()  # as when the key is another account's
@@ -238,7 +238,7 @@ async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fau
 
 
 async def test_a_moved_payment_intent_names_its_cart_at_stripe_also_when_stripe_is_asked_first(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     created = (await api.put(SESSION, json=TEN_EUROS)).json()
     await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")

@@ -9,7 +9,7 @@ import pytest
 
 from app.payment_intents import recovery, repository
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import LAST_ACTIVITY, Database
 
@@ -95,25 +95,25 @@ async def test_a_payment_that_succeeds_at_that_moment_wins(
     sweep: Sweep,
     created: dict[str, Any],
 ) -> None:
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await database.age(timedelta(hours=24, seconds=1), LAST_ACTIVITY)
     await sweep()
     assert (await api.get(CART)).json()["status"] == "succeeded"
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_one_that_was_silent_too_is_asked_about_before_it_is_cancelled(
     api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, sweep: Sweep
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(held["stripe_id"])
     await database.age(timedelta(hours=25))
     await sweep()
     await sweep()
     [intent] = await sandbox.objects("payment_intents")
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
     assert intent["status"] == (await api.get(CART)).json()["status"] == "requires_capture"
 
 
@@ -140,14 +140,14 @@ async def test_held_money_is_not_abandoned(
 async def test_a_claim_without_an_answer_is_finished(
     api: httpx.AsyncClient, sandbox: SandboxControl, sweep: Sweep
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)
     await sweep()
     state = (await api.get(CART)).json()
     assert (state["status"], state["is_synced"]) == ("requires_payment_method", True)
     assert await sandbox.count("payment_intents") == 1
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_an_update_without_an_answer_is_finished(
@@ -200,12 +200,12 @@ async def test_what_was_silent_for_long_is_asked_for(
     sweep: Sweep,
     created: dict[str, Any],
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(created["stripe_id"])
     await database.age(timedelta(hours=1, seconds=1))
     await sweep()
     assert (await api.get(CART)).json()["status"] == "succeeded"
-    await sandbox.webhooks("normal")
+    await sandbox.restore_webhooks()
 
 
 async def test_the_sweep_makes_no_call_when_all_agree(

@@ -28,7 +28,7 @@ async def test_an_asynchronous_capture_changes_nothing_here(
     ],
 )
 async def test_a_slow_method_is_processing_until_its_outcome(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs, method: str, status: str, attempt: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs, method: str, status: str, attempt: str
 ) -> None:
     stripe_id = await put(api, currency="usd")
     await sandbox.confirm(stripe_id, method)
@@ -45,7 +45,7 @@ async def test_a_slow_method_is_processing_until_its_outcome(
 
 
 async def test_a_partial_capture_receives_what_was_captured(
-    api: httpx.AsyncClient, sandbox: SandboxControl, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     await sandbox.confirm(await put(api, capture_method="manual"))
     await sandbox.wait_idle()

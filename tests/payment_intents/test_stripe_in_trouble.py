@@ -15,7 +15,7 @@ from stripe import WebhookSignature
 
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import TLS, WEBHOOK_SECRET, NewKey, serving
 from tests.database import Database
 from tests.waiting import until, until_held
@@ -50,7 +50,7 @@ def served_with(
     ["rate_limit_next", "lock_timeout_next", "conflict_next", "drop_next", "fail_next", "lose_next_answer"],
 )
 async def test_trouble_that_passes_soon_is_not_the_callers(
-    api: httpx.AsyncClient, sandbox: SandboxControl, trouble: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(path=CREATE, count=2)
     answer = await api.put(CART, json=TEN_EUROS)
@@ -80,14 +80,14 @@ async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
 async def test_an_unknown_outcome_is_in_doubt(
     api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=CREATE, count=3)
     lost = await api.put(CART, json=TEN_EUROS)
     assert lost.status_code == 503
     assert await database.unsynced_references() == ["c1"]
 
 
-async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await sandbox.rate_limit_next(path=CREATE, headers={"Retry-After": "30"})
     limited = await api.put(CART, json=TEN_EUROS)
     assert (limited.status_code, limited.headers["retry-after"]) == (503, "30")
@@ -157,7 +157,7 @@ async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doub
     assert again.status_code == 201
 
 
-async def test_a_bad_key_is_our_fault_and_not_the_callers(served_with: ServedWith, sandbox: SandboxControl) -> None:
+async def test_a_bad_key_is_our_fault_and_not_the_callers(served_with: ServedWith, sandbox: SandboxClient) -> None:
     async with served_with(stripe_secret_key=SecretStr("sk_test_wrong")) as api:
         answer = await api.put(CART, json=TEN_EUROS)
 
@@ -177,7 +177,7 @@ async def test_a_bad_key_is_our_fault_and_not_the_callers(served_with: ServedWit
     ids=["amount too small", "no such customer"],
 )
 async def test_what_stripe_refuses_is_told_with_its_code_and_parameter(
-    api: httpx.AsyncClient, sandbox: SandboxControl, body: dict[str, Any], code: str, param: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, body: dict[str, Any], code: str, param: str
 ) -> None:
     answer = await api.put(CART, json=body)
     told = answer.json()
@@ -200,7 +200,7 @@ async def test_a_creation_that_failed_for_good_at_stripe_does_not_block_the_cart
 
 
 async def test_what_stripe_made_before_it_failed_for_good_is_found(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await sandbox.fail_next(500, stored=True, done=True, path=CREATE)
     answer = await api.put(CART, json=TEN_EUROS)
@@ -210,7 +210,7 @@ async def test_what_stripe_made_before_it_failed_for_good_is_found(
 
 
 async def test_an_update_that_failed_for_good_at_stripe_is_sent_anew(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await sandbox.fail_next(500, stored=True, path=f"{CREATE}/*")
@@ -221,7 +221,7 @@ async def test_an_update_that_failed_for_good_at_stripe_is_sent_anew(
 
 
 async def test_a_capture_that_keeps_failing_is_unknown_and_not_refused(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.confirm(held["stripe_id"])

@@ -22,7 +22,7 @@ from app.errors import PaymentsError
 from app.payment_intents import recovery
 from app.resources import Resources, open_resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import empty, serving
 from tests.payment_intents.ageing import MOMENTS, age
 
@@ -78,7 +78,7 @@ class World:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._stack = AsyncExitStack()
         self.resources: Resources
-        self.sandbox: SandboxControl
+        self.sandbox: SandboxClient
         self.api: httpx.AsyncClient
 
     def __enter__(self) -> Self:
@@ -97,7 +97,7 @@ class World:
 
     async def _open(self) -> None:
         self.resources = await self._stack.enter_async_context(open_resources(self._settings))
-        self.sandbox = await self._stack.enter_async_context(SandboxControl(self._sandbox_url))
+        self.sandbox = await self._stack.enter_async_context(SandboxClient(self._sandbox_url))
         await self._stack.enter_async_context(serving(self._settings, self._listener))
         url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)
@@ -117,7 +117,7 @@ class World:
         await self.sandbox.clear_faults()
         while await self.sandbox.held():
             await asyncio.sleep(0.01)
-        await self.sandbox.webhooks("normal")
+        await self.sandbox.restore_webhooks()
         await self.sandbox.wait_idle(timeout=30)
 
     # What is there.

@@ -9,7 +9,7 @@ from app.reconcile import service as reconcile
 from app.reconcile.service import Tally
 from app.reconcile.sync import sync
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
@@ -95,7 +95,7 @@ async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_wh
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
     assert await sandbox.deliver_pending() == 2
     await jobs()
-    await sandbox.webhooks("resume")
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     state = (await api.get(CART)).json()

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from app.__main__ import app
 from app.reconcile import cli
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.processes import environment
 from tests.webhooks.sending import CART, put
 
@@ -27,9 +27,9 @@ async def _run(settings: Settings, *words: str) -> tuple[int, str]:
 
 
 async def test_replay_and_sync_say_what_they_mended(
-    api: httpx.AsyncClient, sandbox: SandboxControl, settings: Settings
+    api: httpx.AsyncClient, sandbox: SandboxClient, settings: Settings
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     paid, declined = await put(api), "pm_card_visa_chargeDeclined"
     await sandbox.confirm(paid, declined)
     synced = await _run(settings, "sync", paid)

@@ -12,7 +12,7 @@ from app.resources import Resources
 from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, gateway
 from app.stripe_gateway.errors import StripeUnavailable
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
@@ -30,7 +30,7 @@ def _repaired(kind: str) -> float:
     return REGISTRY.get_sample_value("payments_repairs_total", {"kind": kind}) or 0.0
 
 
-async def _pay(api: httpx.AsyncClient, sandbox: SandboxControl, cart: str) -> str:
+async def _pay(api: httpx.AsyncClient, sandbox: SandboxClient, cart: str) -> str:
     answer = await api.put(f"/v1/carts/{cart}/payment-intent", json=TEN_EUROS)
     stripe_id = str(answer.json()["stripe_id"])
     await sandbox.confirm(stripe_id, DECLINED)
@@ -44,10 +44,10 @@ async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
     lost = 0
     for number in range(10):
         if number % 3 == 0:
-            await sandbox.webhooks("lose")
+            await sandbox.lose_webhooks()
         await _pay(api, sandbox, f"c{number}")
         await sandbox.wait_idle()
-        await sandbox.webhooks("normal")
+        await sandbox.restore_webhooks()
     lost = sum(delivery["status"] == "lost" for delivery in await sandbox.deliveries())
     counted = _repaired("event")
     tally = await reconcile.reconcile(resources)
@@ -62,10 +62,10 @@ async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
 
 
 async def test_a_reconcile_that_crashed_goes_on_where_it_was(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(gateway, "PAGE_SIZE", 2)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     await _fail_third_page(sandbox, resources)
     await sandbox.clear_requests()
@@ -76,7 +76,7 @@ async def test_a_reconcile_that_crashed_goes_on_where_it_was(
     assert len((await api.get(ATTEMPTS)).json()["data"]) == 2
 
 
-async def _fail_third_page(sandbox: SandboxControl, resources: Resources) -> None:
+async def _fail_third_page(sandbox: SandboxClient, resources: Resources) -> None:
     """Let Stripe break off after two pages."""
     calls = 0
     call = resources.stripe.page_of_events
@@ -97,7 +97,7 @@ async def _fail_third_page(sandbox: SandboxControl, resources: Resources) -> Non
 async def test_a_pass_whose_place_stripe_forgot_begins_anew(
     api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     now = datetime.now(UTC)
     await database.begin_reconcile(now - timedelta(hours=1), now + timedelta(minutes=1), after="evt_forgotten")
@@ -106,9 +106,9 @@ async def test_a_pass_whose_place_stripe_forgot_begins_anew(
 
 
 async def test_an_event_that_cannot_be_read_holds_up_no_other(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     parse = ChargeSnapshot.parse
 
@@ -123,8 +123,8 @@ async def test_an_event_that_cannot_be_read_holds_up_no_other(
     assert (await api.get(CART)).json()["status"] == "succeeded"
 
 
-async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources) -> None:
-    await sandbox.webhooks("lose", count=2)
+async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
+    await sandbox.lose_webhooks(2)
     await _pay(api, sandbox, "c1")
     await sandbox.wait_idle()
     since = datetime.now(UTC) - timedelta(days=1)
@@ -137,8 +137,8 @@ async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxC
     assert (await api.get(CART)).json()["attempts"]["count"] == 2
 
 
-async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources) -> None:
-    await sandbox.webhooks("lose")
+async def test_sync_repairs_one(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
+    await sandbox.lose_webhooks()
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, "pm_card_createDispute")

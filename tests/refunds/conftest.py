@@ -11,7 +11,7 @@ import pytest
 from app.refunds import finishing
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.database import Database
 

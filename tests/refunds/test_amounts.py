@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.refunds.conftest import Shop
 from tests.waiting import until_held
@@ -33,7 +33,7 @@ async def test_partial_refunds_then_the_rest_give_back_all(shop: Shop) -> None:
     assert await shop.totals() == (10_000, 0)
 
 
-async def test_what_we_refund_at_stripe_is_marked_and_keyed_by_its_own_id(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_what_we_refund_at_stripe_is_marked_and_keyed_by_its_own_id(shop: Shop, sandbox: SandboxClient) -> None:
     payment = await shop.sell()
     body = (await shop.refund("k1", amount=500, reason="duplicate", metadata={"ticket": "4711"})).json()
 
@@ -51,7 +51,7 @@ async def test_what_we_refund_at_stripe_is_marked_and_keyed_by_its_own_id(shop: 
     }
 
 
-async def test_more_than_is_left_is_refused_and_nothing_is_sent(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_more_than_is_left_is_refused_and_nothing_is_sent(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell()
     await shop.refund("k1", amount=4000)
     await sandbox.clear_requests()
@@ -85,9 +85,7 @@ async def test_an_unpaid_cart_is_not_refundable(shop: Shop) -> None:
     assert await shop.refunds() == []
 
 
-async def test_an_uncaptured_payment_is_to_be_cancelled_instead(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
-) -> None:
+async def test_an_uncaptured_payment_is_to_be_cancelled_instead(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
     await shop.sell(capture_method="manual")
     await jobs()
     await sandbox.clear_requests()
@@ -97,7 +95,7 @@ async def test_an_uncaptured_payment_is_to_be_cancelled_instead(
     assert await sandbox.requests() == []
 
 
-async def test_with_two_paid_payment_intents_the_caller_must_name_one(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_with_two_paid_payment_intents_the_caller_must_name_one(shop: Shop, sandbox: SandboxClient) -> None:
     first = await shop.sell()
     second = await shop.sell(previous_payment_intent=first["id"])
     unnamed = await shop.refund("k1")
@@ -132,7 +130,7 @@ async def test_a_payment_intent_of_another_cart_cannot_be_named(shop: Shop) -> N
 
 
 async def test_a_refund_under_way_follows_its_payment_from_a_session_to_a_cart(
-    shop: Shop, sandbox: SandboxControl
+    shop: Shop, sandbox: SandboxClient
 ) -> None:
     session, key = "/v1/sessions/s1", {"Idempotency-Key": "k1"}
     made = (await shop.api.put(f"{session}/payment-intent", json={"amount": 10_000, "currency": "eur"})).json()

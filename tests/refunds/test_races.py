@@ -20,7 +20,7 @@ MINUTE = timedelta(minutes=1)
 
 
 async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
-    shop: Shop, settings: Settings, sandbox: SandboxControl
+    shop: Shop, settings: Settings, sandbox: SandboxClient
 ) -> None:
     await shop.sell()
     await sandbox.latency(0.05, "/v1/refunds")
@@ -45,7 +45,7 @@ async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
     assert sum(each["amount"] for each in await sandbox.objects("refunds")) == 9000
 
 
-async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell("c1", amount=10_000)
     await sandbox.hold("/v1/refunds", method="POST")
     held = [asyncio.create_task(shop.refund(f"k{n}", amount=100)) for n in range(20)]
@@ -99,7 +99,7 @@ async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_r
     shop: Shop, settings: Settings, sandbox: SandboxControl, later: Later, after_work: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=after_work)
     await _killed_while(shop, settings, partial(until_held, sandbox))
     reserved = await shop.state()
@@ -122,7 +122,7 @@ async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
     shop: Shop, settings: Settings, database: Database, sandbox: SandboxControl, later: Later
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=True)
 
     async def answered_but_not_recorded() -> None:

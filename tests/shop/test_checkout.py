@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.shop.cart import Cart
 from tests.stack import Stack
 
@@ -107,7 +107,7 @@ async def test_a_paid_cart_stays_what_was_paid_for(cart: Cart) -> None:
     assert (await cart.change()).status_code == 200
 
 
-async def test_attempts_are_told_as_shoppers_may_read_them(cart: Cart, stripe: SandboxControl) -> None:
+async def test_attempts_are_told_as_shoppers_may_read_them(cart: Cart, stripe: SandboxClient) -> None:
     await cart.change()
     await stripe.confirm((await cart.payment_intent())["id"], "pm_card_visa_chargeDeclinedStolenCard")
     await cart.pay()

@@ -13,7 +13,7 @@ from app.errors import Unavailable
 from app.settings import Settings
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
 from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.stripe_gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 from tests.waiting import until_held
 
@@ -103,7 +103,7 @@ async def test_a_refusal_is_told_with_stripes_code_and_parameter(play: Play) -> 
 
 
 async def test_a_stored_failure_is_unknown_and_not_repeated_for_ever(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     await sandbox.fail_next(500, stored=True)
     async with open_gateway(settings) as gateway:
@@ -157,7 +157,7 @@ async def test_whatever_comes_back_that_is_no_answer_is_an_unknown_outcome(play:
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
 async def test_what_stripes_limits_turned_away_is_not_in_doubt(
-    settings: Settings, sandbox: SandboxControl, trouble: str
+    settings: Settings, sandbox: SandboxClient, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(count=3)
     async with open_gateway(settings) as gateway:
@@ -166,7 +166,7 @@ async def test_what_stripes_limits_turned_away_is_not_in_doubt(
 
 
 async def test_one_attempt_in_doubt_among_those_turned_away_is_enough(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     await sandbox.lose_next_answer()
     await sandbox.rate_limit_next(count=2)
@@ -221,7 +221,7 @@ async def test_a_stripe_that_cannot_be_reached_did_nothing(settings: Settings) -
             await _create(gateway)
 
 
-async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Settings, sandbox: SandboxClient) -> None:
     await sandbox.hold()
     async with open_gateway(settings) as gateway:
         call = asyncio.create_task(gateway.retrieve_account())

@@ -8,10 +8,10 @@ from app.settings import Settings
 from app.stripe_gateway import open_gateway
 from app.stripe_gateway.errors import StripeNotReached
 from app.stripe_gateway.rate_limiter import RateLimiter
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 
-async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxControl) -> None:
+async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxClient) -> None:
     slow = settings.model_copy(update={"background_calls_per_second": 20})
     async with open_resources(slow, is_background=True) as resources:
         began = time.monotonic()
@@ -20,7 +20,7 @@ async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settin
 
 
 async def test_background_calls_whose_turn_did_not_come_are_not_sent(
-    settings: Settings, sandbox: SandboxControl
+    settings: Settings, sandbox: SandboxClient
 ) -> None:
     slow = settings.model_copy(update={"max_stripe_calls": 10, "background_calls_per_second": 1})
     async with open_gateway(slow, is_background=True) as gateway:

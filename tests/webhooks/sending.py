@@ -10,7 +10,7 @@ from stripe import WebhookSignature
 from app.resources import Resources
 from app.stripe_gateway import StripeEvent
 from app.webhooks import ingest
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import WEBHOOK_SECRET
 
 URL = "/v1/stripe/webhook"
@@ -28,7 +28,7 @@ async def send(client: httpx.AsyncClient, event: dict[str, Any] | bytes) -> http
     return await client.post(URL, content=body, headers={"Stripe-Signature": signature(body)})
 
 
-async def take_all(resources: Resources, sandbox: SandboxControl, *, kind: str = "") -> list[str]:
+async def take_all(resources: Resources, sandbox: SandboxClient, *, kind: str = "") -> list[str]:
     """Let in the events that the sandbox made and lost, in order."""
     events = [event for event in await sandbox.events() if event["type"].startswith(kind)]
     return [await ingest.take(resources, StripeEvent.parse(event)) for event in events]

@@ -172,7 +172,7 @@ async def test_no_signed_body_of_an_odd_shape_is_a_500(
     api: httpx.AsyncClient, sandbox: SandboxControl, rounds: int
 ) -> None:
     stripe_id = await put(api)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclined")
     await sandbox.confirm(stripe_id, "pm_card_createDispute")
     events = await sandbox.events()

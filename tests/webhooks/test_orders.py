@@ -22,61 +22,61 @@ CHALLENGED = "pm_card_threeDSecure2Required"
 MAX_PERMUTED = 6
 LONG = 200  # orders of a sequence that is too long for all of them
 
-Shopper = Callable[[SandboxControl, Resources, str], Awaitable[object]]
+Shopper = Callable[[SandboxClient, Resources, str], Awaitable[object]]
 
 
-async def _succeed(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _succeed(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent)
 
 
-async def _decline_then_succeed(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _decline_then_succeed(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, DECLINED)
     await sandbox.confirm(intent)
 
 
-async def _decline_twice(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _decline_twice(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, DECLINED)
     await sandbox.confirm(intent, DECLINED)
 
 
-async def _pass_3ds(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _pass_3ds(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, CHALLENGED)
     await sandbox.authenticate(intent, "succeed")
 
 
-async def _fail_3ds(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _fail_3ds(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, CHALLENGED)
     await sandbox.authenticate(intent, "fail", leaves_charge=False)
 
 
-async def _capture(sandbox: SandboxControl, resources: Resources, intent: str) -> None:
+async def _capture(sandbox: SandboxClient, resources: Resources, intent: str) -> None:
     await sandbox.confirm(intent)
     await resources.stripe.capture_payment_intent(intent, amount=600, key=f"{intent}:capture")
 
 
-async def _cancel(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _cancel(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, DECLINED)
     await sandbox.dashboard_cancel(intent, "requested_by_customer")
 
 
-async def _expire(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _expire(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent)
     await sandbox.advance(8 * 86_400)
 
 
-async def _dispute(sandbox: SandboxControl, resources: Resources, intent: str) -> None:
+async def _dispute(sandbox: SandboxClient, resources: Resources, intent: str) -> None:
     await sandbox.confirm(intent, "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
-    await resources.stripe._calls.send("post", f"/v1/disputes/{dispute['id']}/close", {})
+    await sandbox.dashboard_close_dispute(dispute["id"])
 
 
-async def _refund_in_two(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _refund_in_two(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent)
     await sandbox.dashboard_refund(intent, 400)
     await sandbox.dashboard_refund(intent)
 
 
-async def _pay_slowly(sandbox: SandboxControl, _: Resources, intent: str) -> None:
+async def _pay_slowly(sandbox: SandboxClient, _: Resources, intent: str) -> None:
     await sandbox.confirm(intent, "pm_usBankAccount_success")
     await sandbox.advance(120)
 
@@ -107,7 +107,7 @@ async def story(
 ) -> tuple[list[Event], str]:
     """Let a shopper do it once at Stripe, without a webhook; give its events and the status that it ends in."""
     shopper, status = STORIES[request.param]
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     method = "manual" if request.param in MANUAL else "automatic_async"
     intent = await put(api, currency="usd", capture_method=method)
     await database.keep()

@@ -32,7 +32,7 @@ async def _send(client: httpx.AsyncClient, body: bytes, *, at: int = 0, secret: 
 
 async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxControl, database: Database) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
-    await sandbox.webhooks("duplicate", count=3)
+    await sandbox.duplicate_webhooks(3)
     await sandbox.confirm(stripe_id)
     await sandbox.wait_idle()
     events = sorted(await database.domain_events(), key=itemgetter("sequence"))

@@ -1,4 +1,4 @@
-"""What the sandbox tells about itself."""
+"""Read access to what the sandbox holds."""
 
 import itertools
 
@@ -45,7 +45,7 @@ class Look:
         return JSONResponse({"count": self._account.store.count(kind)})
 
     async def overview(self, _: Request) -> Response:
-        """Give the newest of everything, for the page at `/`; client secrets are left out."""
+        """Return the newest of everything, for the page at `/`; client secrets are left out."""
         newest = {name: self._newest(kind) for name, kind in OVERVIEW.items()}
         requests = [logged.shown() for logged in itertools.islice(reversed(self._api.log), SHOWN)]
         return JSONResponse({"now": self._account.clock.now(), "requests": requests, **newest})

@@ -1,4 +1,4 @@
-"""How a control is read, and whom it is refused to.
+"""How a control's body is read, and which callers are refused.
 
 A page of another origin may not call it: whoever runs a browser beside the sandbox must not find it reset.
 """
@@ -11,7 +11,7 @@ from pydantic import ValidationError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from sandbox.controls.bodies import Body
+from sandbox.control_api.bodies import Body
 from sandbox.errors import ApiError
 
 BAD_REQUEST, FORBIDDEN = 400, 403

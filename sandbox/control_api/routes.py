@@ -1,4 +1,4 @@
-"""What a test or a person tells the sandbox to do, and the table of all controls."""
+"""The controls of a test or a person, and the table of all their paths."""
 
 import asyncio
 from dataclasses import asdict
@@ -12,10 +12,11 @@ from sandbox.ageing import age
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.faults import Fault, Hold, Latency
 from sandbox.checkout.payment import pay_session
-from sandbox.controls.bodies import (
+from sandbox.control_api.bodies import (
     AdvanceBody,
     AuthenticateBody,
     CancelBody,
+    EvidenceBody,
     FaultBody,
     HoldBody,
     LatencyBody,
@@ -25,9 +26,10 @@ from sandbox.controls.bodies import (
     WaitBody,
     WebhooksBody,
 )
-from sandbox.controls.dashboard import cancel_payment_intent, refund_payment_intent
-from sandbox.controls.guard import Handler, guarded, read
-from sandbox.controls.look import Look
+from sandbox.control_api.dashboard import cancel_payment_intent, refund_payment_intent, submit_evidence
+from sandbox.control_api.guard import Handler, guarded, read
+from sandbox.control_api.look import Look
+from sandbox.disputes import close_dispute
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge
@@ -91,7 +93,7 @@ class Control:
 
     async def authenticate(self, request: Request) -> Response:
         body = await read(request, AuthenticateBody)
-        intent = self._intent(request)
+        intent = self._named("payment_intent", request)
         if body.outcome == "succeed":
             result = pass_challenge(self._account, intent)
         else:
@@ -100,9 +102,7 @@ class Control:
 
     async def pay_session(self, request: Request) -> Response:
         body = await read(request, PayBody)
-        session = self._account.get("checkout.session", request.path_params["id"])
-        if session is None:
-            raise ApiError("There is no such Checkout Session.", status=NOT_FOUND)
+        session = self._named("checkout.session", request)
         try:
             pay_session(self._account, session, resolve(self._account, body.payment_method))
         finally:
@@ -111,11 +111,13 @@ class Control:
 
     async def cancel(self, request: Request) -> Response:
         body = await read(request, CancelBody)
-        return self._committed(cancel_payment_intent(self._account, self._intent(request), body.reason))
+        return self._committed(
+            cancel_payment_intent(self._account, self._named("payment_intent", request), body.reason)
+        )
 
     async def refund(self, request: Request) -> Response:
         body = await read(request, RefundBody)
-        intent = self._intent(request)
+        intent = self._named("payment_intent", request)
         return self._committed(refund_payment_intent(self._account, intent, body.amount, body.reason))
 
     async def webhooks(self, request: Request) -> Response:
@@ -179,11 +181,19 @@ class Control:
         self._committed()
         return await self.clock(request)
 
-    def _intent(self, request: Request) -> JsonObject:
-        intent = self._account.get("payment_intent", request.path_params["id"])
-        if intent is None:
-            raise ApiError("There is no such PaymentIntent.", status=NOT_FOUND)
-        return intent
+    async def submit_evidence(self, request: Request) -> Response:
+        body = await read(request, EvidenceBody)
+        return self._committed(submit_evidence(self._account, self._named("dispute", request), body.text))
+
+    async def close_dispute(self, request: Request) -> Response:
+        return self._committed(close_dispute(self._account, self._named("dispute", request)))
+
+    def _named(self, kind: str, request: Request) -> JsonObject:
+        """Return the object that the path names; raise ApiError (404) where there is none."""
+        found = self._account.get(kind, request.path_params["id"])
+        if found is None:
+            raise ApiError(f"There is no such {kind}.", status=NOT_FOUND)
+        return found
 
     def _committed(self, result: JsonObject | None = None) -> Response:
         run_due(self._account)
@@ -215,6 +225,8 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("POST", "/checkout/sessions/{id}/pay", control.pay_session),
         ("POST", "/payment_intents/{id}/cancel", control.cancel),
         ("POST", "/payment_intents/{id}/refund", control.refund),
+        ("POST", "/disputes/{id}/evidence", control.submit_evidence),
+        ("POST", "/disputes/{id}/close", control.close_dispute),
         ("POST", "/webhooks", control.webhooks),
         ("DELETE", "/webhooks", control.normal_webhooks),
         ("GET", "/webhooks/deliveries", look.deliveries),

@@ -1,6 +1,6 @@
-"""The typed client of `/_sandbox/…`: what the tests of a service tell the sandbox, and ask it.
+"""The typed client of `/_sandbox/…`, with which the tests of a service control and inspect the sandbox.
 
-async with SandboxControl("http://127.0.0.1:12111") as sandbox:
+async with SandboxClient("http://127.0.0.1:12111") as sandbox:
     await sandbox.lose_next_answer(path="/v1/payment_intents")
 """
 
@@ -11,6 +11,8 @@ from types import TracebackType
 from typing import Any, Literal, Self
 
 import httpx
+
+from sandbox.webhooks.mode import ALL
 
 JsonObject = dict[str, Any]
 
@@ -24,7 +26,7 @@ class Confirmation:
 
     @property
     def status(self) -> str | None:
-        """Give the PaymentIntent's status, after a decline too."""
+        """Return the PaymentIntent's status, after a decline too."""
         intent = self.payment_intent or (self.error or {}).get("payment_intent")
         return None if intent is None else str(intent["status"])
 
@@ -35,7 +37,7 @@ def _tls() -> ssl.SSLContext:
     return ssl.create_default_context()
 
 
-class SandboxControl:
+class SandboxClient:
     def __init__(self, url: str, *, timeout: float = 30.0) -> None:
         self.url = url.rstrip("/")
         self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False, verify=_tls())
@@ -106,15 +108,15 @@ class SandboxControl:
         await self._fault("conflict", method, path, count)
 
     async def clear_faults(self) -> None:
-        """Take back all faults and latencies, and release what is held."""
+        """Remove all faults and latencies, and release what is held."""
         await self._call("DELETE", "faults")
 
     async def latency(self, seconds: float, path: str | None = None, method: str | None = None) -> None:
-        """Delay matching requests before their work; 0 takes it back."""
+        """Delay matching requests before their work; 0 removes the delay."""
         await self._call("POST", "latency", {"seconds": seconds, "path": path, "method": method})
 
     async def hold(self, path: str | None = None, *, method: str | None = None, after_work: bool = False) -> None:
-        """Let matching requests wait, before or after their work, until `release`."""
+        """Make matching requests wait, before or after their work, until `release`."""
         await self._call("POST", "holds", {"path": path, "method": method, "is_after": after_work})
 
     async def held(self) -> int:
@@ -122,7 +124,7 @@ class SandboxControl:
         return int((await self._call("GET", "holds"))["waiting"])
 
     async def release(self, path: str | None = None) -> int:
-        """Release a hold, or all; give how many requests waited."""
+        """Release a hold, or all; return how many requests waited."""
         query = {} if path is None else {"path": path}
         return int((await self._call("DELETE", "holds", params=query))["released"])
 
@@ -133,22 +135,22 @@ class SandboxControl:
         return int((await self._call("GET", f"objects/{kind}/count"))["count"])
 
     async def objects(self, kind: str) -> list[JsonObject]:
-        """Give the objects of a kind, oldest first."""
+        """Return the objects of a kind, oldest first."""
         return await self._list(f"objects/{kind}")
 
     async def object(self, kind: str, identifier: str) -> JsonObject:
-        """Give one object; raise httpx.HTTPStatusError (404) where there is none."""
+        """Return one object; raise httpx.HTTPStatusError (404) where there is none."""
         return await self._call("GET", f"objects/{kind}/{identifier}")
 
     async def requests(self) -> list[JsonObject]:
-        """Give the API requests received, oldest first, without secrets and card data."""
+        """Return the API requests received, oldest first, without secrets and card data."""
         return await self._list("requests")
 
     async def clear_requests(self) -> None:
         await self._call("DELETE", "requests")
 
     async def events(self, type: str | None = None) -> list[JsonObject]:  # noqa: A002  Stripe's name of it
-        """Give the events, oldest first."""
+        """Return the events, oldest first."""
         return [event for event in await self.objects("events") if type in {None, event["type"]}]
 
     # What the shopper does.
@@ -196,41 +198,57 @@ class SandboxControl:
         body = {"amount": amount, "reason": reason}
         return await self._call("POST", f"payment_intents/{payment_intent_id}/refund", body)
 
+    async def dashboard_submit_evidence(self, dispute_id: str, text: str) -> JsonObject:
+        """Submit evidence; "winning_evidence" wins the dispute, "losing_evidence" loses it."""
+        return await self._call("POST", f"disputes/{dispute_id}/evidence", {"text": text})
+
+    async def dashboard_close_dispute(self, dispute_id: str) -> JsonObject:
+        """Accept the dispute: it is lost."""
+        return await self._call("POST", f"disputes/{dispute_id}/close")
+
     # Webhooks.
 
-    async def webhooks(
-        self,
-        action: Literal["pause", "resume", "shuffle", "in_order", "duplicate", "twin", "lose", "delay", "normal"],
-        *,
-        count: int = -1,
-        seconds: float = 0.0,
-    ) -> None:
-        """Change how events are delivered from now on.
+    async def pause_webhooks(self) -> None:
+        """Send nothing until `resume_webhooks`; events are still made and wait."""
+        await self._change_webhooks(is_paused=True)
 
-        `duplicate` sends each event `count` times (twice), `twin` makes two Event objects of one change, `lose` drops
-        deliveries for good; `count` says for how many, all by default. `normal` takes all of it back.
-        """
-        if action == "normal":
-            await self._call("DELETE", "webhooks")
-            return
-        changes: dict[str, JsonObject] = {
-            "pause": {"is_paused": True},
-            "resume": {"is_paused": False},
-            "shuffle": {"is_shuffled": True},
-            "in_order": {"is_shuffled": False},
-            "duplicate": {"copies": count if count > 0 else 2},
-            "twin": {"twins": count},
-            "lose": {"lose": count},
-            "delay": {"delay": seconds},
-        }
-        await self._call("POST", "webhooks", changes[action])
+    async def resume_webhooks(self) -> None:
+        """Send what waited and what comes; every other change stays."""
+        await self._change_webhooks(is_paused=False)
+
+    async def shuffle_webhooks(self) -> None:
+        """Send what is due in random order."""
+        await self._change_webhooks(is_shuffled=True)
+
+    async def duplicate_webhooks(self, copies: int = 2) -> None:
+        """Send each event so many times, under one id."""
+        await self._change_webhooks(copies=copies)
+
+    async def duplicate_events(self, count: int = ALL) -> None:
+        """Make two Event objects, with two ids, of each of the next `count` changes."""
+        await self._change_webhooks(twins=count)
+
+    async def lose_webhooks(self, count: int = ALL) -> None:
+        """Never deliver the next `count` webhooks, nor retry them."""
+        await self._change_webhooks(lose=count)
+
+    async def delay_webhooks(self, seconds: float) -> None:
+        """Send each event so many seconds of the sandbox's clock after it was made."""
+        await self._change_webhooks(delay=seconds)
+
+    async def restore_webhooks(self) -> None:
+        """Undo all the changes above: send at once, in order, each event once."""
+        await self._call("DELETE", "webhooks")
+
+    async def _change_webhooks(self, **changes: Any) -> None:
+        await self._call("POST", "webhooks", changes)
 
     async def deliveries(self) -> list[JsonObject]:
-        """Give each delivery with its status, attempts and last answer."""
+        """Return each delivery with its status, attempts and last answer."""
         return await self._list("webhooks/deliveries")
 
     async def deliver_pending(self) -> int:
-        """Attempt all pending deliveries once now, paused or not; give how many are still pending."""
+        """Attempt all pending deliveries once now, paused or not; return how many are still pending."""
         return int((await self._call("POST", "webhooks/deliver_pending"))["pending"])
 
     async def wait_idle(self, timeout: float = 10.0) -> None:  # noqa: ASYNC109  the sandbox waits, not we
@@ -242,7 +260,7 @@ class SandboxControl:
         await self._call("POST", f"events/{event_id}/redeliver")
 
     async def roll_secret(self, endpoint: str = "we_configured", overlap: float = 86_400) -> str:
-        """Give the endpoint a new secret; the old one signs too for `overlap` seconds."""
+        """Replace the endpoint's secret and return the new one; the old one signs too for `overlap` seconds."""
         body = {"endpoint": endpoint, "overlap": overlap}
         return str((await self._call("POST", "webhooks/roll_secret", body))["secret"])
 

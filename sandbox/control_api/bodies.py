@@ -52,6 +52,10 @@ class RefundBody(Body):
     reason: str | None = None
 
 
+class EvidenceBody(Body):
+    text: str
+
+
 class WebhooksBody(Body):
     is_paused: bool | None = None
     is_shuffled: bool | None = None
