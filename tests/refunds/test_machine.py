@@ -25,7 +25,7 @@ from app.refunds import finishing
 from app.refunds.models import FREED
 from app.resources import open_resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import do_jobs, serving
 from tests.database import open_database
 from tests.refunds.conftest import HUNDRED_EUROS, Shop
@@ -82,7 +82,7 @@ class World:
     async def begin(self, card: str) -> None:
         """Forget everything, and have a shopper pay."""
         await self.shop.sandbox.reset()
-        await self.shop.sandbox.webhooks("normal")
+        await self.shop.sandbox.restore_webhooks()
         await self.shop.database.empty()
         async with self.resources.sessions.begin() as session:
             scopes = ("payments:read", "payments:write", "refunds:write")
@@ -137,7 +137,7 @@ class Refunds(RuleBasedStateMachine):
             break_next = getattr(self.world.shop.sandbox, fault)
             self.world.run(break_next(path="/v1/refunds", count=3, **FAULTS[fault]))
         if fault and not is_told:
-            self.deliver_otherwise("lose")
+            self.lose_two_webhooks()
         keys = [f"k{len(self.asked) + n}" for n in range(len(wanted))]
         bodies: list[dict[str, Any]] = [{} if amount is None else {"amount": amount} for amount in wanted]
         self.asked |= dict(zip(keys, bodies, strict=True))
