@@ -145,7 +145,7 @@ async def database(database_url: str) -> AsyncIterator[Database]:
 
 
 @pytest.fixture
-async def resources(settings: Settings, sandbox: SandboxControl, database: Database) -> AsyncIterator[Resources]:
+async def resources(settings: Settings, sandbox: SandboxClient, database: Database) -> AsyncIterator[Resources]:
     """Return what the service works with, for a look behind the API."""
     async with open_resources(settings) as resources:
         yield resources

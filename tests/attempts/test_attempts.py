@@ -52,7 +52,7 @@ async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncC
 
 
 async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.lose_webhooks()
@@ -65,7 +65,7 @@ async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
     assert (await api.get(CART)).json()["attempts"]["count"] == 2
 
 
-async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbox: SandboxControl) -> None:
+async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.confirm(stripe_id, "pm_card_visa_chargeDeclinedInsufficientFunds")
     await sandbox.confirm(stripe_id)

@@ -167,7 +167,7 @@ async def test_a_failed_write_of_the_last_use_is_made_up_for(
 
 
 async def test_every_event_that_a_call_causes_names_its_key(
-    api: httpx.AsyncClient, database: Database, sandbox: SandboxControl
+    api: httpx.AsyncClient, database: Database, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})

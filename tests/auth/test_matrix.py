@@ -79,7 +79,7 @@ def test_every_operation_has_a_row(settings: Settings) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_each_credential_gives_exactly_its_status(
-    name: str, anonymous: httpx.AsyncClient, resources: Resources, database: Database, sandbox: SandboxControl
+    name: str, anonymous: httpx.AsyncClient, resources: Resources, database: Database, sandbox: SandboxClient
 ) -> None:
     row, credentials = OPERATIONS[name], await all_credentials(resources, database)
     method, path = documented(resources.settings)[name]

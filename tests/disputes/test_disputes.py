@@ -15,7 +15,7 @@ async def _disputes(database: Database) -> list[tuple[str, str, int]]:
 
 
 async def test_a_dispute_is_recorded_and_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     await sandbox.wait_idle()
@@ -26,7 +26,7 @@ async def test_a_dispute_is_recorded_and_flagged(
 
 @pytest.mark.parametrize("evidence", ["winning_evidence", "losing_evidence"])
 async def test_a_dispute_ends_as_the_bank_decides(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs, evidence: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs, evidence: str
 ) -> None:
     await sandbox.confirm(await put(api), "pm_card_createDispute")
     [dispute] = await sandbox.objects("disputes")
@@ -39,7 +39,7 @@ async def test_a_dispute_ends_as_the_bank_decides(
 
 
 async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     await sandbox.pause_webhooks()
     await sandbox.confirm(await put(api), "pm_card_createDispute")

@@ -155,7 +155,7 @@ class Flow:
 
 async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
     settings: Settings,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     new_key: NewKey,
     database: Database,
     webhook_secret: str,

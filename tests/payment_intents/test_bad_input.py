@@ -5,14 +5,14 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
 GOOD: dict[str, Any] = {"amount": 1000, "currency": "eur"}
 
 
-async def _nothing_happened(database: Database, sandbox: SandboxControl) -> bool:
+async def _nothing_happened(database: Database, sandbox: SandboxClient) -> bool:
     return await database.is_untouched() and await sandbox.requests() == []
 
 
@@ -45,7 +45,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("name", BODIES)
 async def test_a_wrong_field_is_named(
-    name: str, api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    name: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     body, field, code = BODIES[name]
     answer = await api.put(CART, json=body)
@@ -80,7 +80,7 @@ IDS = {
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_an_odd_id_is_named(
-    name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     answer = await api.request(method, httpx.URL(str(api.base_url).rstrip("/") + IDS[name]), json=GOOD)
     assert answer.status_code == 422
@@ -100,7 +100,7 @@ async def test_an_unknown_kind_is_named(api: httpx.AsyncClient) -> None:
     ids=["cut off", "empty", "no text", "a list", "a string", "NaN"],
 )
 async def test_a_body_that_is_no_json_object_is_refused(
-    body: bytes, api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    body: bytes, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     answer = await api.put(CART, content=body, headers={"content-type": "application/json"})
     assert answer.status_code in {400, 422}
@@ -129,7 +129,7 @@ async def test_a_body_over_the_limit_is_refused(headers: dict[str, str], api: ht
     ids=["none", "no key", "another word", "a short key", "Basic", "not ASCII", "an empty key"],
 )
 async def test_without_a_valid_key_nothing_is_done(
-    authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     headers = [(b"Authorization", authorization.encode())] if authorization else []
     answer = await anonymous.put(CART, json=GOOD, headers=headers)

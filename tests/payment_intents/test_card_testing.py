@@ -27,7 +27,7 @@ async def _fail(sandbox: SandboxClient, stripe_id: str, times: int) -> None:
 
 
 async def test_too_many_failures_cancel_at_stripe_and_refuse_until_the_window_passes(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, stripe_id, 3)
@@ -95,7 +95,7 @@ async def test_a_cart_that_was_paid_in_the_end_answers_as_any_paid_cart(
 
 
 async def test_the_reason_is_in_the_history(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, stripe_id, 4)

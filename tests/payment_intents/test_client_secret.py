@@ -6,7 +6,7 @@ from functools import partial
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
@@ -30,7 +30,7 @@ async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, san
 
 @pytest.mark.parametrize("status", ["processing", "requires_capture", "succeeded", "canceled", "closing", "refused"])
 async def test_a_secret_that_cannot_be_used_is_not_handed_out(
-    api: httpx.AsyncClient, database: Database, sandbox: SandboxControl, status: str
+    api: httpx.AsyncClient, database: Database, sandbox: SandboxClient, status: str
 ) -> None:
     """The row is read each time: though memory holds the secret, it stays there."""
     secret = (await api.put(CART, json=TEN_EUROS)).json()["client_secret"]
@@ -84,7 +84,7 @@ async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
-async def test_no_client_secret_is_stored(api: httpx.AsyncClient, sandbox: SandboxControl, database: Database) -> None:
+async def test_no_client_secret_is_stored(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> None:
     body = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()
     await sandbox.confirm(body["stripe_id"], "pm_card_visa_chargeDeclined")
     await sandbox.confirm(body["stripe_id"])
@@ -95,11 +95,11 @@ async def test_no_client_secret_is_stored(api: httpx.AsyncClient, sandbox: Sandb
 
 
 async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await database.recheck_in(timedelta(seconds=30))
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(stripe_id)
     answer = await api.get(f"{CART}/client-secret")
     await sandbox.restore_webhooks()

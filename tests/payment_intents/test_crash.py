@@ -18,7 +18,7 @@ import pytest
 from app.payment_intents import recovery
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.database import LAST_ACTIVITY, LEASE, Database
 from tests.processes import api_process, worker_process
@@ -66,7 +66,7 @@ COMMANDS = [
 class Stage:
     """Where a process is stopped and killed."""
 
-    def __init__(self, sandbox: SandboxControl, database: Database) -> None:
+    def __init__(self, sandbox: SandboxClient, database: Database) -> None:
         self._sandbox = sandbox
         self._database = database
 
@@ -107,7 +107,7 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
 
 
 async def _prepare(
-    command: Command, api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
+    command: Command, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     """Bring the cart to where the command makes sense."""
     if command.name == "create":

@@ -6,7 +6,7 @@ from typing import Any
 
 import httpx
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import CREATED, Database
 
@@ -41,9 +41,7 @@ async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, san
     assert (again.json()["stripe_id"], again.json()["status"]) == (first["stripe_id"], "requires_action")
 
 
-async def test_in_3ds_another_amount_cancels_and_opens_the_next(
-    api: httpx.AsyncClient, sandbox: SandboxControl
-) -> None:
+async def test_in_3ds_another_amount_cancels_and_opens_the_next(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     first = await _put(api, TEN_EUROS)
     await sandbox.confirm(first["stripe_id"], CHALLENGE)
     await sandbox.wait_idle()
@@ -56,10 +54,10 @@ async def test_in_3ds_another_amount_cancels_and_opens_the_next(
 
 
 async def test_in_3ds_another_amount_updates_the_same_one_while_the_webhook_is_on_its_way(
-    api: httpx.AsyncClient, sandbox: SandboxControl
+    api: httpx.AsyncClient, sandbox: SandboxClient
 ) -> None:
     first = await _put(api, TEN_EUROS)
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"], CHALLENGE)
     second = await api.put(CART, json=TWENTY_EUROS)
 
@@ -210,7 +208,7 @@ async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
 
 
 async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     first = await _put(api, TEN_EUROS)
     await database.close()
@@ -239,7 +237,7 @@ async def test_a_replayed_answer_is_never_taken_for_the_present(api: httpx.Async
 
 
 async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
@@ -254,7 +252,7 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
 
 
 async def test_a_claim_that_stripe_never_got_is_created_after_all(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents", count=3)
     await api.put(CART, json=TEN_EUROS)

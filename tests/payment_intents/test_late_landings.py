@@ -50,7 +50,7 @@ async def _settle_hours_later(resources: Resources, database: Database) -> None:
 
 
 async def test_all_is_said_again_while_an_older_request_may_land_first(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _give_up(api, sandbox, TEN_EUROS | {"description": "second"})
@@ -67,7 +67,7 @@ async def test_all_is_said_again_while_an_older_request_may_land_first(
 
 
 async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mismatch(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     held = TEN_EUROS | {"capture_method": "manual"}
     stripe_id = (await api.put(CART, json=held)).json()["stripe_id"]
@@ -85,7 +85,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
 
 
 async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.pause_webhooks()
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
@@ -103,7 +103,7 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
 
 
 async def test_what_an_older_request_set_and_nobody_asks_for_any_more_is_unset(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     plain = {"amount": 1000, "currency": "eur"}
     stripe_id = (await api.put(CART, json=plain)).json()["stripe_id"]

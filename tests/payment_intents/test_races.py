@@ -12,7 +12,7 @@ from app.payment_intents import recovery, service
 from app.payment_intents.errors import SyncPending
 from app.references.models import Reference
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.database import CREATED, Database
 from tests.waiting import until, until_held
 
@@ -113,7 +113,7 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
 
 
 async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.pause_webhooks()
@@ -145,7 +145,7 @@ async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_w
 
 
 async def test_two_payments_of_one_following_order_are_a_duplicate(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.confirm(first["stripe_id"])
@@ -183,7 +183,7 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
 
 
 async def test_a_claim_that_was_moved_is_still_found_at_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
@@ -197,7 +197,7 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
 
 
 async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)

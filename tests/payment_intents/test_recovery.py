@@ -39,7 +39,7 @@ async def created(api: httpx.AsyncClient) -> dict[str, Any]:
 
 async def test_an_abandoned_one_is_cancelled_at_stripe(
     api: httpx.AsyncClient,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     resources: Resources,
     database: Database,
     sweep: Sweep,
@@ -63,7 +63,7 @@ async def test_one_that_is_not_abandoned_is_left_alone(
 
 async def test_an_attempt_is_a_sign_of_life(
     api: httpx.AsyncClient,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     resources: Resources,
     database: Database,
     sweep: Sweep,
@@ -89,7 +89,7 @@ async def test_a_put_between_the_sweep_and_its_job_is_seen(
 
 async def test_a_payment_that_succeeds_at_that_moment_wins(
     api: httpx.AsyncClient,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     resources: Resources,
     database: Database,
     sweep: Sweep,
@@ -104,7 +104,7 @@ async def test_a_payment_that_succeeds_at_that_moment_wins(
 
 
 async def test_one_that_was_silent_too_is_asked_about_before_it_is_cancelled(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, sweep: Sweep
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, sweep: Sweep
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.lose_webhooks()
@@ -126,7 +126,7 @@ async def test_a_dry_run_lists_and_changes_nothing(
 
 
 async def test_held_money_is_not_abandoned(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, jobs: Jobs, sweep: Sweep
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs, sweep: Sweep
 ) -> None:
     held = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.confirm(held["stripe_id"])
@@ -138,7 +138,7 @@ async def test_held_money_is_not_abandoned(
 
 
 async def test_a_claim_without_an_answer_is_finished(
-    api: httpx.AsyncClient, sandbox: SandboxControl, sweep: Sweep
+    api: httpx.AsyncClient, sandbox: SandboxClient, sweep: Sweep
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
@@ -151,7 +151,7 @@ async def test_a_claim_without_an_answer_is_finished(
 
 
 async def test_an_update_without_an_answer_is_finished(
-    api: httpx.AsyncClient, sandbox: SandboxControl, sweep: Sweep, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, sweep: Sweep, created: dict[str, Any]
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents/*", count=3)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})
@@ -162,7 +162,7 @@ async def test_an_update_without_an_answer_is_finished(
 
 
 async def test_a_cancel_without_an_answer_is_finished(
-    api: httpx.AsyncClient, sandbox: SandboxControl, sweep: Sweep, created: dict[str, Any]
+    api: httpx.AsyncClient, sandbox: SandboxClient, sweep: Sweep, created: dict[str, Any]
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents/*/cancel", count=3)
     await api.post(f"{CART}/cancel", json={"reason": "duplicate"})
@@ -173,7 +173,7 @@ async def test_a_cancel_without_an_answer_is_finished(
 
 async def test_a_request_that_landed_late_is_healed(
     api: httpx.AsyncClient,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     resources: Resources,
     database: Database,
     sweep: Sweep,
@@ -194,7 +194,7 @@ async def test_a_request_that_landed_late_is_healed(
 
 async def test_what_was_silent_for_long_is_asked_for(
     api: httpx.AsyncClient,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     resources: Resources,
     database: Database,
     sweep: Sweep,
@@ -209,7 +209,7 @@ async def test_what_was_silent_for_long_is_asked_for(
 
 
 async def test_the_sweep_makes_no_call_when_all_agree(
-    sandbox: SandboxControl, sweep: Sweep, created: dict[str, Any]
+    sandbox: SandboxClient, sweep: Sweep, created: dict[str, Any]
 ) -> None:
     await sandbox.clear_requests()
     await sweep()

@@ -3,7 +3,7 @@
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, put
@@ -12,7 +12,7 @@ WEEK_AND_A_DAY = 8 * 86_400
 
 
 async def test_an_asynchronous_capture_changes_nothing_here(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.confirm(await put(api))
     await sandbox.wait_idle()
@@ -58,7 +58,7 @@ async def test_a_partial_capture_receives_what_was_captured(
 
 
 async def test_an_authorisation_that_expires_closes_the_payment_intent(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     await sandbox.confirm(await put(api, capture_method="manual"))
     await sandbox.wait_idle()

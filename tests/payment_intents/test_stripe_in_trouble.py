@@ -63,7 +63,7 @@ async def test_trouble_that_passes_soon_is_not_the_callers(
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
 async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database, trouble: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(path=CREATE, count=3)
     limited = await api.put(CART, json=TEN_EUROS)
@@ -78,7 +78,7 @@ async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
 
 
 async def test_an_unknown_outcome_is_in_doubt(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=CREATE, count=3)
@@ -94,7 +94,7 @@ async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient
 
 
 async def test_a_caller_is_answered_although_stripe_never_answers(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.hold(CREATE)
     unknown = await api.put(CART, json=TEN_EUROS)
@@ -128,7 +128,7 @@ def _signed(body: bytes) -> dict[str, str]:
 
 
 async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doubt(
-    served_with: ServedWith, sandbox: SandboxControl, database: Database
+    served_with: ServedWith, sandbox: SandboxClient, database: Database
 ) -> None:
     intent = TEN_EUROS | {"id": "pi_other", "object": "payment_intent", "status": "requires_payment_method"}
     event = {"id": "evt_1", "object": "event", "type": "payment_intent.created", "created": 1, "livemode": False}
@@ -187,7 +187,7 @@ async def test_what_stripe_refuses_is_told_with_its_code_and_parameter(
 
 
 async def test_a_creation_that_failed_for_good_at_stripe_does_not_block_the_cart(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.fail_next(500, stored=True, path=CREATE)  # for a day, Stripe would only repeat it under this key
     failed = await api.put(CART, json=TEN_EUROS)

@@ -28,7 +28,7 @@ def _same(state: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_a_replay_brings_a_payment_back_with_its_attempts(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api, metadata={"color": "red"}, description="Ten")
     await sandbox.confirm(stripe_id, DECLINED)
@@ -45,7 +45,7 @@ async def test_a_replay_brings_a_payment_back_with_its_attempts(
 
 
 async def test_several_generations_come_back_in_their_order(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     await put(api)
     await api.post(f"{CART}/cancel", json={})
@@ -68,7 +68,7 @@ async def test_several_generations_come_back_in_their_order(
 
 
 async def test_what_came_back_is_found_and_updated_by_the_next_put(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     stripe_id = await put(api, description="Ten", receipt_email="ada@example.com", shipping=_SHIPPING)
     await database.restore_empty_backup()
@@ -85,12 +85,12 @@ _SHIPPING = {"name": "Ada", "address": {"line1": "1 Main Street", "country": "GB
 
 
 async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_when_sent_again(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.wait_idle()
     await database.restore_empty_backup()
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
     assert await sandbox.deliver_pending() == 2
@@ -107,7 +107,7 @@ async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_wh
 
 
 async def test_a_restored_row_is_synced_to_stripes_newer_request(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.wait_idle()
@@ -124,7 +124,7 @@ async def test_a_restored_row_is_synced_to_stripes_newer_request(
 
 
 async def test_one_that_a_new_one_has_replaced_can_not_be_paid_any_more(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     old = await put(api)
     await sandbox.wait_idle()
@@ -140,7 +140,7 @@ async def test_one_that_a_new_one_has_replaced_can_not_be_paid_any_more(
 
 
 async def test_one_of_another_installation_is_never_adopted(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     params = {"amount": 500, "currency": "eur", "metadata": {"instance": "staging"}}
     other = await resources.stripe.create_payment_intent(params, key="other")

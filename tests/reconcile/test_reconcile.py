@@ -39,7 +39,7 @@ async def _pay(api: httpx.AsyncClient, sandbox: SandboxClient, cart: str) -> str
 
 
 async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     lost = 0
     for number in range(10):
@@ -95,7 +95,7 @@ async def _fail_third_page(sandbox: SandboxClient, resources: Resources) -> None
 
 
 async def test_a_pass_whose_place_stripe_forgot_begins_anew(
-    api: httpx.AsyncClient, sandbox: SandboxControl, resources: Resources, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")

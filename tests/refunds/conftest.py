@@ -25,7 +25,7 @@ class Shop:
     """A backend service that refunds, with the shopper and Stripe's dashboard at hand."""
 
     api: httpx.AsyncClient
-    sandbox: SandboxControl
+    sandbox: SandboxClient
     database: Database
 
     async def sell(self, cart: str = "c1", *, card: str = "pm_card_visa", **put: Any) -> dict[str, Any]:
@@ -82,7 +82,7 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
 
 
 @pytest.fixture
-async def shop(api: httpx.AsyncClient, sandbox: SandboxControl, database: Database) -> Shop:
+async def shop(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> Shop:
     return Shop(api, sandbox, database)
 
 
@@ -90,7 +90,7 @@ Later = Callable[[timedelta], Awaitable[None]]
 
 
 @pytest.fixture
-def later(resources: Resources, sandbox: SandboxControl, database: Database, jobs: Jobs) -> Later:
+def later(resources: Resources, sandbox: SandboxClient, database: Database, jobs: Jobs) -> Later:
     """Give what lets time pass, at Stripe too, then sweeps and does all jobs."""
 
     async def pass_(duration: timedelta) -> None:

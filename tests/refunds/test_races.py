@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.database import Database
 from tests.processes import api_process
 from tests.refunds.conftest import Later, Shop
@@ -96,7 +96,7 @@ async def test_killed_before_the_reservation_nothing_has_happened(
     ],
 )
 async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_request_lands(
-    shop: Shop, settings: Settings, sandbox: SandboxControl, later: Later, after_work: bool
+    shop: Shop, settings: Settings, sandbox: SandboxClient, later: Later, after_work: bool
 ) -> None:
     await shop.sell()
     await sandbox.lose_webhooks()
@@ -119,7 +119,7 @@ async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_r
 
 
 async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
-    shop: Shop, settings: Settings, database: Database, sandbox: SandboxControl, later: Later
+    shop: Shop, settings: Settings, database: Database, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
     await sandbox.lose_webhooks()

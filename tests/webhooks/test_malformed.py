@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.database import Database
 from tests.webhooks.sending import URL, put, send, signature
 
@@ -169,7 +169,7 @@ LEAVES: tuple[Any, ...] = (
 
 
 async def test_no_signed_body_of_an_odd_shape_is_a_500(
-    api: httpx.AsyncClient, sandbox: SandboxControl, rounds: int
+    api: httpx.AsyncClient, sandbox: SandboxClient, rounds: int
 ) -> None:
     stripe_id = await put(api)
     await sandbox.lose_webhooks()

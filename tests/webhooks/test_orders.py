@@ -12,7 +12,7 @@ from hypothesis import settings as effort
 from hypothesis import strategies as st
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.database import Database
 from tests.webhooks.orders import Event, outcome_of, twin_of
 from tests.webhooks.sending import put
@@ -101,7 +101,7 @@ MANUAL = {"partial capture", "expiry"}
 async def story(
     request: pytest.FixtureRequest,
     api: httpx.AsyncClient,
-    sandbox: SandboxControl,
+    sandbox: SandboxClient,
     resources: Resources,
     database: Database,
 ) -> tuple[list[Event], str]:

@@ -9,7 +9,7 @@ import httpx
 import pytest
 from stripe import WebhookSignature
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import WEBHOOK_SECRET
 from tests.database import Database
 
@@ -30,7 +30,7 @@ async def _send(client: httpx.AsyncClient, body: bytes, *, at: int = 0, secret: 
     return await client.post(URL, content=body, headers={"Stripe-Signature": header})
 
 
-async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxControl, database: Database) -> None:
+async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
     await sandbox.duplicate_webhooks(3)
     await sandbox.confirm(stripe_id)
@@ -135,7 +135,7 @@ async def test_an_event_of_another_installation_is_ignored(api: httpx.AsyncClien
 
 
 async def test_an_event_that_could_not_be_taken_in_is_sent_again_and_then_is(
-    api: httpx.AsyncClient, sandbox: SandboxControl, database: Database
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
     async with database.without_attempts():
