@@ -1,16 +1,17 @@
 """The history of attempts is complete, and no attempt is in it twice."""
 
+from datetime import timedelta
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from app.attempts.explanations import explain
 from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
+from tests.database import UPDATED, Database
 from tests.webhooks.sending import ATTEMPTS, CART, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
@@ -51,23 +52,17 @@ async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncC
 
 
 async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.lose_webhooks()
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
-    await _be_silent(resources)
+    await database.age(timedelta(minutes=61), UPDATED)
     await recovery.sweep(resources)
     await jobs()
     assert [each["status"] for each in await _attempts(api)] == ["failed"] * 2
     assert (await api.get(CART)).json()["attempts"]["count"] == 2
-
-
-async def _be_silent(resources: Resources) -> None:
-    """Let an hour pass without a word."""
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET updated_at = updated_at - interval '61 minutes'"))
 
 
 async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
@@ -91,6 +86,7 @@ async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbo
         ("payment_intent_authentication_failure", None, "3D Secure failed."),
         ("brand_new_code", None, "The payment failed with `brand_new_code`."),
     ],
+    ids=["expired", "stolen", "3D Secure failed", "a code that we do not know"],
 )
 def test_every_failure_has_a_sentence(failure_code: str, decline_code: str | None, begins: str) -> None:
     assert (explain(failure_code, decline_code) or "").startswith(begins)

@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 from typing import get_args
 
 import jwt
-from sqlalchemy import text
 
 from app.auth import api_keys
 from app.auth.api_keys import Scope
@@ -13,6 +12,7 @@ from app.auth.checkout_tokens import CheckoutTokens
 from app.references.models import Reference
 from app.resources import Resources
 from app.settings import Settings
+from tests.database import Database
 
 CART, OTHER_CART = Reference("cart", "c1"), Reference("cart", "c2")
 
@@ -55,7 +55,7 @@ def forged(settings: Settings, *, key: str | None = None, algorithm: str = "HS25
     return jwt.encode(claims, secret, algorithm)
 
 
-async def all_credentials(resources: Resources) -> dict[str, Credential]:
+async def all_credentials(resources: Resources, database: Database) -> dict[str, Credential]:
     """Make one of each."""
     settings = resources.settings
     async with resources.sessions.begin() as session:
@@ -64,9 +64,7 @@ async def all_credentials(resources: Resources) -> dict[str, Credential]:
         full = api_keys.create(session, client="shop", scopes=SCOPES)
     async with resources.sessions.begin() as session:
         await api_keys.revoke(session, revoked.id)
-        await session.execute(
-            text("UPDATE api_keys SET expires_at = now() - interval '1 s' WHERE id = :id"), {"id": expired.id}
-        )
+    await database.expire_key(expired.id, seconds=-1)
     tokens, an_hour_ago = tokens_of(settings), datetime.now(UTC) - timedelta(hours=1)
     bad = {
         "wrong secret": f"{full.secret[:-1]}{'0' if full.secret[-1] != '0' else '1'}",

@@ -9,7 +9,6 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 from typer.testing import CliRunner, Result
 
 from app.__main__ import app
@@ -18,6 +17,7 @@ from app.auth.verified_keys import VerifiedKeys
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import NewKey
+from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
@@ -31,20 +31,17 @@ class Clock:
         return self.now
 
 
-async def _rows(resources: Resources, sql: str) -> list[Any]:
-    async with resources.sessions() as session:
-        return list((await session.execute(text(sql))).all())
-
-
-async def test_a_rotated_key_and_its_successor_are_both_valid_until_the_overlap_ends(resources: Resources) -> None:
+async def test_a_rotated_key_and_its_successor_are_both_valid_until_the_overlap_ends(
+    resources: Resources, database: Database
+) -> None:
     async with resources.sessions.begin() as session:
         old = api_keys.create(session, client="shop", scopes=["payments:read"])
     async with resources.sessions.begin() as session:
         new = await api_keys.rotate(session, old.id, overlap=timedelta(hours=1))
     async with resources.sessions() as session:
         during = [await api_keys.find_caller(session, key.secret) for key in (old, new)]
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE api_keys SET expires_at = expires_at - interval '1 hour'"))
+    await database.age_keys(timedelta(hours=1))
+    async with resources.sessions() as session:
         after = [await api_keys.find_caller(session, key.secret) for key in (old, new)]
 
     assert [caller.key_id for caller in during if caller] == [old.id, new.id]
@@ -64,12 +61,12 @@ async def test_a_key_is_rotated_once_and_never_after_it_was_revoked(resources: R
                 await api_keys.rotate(session, key_id, overlap=timedelta(hours=1))
 
 
-async def test_only_a_hash_of_a_key_is_stored(resources: Resources, new_key: NewKey) -> None:
+async def test_only_a_hash_of_a_key_is_stored(database: Database, new_key: NewKey) -> None:
     secret = (await new_key("admin")).rsplit("_", 1)[1]
-    [row] = await _rows(resources, "SELECT row_to_json(api_keys)::text, secret_hash FROM api_keys")
-    assert secret not in row[0]
-    assert len(row[1]) == 32
-    assert bytes.fromhex(secret) != row[1]
+    [row] = await database.api_keys()
+    assert secret not in await database.dump()
+    assert len(row["secret_hash"]) == 32
+    assert bytes.fromhex(secret) != row["secret_hash"]
 
 
 async def test_the_secret_is_compared_in_constant_time_for_known_and_unknown_keys_alike(
@@ -104,11 +101,10 @@ async def test_a_revoked_key_is_forgotten_within_30_seconds(resources: Resources
     assert await keys.prove(key) is None
 
 
-async def test_an_expired_key_is_not_remembered(resources: Resources, new_key: NewKey) -> None:
+async def test_an_expired_key_is_not_remembered(resources: Resources, database: Database, new_key: NewKey) -> None:
     key = await new_key("admin")
     keys = VerifiedKeys(resources.sessions)
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE api_keys SET expires_at = clock_timestamp() + interval '0.3 s'"))
+    await database.expire_key(key.split("_")[1], seconds=0.3)
     assert await keys.prove(key) is not None
     await asyncio.sleep(0.4)
     assert keys.remembered(key) is None
@@ -127,32 +123,34 @@ async def test_a_remembered_key_costs_no_statement(
 
 
 async def test_the_last_use_is_written_beside_the_requests_and_at_most_once_a_minute(
-    resources: Resources, new_key: NewKey
+    resources: Resources, database: Database, new_key: NewKey
 ) -> None:
+    async def last_use() -> Any:
+        [row] = await database.api_keys()
+        return row["last_used_at"]
+
     key = await new_key("admin")
     keys = VerifiedKeys(resources.sessions)
     await keys.prove(key)
-    used = "SELECT last_used_at FROM api_keys"
-    before = await _rows(resources, used)
+    before = await last_use()
     await keys.write_last_uses()
-    first = await _rows(resources, used)
+    first = await last_use()
     keys.remembered(key)
     await keys.write_last_uses()
-    second = await _rows(resources, used)
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE api_keys SET last_used_at = last_used_at - interval '61 s'"))
+    second = await last_use()
+    await database.age_keys(timedelta(seconds=61))
     keys.remembered(key)
     await keys.write_last_uses()
-    third = await _rows(resources, used)
+    third = await last_use()
 
-    assert before == [(None,)]
-    assert first[0][0] is not None
+    assert before is None
+    assert first is not None
     assert second == first
-    assert third[0][0] > first[0][0]
+    assert third > first
 
 
 async def test_a_failed_write_of_the_last_use_is_made_up_for(
-    resources: Resources, new_key: NewKey, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, database: Database, new_key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     keys = VerifiedKeys(resources.sessions)
     await keys.prove(await new_key("admin"))
@@ -164,18 +162,20 @@ async def test_a_failed_write_of_the_last_use_is_made_up_for(
         broken.setattr("app.auth.verified_keys._write", fail)
         await keys.write_last_uses()
     await keys.write_last_uses()
-    assert await _rows(resources, "SELECT last_used_at IS NOT NULL FROM api_keys") == [(True,)]
+    [row] = await database.api_keys()
+    assert row["last_used_at"] is not None
 
 
 async def test_every_event_that_a_call_causes_names_its_key(
-    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxClient
+    api: httpx.AsyncClient, database: Database, sandbox: SandboxClient
 ) -> None:
     await api.put(CART, json=TEN_EUROS)
     await api.put(CART, json=TEN_EUROS | {"amount": 2000})
     key_id = api.headers["authorization"].split("_")[1]
-    actors = await _rows(resources, "SELECT actor FROM events WHERE actor NOT LIKE 'stripe:%'")
-    assert len(actors) >= 3
-    assert {actor for (actor,) in actors} == {f"client:shop/{key_id}"}
+    actors = [event["actor"] for event in await database.domain_events()]
+    ours = [actor for actor in actors if not actor.startswith("stripe:")]
+    assert len(ours) >= 3
+    assert set(ours) == {f"client:shop/{key_id}"}
 
 
 @pytest.fixture
@@ -217,6 +217,7 @@ async def test_the_commands_make_list_rotate_and_revoke_keys(command: Callable[.
         (("keys", "revoke", "0123"), "no key 0123"),
         (("keys", "rotate", "0123"), "no key 0123"),
     ],
+    ids=["unknown scope", "odd name", "revoke an unknown key", "rotate an unknown key"],
 )
 async def test_a_command_that_cannot_be_done_says_why(
     command: Callable[..., Any], words: tuple[str, ...], told: str

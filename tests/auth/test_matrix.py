@@ -15,6 +15,7 @@ from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.auth.credentials import CART, Credential, all_credentials
+from tests.database import Database
 
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
 
@@ -78,9 +79,9 @@ def test_every_operation_has_a_row(settings: Settings) -> None:
 
 @pytest.mark.parametrize("name", OPERATIONS)
 async def test_each_credential_gives_exactly_its_status(
-    name: str, anonymous: httpx.AsyncClient, resources: Resources, sandbox: SandboxClient
+    name: str, anonymous: httpx.AsyncClient, resources: Resources, database: Database, sandbox: SandboxClient
 ) -> None:
-    row, credentials = OPERATIONS[name], await all_credentials(resources)
+    row, credentials = OPERATIONS[name], await all_credentials(resources, database)
     method, path = documented(resources.settings)[name]
     made = await anonymous.put(
         "/v1/carts/c1/payment-intent", json=TEN_EUROS, headers=credentials["payments:write"].headers

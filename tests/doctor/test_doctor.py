@@ -85,6 +85,7 @@ async def test_a_database_without_our_tables_is_told(
         (replace(ENDPOINT, api_version="2024-06-20"), API_VERSION),
         (replace(ENDPOINT, api_version=None), API_VERSION),
     ],
+    ids=["another address", "disabled", "an event is missing", "an old API version", "the account's API version"],
 )
 def test_a_webhook_that_would_miss_something_is_told(endpoint: WebhookEndpointSnapshot, remedy: str) -> None:
     [result] = examine_webhooks([endpoint])

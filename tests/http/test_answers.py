@@ -28,6 +28,7 @@ async def test_every_answer_has_the_security_headers_and_no_banner(api: httpx.As
         ("wrong", 401, 'Bearer realm="payments", error="invalid_token"'),
         ("read", 403, 'Bearer realm="payments", error="insufficient_scope"'),
     ],
+    ids=["no key", "no valid key", "a key without the scope"],
 )
 async def test_a_refusal_says_in_its_header_what_is_lacking(
     anonymous: httpx.AsyncClient, new_key: NewKey, credential: str | None, status: int, told: str
@@ -57,6 +58,7 @@ async def test_the_docs_page_is_for_development(settings: Settings) -> None:
         ({"environment": "production", "serve_docs": True}, True),
         ({"environment": "development"}, True),
     ],
+    ids=["production", "production that asks for them", "development"],
 )
 def test_docs_are_off_in_production_unless_they_are_asked_for(
     settings: Settings, changes: dict[str, object], *, has_docs: bool

@@ -63,6 +63,7 @@ LONG = pytest.mark.slow
         b"GET / HTTP/1.1\r\nX-Padding: ",
         pytest.param(b"GET / HTTP/1.1\r\n", marks=LONG),
     ],
+    ids=["a path", "a header", "headers"],
 )
 async def test_a_head_without_an_end_is_cut_off(settings: Settings, start: bytes) -> None:
     """The server alone would read it until memory is full."""
@@ -86,7 +87,11 @@ async def test_a_head_without_an_end_is_cut_off(settings: Settings, start: bytes
     assert "server" not in alive.headers
 
 
-@pytest.mark.parametrize("body", [b"[" * 30_000, b'{"a":' * 10_000, b'{"metadata": ' + b"[" * 9 + b"]" * 9 + b"}"])
+@pytest.mark.parametrize(
+    "body",
+    [b"[" * 30_000, b'{"a":' * 10_000, b'{"metadata": ' + b"[" * 9 + b"]" * 9 + b"}"],
+    ids=["deep lists", "deep objects", "one level too many"],
+)
 async def test_json_that_is_too_deep_is_refused_before_it_is_parsed(api: httpx.AsyncClient, body: bytes) -> None:
     answer = await api.put(CART, content=body)
     assert answer.status_code == 400

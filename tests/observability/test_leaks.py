@@ -7,7 +7,6 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import IO, Any
 
-import asyncpg
 import httpx
 import pytest
 from pydantic import SecretStr
@@ -15,6 +14,7 @@ from pydantic import SecretStr
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.conftest import SECRET_KEY, NewKey
+from tests.database import Database
 from tests.processes import api_process, environment
 from tests.waiting import until
 
@@ -153,18 +153,13 @@ class Flow:
         self.answers.append(await self._api.put("/v1/carts/c4/payment-intent", json=TEN_EUROS | {"amount": 1}))
 
 
-async def _dump(database_url: str) -> str:
-    connection = await asyncpg.connect(database_url.replace("+asyncpg", ""))
-    tables = await connection.fetch(
-        "SELECT relname FROM pg_class WHERE relkind = 'r' AND relnamespace = 'public'::regnamespace"
-    )
-    rows = [await connection.fetch(f'SELECT t::text FROM "{name}" t') for (name,) in tables]  # noqa: S608 - from the catalogue
-    await connection.close()
-    return "\n".join(row[0] for each in rows for row in each)
-
-
 async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
-    settings: Settings, sandbox: SandboxClient, new_key: NewKey, database_url: str, webhook_secret: str, tmp_path: Path
+    settings: Settings,
+    sandbox: SandboxClient,
+    new_key: NewKey,
+    database: Database,
+    webhook_secret: str,
+    tmp_path: Path,
 ) -> None:
     key = await new_key("payments:read", "payments:write")
     log_file = tmp_path / "log"
@@ -185,7 +180,7 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
 
     left = {
         "logs": log_file.read_text(),
-        "database": await _dump(database_url),
+        "database": await database.dump(),
         "answers": "\n".join(f"{answer.headers} {answer.text}" for answer in flow.answers),
         "metrics": metrics.text,
     }

@@ -2,15 +2,13 @@
 
 from datetime import timedelta
 
-from sqlalchemy import text
-
 from app.resources import Resources
+from tests.database import MOMENTS, open_database
 
-MOMENTS = ("touched_at", "updated_at", "lease_until", "check_at", "asked_at")
+__all__ = ["MOMENTS", "age"]
 
 
 async def age(resources: Resources, by: timedelta, *, moments: tuple[str, ...] = MOMENTS) -> None:
     """Move these moments of all PaymentIntents back."""
-    changes = ", ".join(f"{moment} = {moment} - CAST(:by AS interval)" for moment in moments)
-    async with resources.sessions.begin() as session:
-        await session.execute(text(f"UPDATE payment_intents SET {changes}"), {"by": by})  # noqa: S608 - names of columns
+    async with open_database(resources.settings.database_url.get_secret_value()) as database:
+        await database.age(by, *moments)

@@ -4,21 +4,16 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from sandbox.client import SandboxClient
+from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
 GOOD: dict[str, Any] = {"amount": 1000, "currency": "eur"}
 
 
-async def _nothing_happened(resources: Resources, sandbox: SandboxClient) -> bool:
-    async with resources.sessions() as session:
-        rows = await session.scalar(
-            text("SELECT (SELECT count(*) FROM payment_references) + (SELECT count(*) FROM events)")
-        )
-    return rows == 0 and await sandbox.requests() == []
+async def _nothing_happened(database: Database, sandbox: SandboxClient) -> bool:
+    return await database.is_untouched() and await sandbox.requests() == []
 
 
 BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
@@ -50,7 +45,7 @@ BODIES: dict[str, tuple[dict[str, Any], str, str]] = {
 
 @pytest.mark.parametrize("name", BODIES)
 async def test_a_wrong_field_is_named(
-    name: str, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    name: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     body, field, code = BODIES[name]
     answer = await api.put(CART, json=body)
@@ -62,7 +57,7 @@ async def test_a_wrong_field_is_named(
     assert [(error["field"].removesuffix(".a[b].[key]"), error["code"]) for error in problem["errors"]] == [
         (field, code)
     ]
-    assert await _nothing_happened(resources, sandbox)
+    assert await _nothing_happened(database, sandbox)
 
 
 async def test_amount_0_says_what_to_do_instead(api: httpx.AsyncClient) -> None:
@@ -85,12 +80,12 @@ IDS = {
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
 async def test_an_odd_id_is_named(
-    name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     answer = await api.request(method, httpx.URL(str(api.base_url).rstrip("/") + IDS[name]), json=GOOD)
     assert answer.status_code == 422
     assert [error["field"] for error in answer.json()["errors"]] == ["path.reference_id"]
-    assert await _nothing_happened(resources, sandbox)
+    assert await _nothing_happened(database, sandbox)
 
 
 async def test_an_unknown_kind_is_named(api: httpx.AsyncClient) -> None:
@@ -99,14 +94,18 @@ async def test_an_unknown_kind_is_named(api: httpx.AsyncClient) -> None:
     assert answer.json()["errors"][0]["field"] == "path.kind"
 
 
-@pytest.mark.parametrize("body", [b'{"amount": 1000,', b"", b"\xff\xfe", b"[]", b'"text"', b"NaN"])
+@pytest.mark.parametrize(
+    "body",
+    [b'{"amount": 1000,', b"", b"\xff\xfe", b"[]", b'"text"', b"NaN"],
+    ids=["cut off", "empty", "no text", "a list", "a string", "NaN"],
+)
 async def test_a_body_that_is_no_json_object_is_refused(
-    body: bytes, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    body: bytes, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     answer = await api.put(CART, content=body, headers={"content-type": "application/json"})
     assert answer.status_code in {400, 422}
     assert answer.json()["code"] in {"malformed_json", "validation_failed"}
-    assert await _nothing_happened(resources, sandbox)
+    assert await _nothing_happened(database, sandbox)
 
 
 async def test_broken_json_has_a_code_of_its_own(api: httpx.AsyncClient) -> None:
@@ -114,7 +113,7 @@ async def test_broken_json_has_a_code_of_its_own(api: httpx.AsyncClient) -> None
     assert (answer.status_code, answer.json()["code"]) == (400, "malformed_json")
 
 
-@pytest.mark.parametrize("headers", [{}, {"content-length": "70000"}])
+@pytest.mark.parametrize("headers", [{}, {"content-length": "70000"}], ids=["without a length", "with a length"])
 async def test_a_body_over_the_limit_is_refused(headers: dict[str, str], api: httpx.AsyncClient) -> None:
     async def chunks() -> Any:
         for _ in range(70):
@@ -127,15 +126,16 @@ async def test_a_body_over_the_limit_is_refused(headers: dict[str, str], api: ht
 @pytest.mark.parametrize(
     "authorization",
     ["", "Bearer", "Bearer x", "Bearer pay_1_2", "Basic cGF5OnBheQ==", "Bearer pay_é_é", "Bearer pay__"],
+    ids=["none", "no key", "another word", "a short key", "Basic", "not ASCII", "an empty key"],
 )
 async def test_without_a_valid_key_nothing_is_done(
-    authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    authorization: str, anonymous: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     headers = [(b"Authorization", authorization.encode())] if authorization else []
     answer = await anonymous.put(CART, json=GOOD, headers=headers)
     assert (answer.status_code, answer.json()["code"]) == (401, "unauthorized")
     assert answer.headers["www-authenticate"].startswith("Bearer")
-    assert await _nothing_happened(resources, sandbox)
+    assert await _nothing_happened(database, sandbox)
 
 
 async def test_a_wrong_secret_of_a_known_key_is_refused(anonymous: httpx.AsyncClient, api: httpx.AsyncClient) -> None:

@@ -1,13 +1,14 @@
 """Card testing: who tries out cards on one cart is stopped here and at Stripe, for an hour."""
 
+from datetime import timedelta
+
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
+from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
@@ -26,7 +27,7 @@ async def _fail(sandbox: SandboxClient, stripe_id: str, times: int) -> None:
 
 
 async def test_too_many_failures_cancel_at_stripe_and_refuse_until_the_window_passes(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, stripe_id, 3)
@@ -47,8 +48,7 @@ async def test_too_many_failures_cancel_at_stripe_and_refuse_until_the_window_pa
     assert (state.status_code, state.json()["status"]) == (200, "canceled")
     assert await sandbox.count("payment_intents") == 1
 
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_attempts SET attempted_at = attempted_at - interval '1 hour'"))
+    await database.age_attempts(timedelta(hours=1))
     again = await api.put(CART, json=TEN_EUROS)
     assert (again.status_code, again.json()["generation"]) == (201, 2)
 
@@ -95,13 +95,11 @@ async def test_a_cart_that_was_paid_in_the_end_answers_as_any_paid_cart(
 
 
 async def test_the_reason_is_in_the_history(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _fail(sandbox, stripe_id, 4)
     await jobs()
-    async with resources.sessions() as session:
-        types = list(await session.scalars(text("SELECT type FROM events ORDER BY id")))
-        reason = await session.scalar(text("SELECT closed_reason FROM payment_intents"))
-    assert types.count("payment_intent.too_many_failed_attempts") == 1
-    assert reason == "fraudulent"
+    [row] = await database.payment_intents()
+    assert len(await database.domain_events("payment_intent.too_many_failed_attempts")) == 1
+    assert row["closed_reason"] == "fraudulent"

@@ -1,11 +1,13 @@
 """The client secret: only to who may pay, only while it can be paid, never stored."""
 
+from datetime import timedelta
+from functools import partial
+
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from sandbox.client import SandboxClient
+from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
 SECRET = f"{CART}/client-secret"
@@ -28,18 +30,12 @@ async def test_a_page_reload_costs_no_call_to_stripe(api: httpx.AsyncClient, san
 
 @pytest.mark.parametrize("status", ["processing", "requires_capture", "succeeded", "canceled", "closing", "refused"])
 async def test_a_secret_that_cannot_be_used_is_not_handed_out(
-    api: httpx.AsyncClient, resources: Resources, sandbox: SandboxClient, status: str
+    api: httpx.AsyncClient, database: Database, sandbox: SandboxClient, status: str
 ) -> None:
     """The row is read each time: though memory holds the secret, it stays there."""
     secret = (await api.put(CART, json=TEN_EUROS)).json()["client_secret"]
-    changes = {
-        "canceled": "status = 'canceled', closed_at = now(), closed_reason = 'abandoned'",
-        "closing": "is_closing = true",
-        "refused": "status = NULL, amount = NULL, stripe_id = NULL, closed_at = now(), closed_reason = 'refused'",
-    }
-    change = changes.get(status, f"status = '{status}'")
-    async with resources.sessions.begin() as session:
-        await session.execute(text(f"UPDATE payment_intents SET {change}"))  # noqa: S608 - our own words
+    changes = {"canceled": database.close, "closing": database.request_cancel, "refused": database.refuse}
+    await changes.get(status, partial(database.set_status, status))()
     answer = await api.get(SECRET)
     assert answer.status_code == 409
     assert answer.json()["code"] == "client_secret_unavailable"
@@ -88,24 +84,21 @@ async def test_the_client_secret_waits_until_stripe_holds_the_newest_request(
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
 
 
-async def test_no_client_secret_is_stored(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
+async def test_no_client_secret_is_stored(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> None:
     body = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()
     await sandbox.confirm(body["stripe_id"], "pm_card_visa_chargeDeclined")
     await sandbox.confirm(body["stripe_id"])
     await sandbox.wait_idle()
-    async with resources.sessions() as session:
-        tables = await session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'"))
-        dump = [str(list(await session.execute(text(f'SELECT * FROM "{table}"')))) for table in list(tables)]  # noqa: S608 - the database's own names
-    assert body["stripe_id"] in "".join(dump)
-    assert "_secret_" not in "".join(dump)
+    dump = await database.dump()
+    assert body["stripe_id"] in dump
+    assert "_secret_" not in dump
 
 
 async def test_the_client_secret_is_asked_for_again_while_a_late_request_may_land(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET check_at = now() + interval '30 seconds'"))
+    await database.recheck_in(timedelta(seconds=30))
     await sandbox.pause_webhooks()
     await sandbox.confirm(stripe_id)
     answer = await api.get(f"{CART}/client-secret")

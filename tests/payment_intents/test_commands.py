@@ -121,6 +121,7 @@ async def test_nothing_can_be_done_with_an_unknown_cart(
         ("capture", {"amount": 1.5}, "amount"),
         ("capture", {"everything": True}, "everything"),
     ],
+    ids=["odd reason", "odd PaymentIntent", "capture of nothing", "capture of a fraction", "unknown field"],
 )
 async def test_wrong_input_is_named(api: httpx.AsyncClient, command: str, body: dict[str, Any], field: str) -> None:
     answer = await api.post(f"{CART}/{command}", json=body)

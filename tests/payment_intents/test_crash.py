@@ -12,19 +12,17 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
-import asyncpg
 import httpx
 import pytest
-from sqlalchemy import text
 
 from app.payment_intents import recovery
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
-from tests.conftest import Jobs, NewKey, plain
-from tests.payment_intents.ageing import age
+from tests.conftest import Jobs, NewKey
+from tests.database import LAST_ACTIVITY, LEASE, Database
 from tests.processes import api_process, worker_process
-from tests.waiting import until, until_held
+from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
@@ -68,19 +66,9 @@ COMMANDS = [
 class Stage:
     """Where a process is stopped and killed."""
 
-    def __init__(self, sandbox: SandboxClient, settings: Settings) -> None:
+    def __init__(self, sandbox: SandboxClient, database: Database) -> None:
         self._sandbox = sandbox
-        self._url = plain(settings.database_url.get_secret_value())
-
-    @asynccontextmanager
-    async def locked(self, statement: str) -> AsyncIterator[None]:
-        connection = await asyncpg.connect(self._url)
-        try:
-            async with connection.transaction():
-                await connection.execute(statement)
-                yield
-        finally:
-            await connection.close()
+        self._database = database
 
     @asynccontextmanager
     async def closed(self, point: Point) -> AsyncIterator[None]:
@@ -88,41 +76,24 @@ class Stage:
         if point != "before its claim":
             yield
             return
-        async with self.locked(REFERENCE):
+        async with self._database.locked(REFERENCE):
             yield
-
-    async def until_blocked(self) -> None:
-        """Wait until a transaction of the service waits for a lock."""
-        await self._until(
-            "SELECT count(*) > 0 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
-        )
-
-    async def until_recorded(self) -> None:
-        """Wait until the writer has released its lease, with the record of its call."""
-        await self._until("SELECT count(*) = 0 FROM payment_intents WHERE lease_token IS NOT NULL")
-
-    async def _until(self, query: str) -> None:
-        connection = await asyncpg.connect(self._url)
-        try:
-            await until(lambda: connection.fetchval(query), query, seconds=30)
-        finally:
-            await connection.close()
 
     async def kill(self, process: asyncio.subprocess.Process, point: Point) -> None:
         """Let the process come as far as the point, and kill it there. The command is on its way already."""
         match point:
             case "before its claim":
-                await self.until_blocked()
+                await self._database.until_blocked()
             case "before the commit":
                 await until_held(self._sandbox, seconds=30)
-                async with self.locked(REFERENCE):
+                async with self._database.locked(REFERENCE):
                     await self._sandbox.release()
-                    await self.until_blocked()
+                    await self._database.until_blocked()
                     await _kill(process)
             case "after the commit":
                 await until_held(self._sandbox, seconds=30)
                 await self._sandbox.release()
-                await self.until_recorded()
+                await self._database.until_recorded()
             case _:
                 await until_held(self._sandbox, seconds=30)
         await _kill(process)
@@ -135,7 +106,9 @@ async def _kill(process: asyncio.subprocess.Process) -> None:
         await process.wait()
 
 
-async def _prepare(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
+async def _prepare(
+    command: Command, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
+) -> None:
     """Bring the cart to where the command makes sense."""
     if command.name == "create":
         return
@@ -144,7 +117,7 @@ async def _prepare(command: Command, api: httpx.AsyncClient, sandbox: SandboxCli
         await sandbox.confirm(created["stripe_id"])
         await api.get(CART, params={"sync": "true"})
     if command.name == "expire":
-        await age(resources, timedelta(hours=25), moments=("touched_at",))
+        await database.age(timedelta(hours=25), LAST_ACTIVITY)
         await recovery.sweep(resources)
     await sandbox.wait_idle()
 
@@ -196,18 +169,19 @@ async def test_killed_at_any_point_the_same_again_ends_right(
     api: httpx.AsyncClient,
     new_key: NewKey,
     resources: Resources,
+    database: Database,
     jobs: Jobs,
     command: Command,
     point: Point,
 ) -> None:
-    await _prepare(command, api, sandbox, resources)
+    await _prepare(command, api, sandbox, resources, database)
     await _arm(command, point, sandbox)
-    stage = Stage(sandbox, resources.settings)
+    stage = Stage(sandbox, database)
     key = await new_key("payments:read", "payments:write")
     async with asyncio.timeout(60):
         async with stage.closed(point), _sent(command, resources.settings, key) as process:
             await stage.kill(process, point)
-    await _bury(resources)
+    await _bury(database)
 
     if command.name == "expire":
         await recovery.sweep(resources)
@@ -219,11 +193,10 @@ async def test_killed_at_any_point_the_same_again_ends_right(
     await _ends_right(command, api, sandbox)
 
 
-async def _bury(resources: Resources) -> None:
+async def _bury(database: Database) -> None:
     """Let the time pass after which a dead process's lease and job are anybody's."""
-    await age(resources, timedelta(minutes=1), moments=("lease_until",))
-    async with resources.sessions.begin() as session:
-        await session.execute(text("DELETE FROM pgqueuer WHERE status = 'picked'"))
+    await database.age(timedelta(minutes=1), LEASE)
+    await database.drop_picked_jobs()
 
 
 async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient) -> None:

@@ -4,17 +4,15 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
-from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import SECRET_KEY
-from tests.payment_intents.ageing import age
+from tests.database import LAST_ACTIVITY, LEASE, RECHECK, UPDATED, Database
 from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
@@ -44,23 +42,15 @@ async def _give_up(api: httpx.AsyncClient, sandbox: SandboxClient, body: dict[st
     assert (answer.status_code, answer.json()["code"]) == (503, "stripe_unavailable")
 
 
-async def _settle_hours_later(resources: Resources) -> None:
-    async with resources.sessions() as session:
-        payment_intent: UUID = (await session.scalars(text("SELECT id FROM payment_intents"))).one()
+async def _settle_hours_later(resources: Resources, database: Database) -> None:
+    [row] = await database.payment_intents()
     for _ in range(3):
-        moments = ("updated_at", "lease_until", "check_at", "touched_at")
-        await age(resources, timedelta(hours=2), moments=moments)
-        await recovery.settle(resources, payment_intent)
-
-
-async def _is_asked(resources: Resources) -> bool:
-    async with resources.sessions() as session:
-        asked: bool = (await session.scalars(text("SELECT asked_at IS NOT NULL FROM payment_intents"))).one()
-        return asked
+        await database.age(timedelta(hours=2), UPDATED, LEASE, RECHECK, LAST_ACTIVITY)
+        await recovery.settle(resources, row["id"])
 
 
 async def test_all_is_said_again_while_an_older_request_may_land_first(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
     await _give_up(api, sandbox, TEN_EUROS | {"description": "second"})
@@ -71,13 +61,13 @@ async def test_all_is_said_again_while_an_older_request_may_land_first(
     await sandbox.release()
 
     assert (await third).status_code == 200
-    await _settle_hours_later(resources)
+    await _settle_hours_later(resources, database)
     [intent] = await sandbox.objects("payment_intents")
     assert (intent["amount"], intent["description"]) == (2000, "first")
 
 
 async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mismatch(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     held = TEN_EUROS | {"capture_method": "manual"}
     stripe_id = (await api.put(CART, json=held)).json()["stripe_id"]
@@ -86,7 +76,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
     await land(stripe_id, 2, amount="2000")
     await sandbox.confirm(stripe_id)  # of an amount that nobody owes any more
     await sandbox.wait_idle()
-    await _settle_hours_later(resources)
+    await _settle_hours_later(resources, database)
     captured = await api.post(f"{CART}/capture", json={})
 
     assert captured.status_code == 200
@@ -95,7 +85,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
 
 
 async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.pause_webhooks()
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
@@ -105,7 +95,7 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
     await sandbox.confirm(stripe_id)
     asked = asyncio.create_task(api.get(CART, params={"sync": "true"}))
     # It waits behind the update, whose answer is older than the payment.
-    await until(lambda: _is_asked(resources), "the row says that somebody asked")
+    await until(database.is_refresh_asked, "the row says that somebody asked")
     await sandbox.release()
 
     assert (await asked).json()["status"] == "succeeded"
@@ -113,7 +103,7 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
 
 
 async def test_what_an_older_request_set_and_nobody_asks_for_any_more_is_unset(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, land: Land
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     plain = {"amount": 1000, "currency": "eur"}
     stripe_id = (await api.put(CART, json=plain)).json()["stripe_id"]

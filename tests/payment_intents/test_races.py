@@ -7,14 +7,13 @@ from uuid import UUID
 
 import httpx
 import pytest
-from sqlalchemy import text
 
 from app.payment_intents import recovery, service
 from app.payment_intents.errors import SyncPending
 from app.references.models import Reference
 from app.resources import Resources
 from sandbox.client import SandboxClient
-from tests.payment_intents.ageing import age
+from tests.database import CREATED, Database
 from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
@@ -114,14 +113,13 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
 
 
 async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     created = (await api.put(CART, json=TEN_EUROS | {"capture_method": "manual"})).json()
     await sandbox.pause_webhooks()
     await sandbox.confirm(created["stripe_id"])
-    await age(resources, timedelta(hours=25))
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_intents SET needs_sync = true"))  # as one of its webhooks does
+    await database.age(timedelta(hours=25))
+    await database.need_refresh()
     await recovery.expire(resources, UUID(created["id"]))
     [intent] = await sandbox.objects("payment_intents")
     await sandbox.restore_webhooks()
@@ -147,44 +145,37 @@ async def test_an_order_that_follows_a_paid_one_still_does_after_its_first_try_w
 
 
 async def test_two_payments_of_one_following_order_are_a_duplicate(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     first = (await api.put(CART, json=TEN_EUROS)).json()
     await sandbox.confirm(first["stripe_id"])
     await sandbox.wait_idle()
     body = TWENTY_EUROS | {"previous_payment_intent": first["id"]}
     second = (await api.put(CART, json=body)).json()
-    async with resources.sessions.begin() as session:
-        closing = "UPDATE payment_intents SET status='canceled', closed_at=now(), closed_reason='x' WHERE generation=2"
-        await session.execute(text(closing))
+    await database.close(generation=2)
     third = (await api.put(CART, json=body)).json()
     await sandbox.confirm(third["stripe_id"])
     await sandbox.confirm(second["stripe_id"])
     await sandbox.wait_idle()
     await recovery.settle(resources, UUID(second["id"]))
-    async with resources.sessions() as session:
-        flags = await session.scalars(text("SELECT flags FROM payment_intents ORDER BY generation"))
-    assert list(flags) == [[], ["duplicate_payment"], []]
+    assert [row["flags"] for row in await database.payment_intents()] == [[], ["duplicate_payment"], []]
 
 
 # A claim without an answer.
 
 
 async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_since_it_went_along(
-    api: httpx.AsyncClient, resources: Resources
+    api: httpx.AsyncClient, database: Database
 ) -> None:
     await api.put(SESSION, json=TEN_EUROS)
-    async with resources.sessions.begin() as session:
-        lease = "lease_token = gen_random_uuid(), lease_until = now() + interval '5 seconds'"
-        await session.execute(text(f"UPDATE payment_intents SET {lease}"))  # noqa: S608 - our own words
+    await database.lease(timedelta(seconds=5))
     waiting = asyncio.create_task(api.put(SESSION, json=TWENTY_EUROS))
 
     async def is_requested() -> bool:
         return bool((await api.get(SESSION)).json()["requested_amount"] == 2000)
 
     await until(is_requested, "the new amount is requested")
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_references SET moved_to = 'c1' WHERE kind = 'session'"))
+    await database.attach_sessions_to("c1")
     answer, again = await waiting, await api.put(SESSION, json=TWENTY_EUROS)
 
     assert (answer.status_code, answer.json()["code"]) == (503, "sync_pending")
@@ -192,12 +183,12 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
 
 
 async def test_a_claim_that_was_moved_is_still_found_at_stripe(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(SESSION, json=TEN_EUROS)
-    await age(resources, timedelta(hours=25), moments=("created_at",))
+    await database.age(timedelta(hours=25), CREATED)
     await sandbox.age(25 * 3600)  # Stripe forgets the key
     moved = await api.post(f"{SESSION}/move", json={"cart_id": "c1"})
     await sandbox.restore_webhooks()
@@ -206,13 +197,12 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
 
 
 async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=EACH, count=3)
     await api.put(CART, json=TEN_EUROS)
-    async with resources.sessions.begin() as session:  # as a release would that renders them in another way
-        await session.execute(text("""UPDATE payment_intents SET opening = opening || '{"description": "Chairs"}'"""))
+    await database.add_create_params(description="Chairs")  # as a release would that renders them in another way
     again = await api.put(CART, json=TEN_EUROS)
     await sandbox.restore_webhooks()
     assert (again.status_code, again.json()["generation"]) == (201, 1)

@@ -2,28 +2,22 @@
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
+from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, put
 
 WEEK_AND_A_DAY = 8 * 86_400
 
 
-async def _told(resources: Resources) -> list[str]:
-    async with resources.sessions() as session:
-        return list(await session.scalars(text("SELECT type FROM events ORDER BY id")))
-
-
 async def test_an_asynchronous_capture_changes_nothing_here(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.confirm(await put(api))
     await sandbox.wait_idle()
     assert "charge.updated" in [event["type"] for event in await sandbox.events()]
-    assert (await _told(resources))[2:] == ["payment_attempt.succeeded", "payment_intent.succeeded"]
+    assert (await database.domain_event_types())[2:] == ["payment_attempt.succeeded", "payment_intent.succeeded"]
 
 
 @pytest.mark.parametrize(
@@ -64,7 +58,7 @@ async def test_a_partial_capture_receives_what_was_captured(
 
 
 async def test_an_authorisation_that_expires_closes_the_payment_intent(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
     await sandbox.confirm(await put(api, capture_method="manual"))
     await sandbox.wait_idle()
@@ -73,7 +67,6 @@ async def test_an_authorisation_that_expires_closes_the_payment_intent(
     await sandbox.advance(WEEK_AND_A_DAY)
     await sandbox.wait_idle()
     expired = (await api.get(CART)).json()
-    async with resources.sessions() as session:
-        reason = await session.scalar(text("SELECT closed_reason FROM payment_intents"))
+    [row] = await database.payment_intents()
     assert (held["status"], held["amount_capturable"]) == ("requires_capture", 1000)
-    assert (expired["status"], expired["amount_capturable"], reason) == ("canceled", 0, "expired")
+    assert (expired["status"], expired["amount_capturable"], row["closed_reason"]) == ("canceled", 0, "expired")

@@ -11,13 +11,13 @@ from typing import Any
 import httpx
 import pytest
 from pydantic import SecretStr
-from sqlalchemy import text
 from stripe import WebhookSignature
 
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.conftest import TLS, WEBHOOK_SECRET, NewKey, serving
+from tests.database import Database
 from tests.waiting import until, until_held
 
 CART = "/v1/carts/c1/payment-intent"
@@ -45,14 +45,6 @@ def served_with(
     return begin
 
 
-async def _doubts(resources: Resources) -> list[Any]:
-    query = (
-        "SELECT reference_id FROM payment_intents WHERE needs_sync OR check_at IS NOT NULL OR lease_token IS NOT NULL"
-    )
-    async with resources.sessions() as session:
-        return list(await session.scalars(text(query)))
-
-
 @pytest.mark.parametrize(
     "trouble",
     ["rate_limit_next", "lock_timeout_next", "conflict_next", "drop_next", "fail_next", "lose_next_answer"],
@@ -71,11 +63,11 @@ async def test_trouble_that_passes_soon_is_not_the_callers(
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
 async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, trouble: str
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(path=CREATE, count=3)
     limited = await api.put(CART, json=TEN_EUROS)
-    doubts = await _doubts(resources)
+    doubts = await database.unsynced_references()
     again = await api.put(CART, json=TEN_EUROS)
 
     assert (limited.status_code, limited.json()["code"]) == (503, "stripe_unavailable")
@@ -86,13 +78,13 @@ async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
 
 
 async def test_an_unknown_outcome_is_in_doubt(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=CREATE, count=3)
     lost = await api.put(CART, json=TEN_EUROS)
     assert lost.status_code == 503
-    assert await _doubts(resources) == ["c1"]
+    assert await database.unsynced_references() == ["c1"]
 
 
 async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
@@ -102,12 +94,12 @@ async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient
 
 
 async def test_a_caller_is_answered_although_stripe_never_answers(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.hold(CREATE)
     unknown = await api.put(CART, json=TEN_EUROS)
     is_held = await sandbox.held()
-    in_doubt = await _doubts(resources)
+    in_doubt = await database.unsynced_references()
     await sandbox.release()
     again = await _put_until_known(api)
 
@@ -136,7 +128,7 @@ def _signed(body: bytes) -> dict[str, str]:
 
 
 async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doubt(
-    served_with: ServedWith, sandbox: SandboxClient, resources: Resources
+    served_with: ServedWith, sandbox: SandboxClient, database: Database
 ) -> None:
     intent = TEN_EUROS | {"id": "pi_other", "object": "payment_intent", "status": "requires_payment_method"}
     event = {"id": "evt_1", "object": "event", "type": "payment_intent.created", "created": 1, "livemode": False}
@@ -149,7 +141,7 @@ async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doub
         read = await api.get(CART)
         webhook = await api.post("/v1/stripe/webhook", content=body, headers=_signed(body))
         still_held = await sandbox.held()
-        doubts = await _doubts(resources)
+        doubts = await database.unsynced_references()
         sent = [request["params"]["metadata"]["reference_id"] for request in await sandbox.requests()]
         await sandbox.release()
         await asyncio.gather(*first)
@@ -195,7 +187,7 @@ async def test_what_stripe_refuses_is_told_with_its_code_and_parameter(
 
 
 async def test_a_creation_that_failed_for_good_at_stripe_does_not_block_the_cart(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.fail_next(500, stored=True, path=CREATE)  # for a day, Stripe would only repeat it under this key
     failed = await api.put(CART, json=TEN_EUROS)
@@ -204,9 +196,7 @@ async def test_a_creation_that_failed_for_good_at_stripe_does_not_block_the_cart
     assert (failed.status_code, failed.json()["code"]) == (503, "stripe_unavailable")
     assert (again.status_code, again.json()["generation"]) == (201, 2)
     assert await sandbox.count("payment_intents") == 1
-    async with resources.sessions() as session:
-        reasons = await session.scalars(text("SELECT closed_reason FROM payment_intents ORDER BY generation"))
-        assert list(reasons) == ["failed", None]
+    assert [row["closed_reason"] for row in await database.payment_intents()] == ["failed", None]
 
 
 async def test_what_stripe_made_before_it_failed_for_good_is_found(

@@ -1,11 +1,9 @@
 """An old backup was restored: what Stripe has of ours is brought back, and two can never be paid."""
 
-import json
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
-from sqlalchemy import text
 
 from app.reconcile import service as reconcile
 from app.reconcile.service import Tally
@@ -13,32 +11,14 @@ from app.reconcile.sync import sync
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
+from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
 
 
-async def _forget(resources: Resources) -> None:
-    """Restore a backup of the time before everything."""
-    async with resources.sessions.begin() as session:
-        await session.execute(
-            text(
-                "TRUNCATE payment_references, payment_intents, payment_attempts, disputes, events, webhook_events,"
-                " reconcile_progress, pgqueuer CASCADE"
-            )
-        )
-
-
 async def _replay(resources: Resources) -> Tally:
     return await reconcile.replay(resources, datetime.now(UTC) - timedelta(days=1), on_page=lambda *_: None)
-
-
-async def _generations(resources: Resources) -> list[tuple[int, str, str | None]]:
-    async with resources.sessions() as session:
-        rows = await session.execute(
-            text("SELECT generation, status, closed_reason FROM payment_intents ORDER BY generation")
-        )
-        return [(row.generation, row.status, row.closed_reason) for row in rows]
 
 
 def _same(state: dict[str, Any]) -> dict[str, Any]:
@@ -48,14 +28,14 @@ def _same(state: dict[str, Any]) -> dict[str, Any]:
 
 
 async def test_a_replay_brings_a_payment_back_with_its_attempts(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api, metadata={"color": "red"}, description="Ten")
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, "pm_card_createDispute")
     await sandbox.wait_idle()
     before, attempts = (await api.get(CART)).json(), (await api.get(ATTEMPTS)).json()["data"]
-    await _forget(resources)
+    await database.restore_empty_backup()
     tally = await _replay(resources)
     await jobs()
     after, brought = (await api.get(CART)).json(), (await api.get(ATTEMPTS)).json()["data"]
@@ -65,7 +45,7 @@ async def test_a_replay_brings_a_payment_back_with_its_attempts(
 
 
 async def test_several_generations_come_back_in_their_order(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     await put(api)
     await api.post(f"{CART}/cancel", json={})
@@ -75,12 +55,12 @@ async def test_several_generations_come_back_in_their_order(
     previous = (await api.get(CART)).json()["id"]
     newest = await put(api, previous_payment_intent=previous, cart_version=8)
     await sandbox.wait_idle()
-    await _forget(resources)
+    await database.restore_empty_backup()
     await _replay(resources)
     await jobs()
     state = (await api.get(CART)).json()
     assert (state["stripe_id"], state["generation"], state["flags"]) == (newest, 3, [])
-    assert [status for _, status, _ in await _generations(resources)] == [
+    assert [row["status"] for row in await database.payment_intents()] == [
         "canceled",
         "succeeded",
         "requires_payment_method",
@@ -88,10 +68,10 @@ async def test_several_generations_come_back_in_their_order(
 
 
 async def test_what_came_back_is_found_and_updated_by_the_next_put(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     stripe_id = await put(api, description="Ten", receipt_email="ada@example.com", shipping=_SHIPPING)
-    await _forget(resources)
+    await database.restore_empty_backup()
     await sync(resources, stripe_id)
     await sandbox.clear_requests()
     assert await put(api, description="Ten", receipt_email="ada@example.com", shipping=_SHIPPING) == stripe_id
@@ -105,11 +85,11 @@ _SHIPPING = {"name": "Ada", "address": {"line1": "1 Main Street", "country": "GB
 
 
 async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_when_sent_again(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.wait_idle()
-    await _forget(resources)
+    await database.restore_empty_backup()
     await sandbox.pause_webhooks()
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")
     await sandbox.authenticate(stripe_id, "fail", leaves_charge=False)
@@ -127,14 +107,13 @@ async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_wh
 
 
 async def test_a_restored_row_is_synced_to_stripes_newer_request(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
     await sandbox.wait_idle()
-    async with resources.sessions() as session:
-        kept = (await session.execute(text("SELECT to_jsonb(p) AS row FROM payment_intents p"))).scalar_one()
+    [kept] = await database.payment_intents()
     await put(api, amount=2000, cart_version=8)
-    await _restore(resources, kept)
+    await database.restore(kept, cart_version=7)
     synced = await sync(resources, stripe_id)
     await jobs()
     state = (await api.get(CART)).json()
@@ -144,40 +123,26 @@ async def test_a_restored_row_is_synced_to_stripes_newer_request(
     assert intent["amount"] == 2000
 
 
-async def _restore(resources: Resources, kept: dict[str, Any]) -> None:
-    """Put an old state of the row back."""
-    async with resources.sessions.begin() as session:
-        await session.execute(text("UPDATE payment_references SET cart_version = 7"))
-        await session.execute(
-            text(
-                "UPDATE payment_intents SET (requested, applied, amount, revision, version) ="
-                " (SELECT requested, applied, amount, revision, version"
-                " FROM jsonb_populate_record(NULL::payment_intents, CAST(:row AS jsonb)))"
-            ),
-            {"row": json.dumps(kept)},
-        )
-
-
 async def test_one_that_a_new_one_has_replaced_can_not_be_paid_any_more(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     old = await put(api)
     await sandbox.wait_idle()
-    await _forget(resources)
+    await database.restore_empty_backup()
     new = await put(api, amount=2000)
     await _replay(resources)
     await jobs()
     statuses = {each["id"]: each["status"] for each in await sandbox.objects("payment_intents")}
     assert statuses == {old: "canceled", new: "requires_payment_method"}
     assert (await api.get(CART)).json()["stripe_id"] == new
-    assert [generation for generation, _, _ in await _generations(resources)] == [1, 2]
+    assert [row["generation"] for row in await database.payment_intents()] == [1, 2]
     assert (await api.put(CART, json=TEN_EUROS | {"amount": 3000, "cart_version": 9})).json()["stripe_id"] == new
 
 
 async def test_one_of_another_installation_is_never_adopted(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     params = {"amount": 500, "currency": "eur", "metadata": {"instance": "staging"}}
     other = await resources.stripe.create_payment_intent(params, key="other")
     assert await sync(resources, other.id) is None
-    assert await _generations(resources) == []
+    assert await database.payment_intents() == []

@@ -50,6 +50,7 @@ async def test_replay_and_sync_say_what_they_mended(
         (("sync", "ch_1"), "pi_"),
         (("sync", "pi_none"), "Stripe does not know"),
     ],
+    ids=["longer ago than Stripe keeps", "no time", "a Charge", "unknown to Stripe"],
 )
 def test_what_cannot_be_done_is_said_in_a_sentence(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, words: tuple[str, ...], said: str

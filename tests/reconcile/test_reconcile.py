@@ -5,7 +5,6 @@ from datetime import UTC, datetime, timedelta
 import httpx
 import pytest
 from prometheus_client import REGISTRY
-from sqlalchemy import text
 
 from app.reconcile import service as reconcile
 from app.reconcile.sync import sync
@@ -15,6 +14,7 @@ from app.stripe_gateway import ChargeSnapshot, gateway
 from app.stripe_gateway.errors import StripeUnavailable
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
+from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
@@ -39,7 +39,7 @@ async def _pay(api: httpx.AsyncClient, sandbox: SandboxClient, cart: str) -> str
 
 
 async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, jobs: Jobs
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     lost = 0
     for number in range(10):
@@ -53,10 +53,8 @@ async def test_one_reconcile_brings_drift_to_zero_and_says_how_much_it_was(
     tally = await reconcile.reconcile(resources)
     await jobs()
     intents = {each["id"]: each["status"] for each in await sandbox.objects("payment_intents")}
-    async with resources.sessions() as session:
-        rows = await session.execute(text("SELECT stripe_id, status FROM payment_intents"))
-        attempts = await session.scalar(text("SELECT count(*) FROM payment_attempts"))
-    assert {row.stripe_id: row.status for row in rows} == intents
+    attempts = await database.count_attempts()
+    assert {row["stripe_id"]: row["status"] for row in await database.payment_intents()} == intents
     assert set(intents.values()) == {"succeeded"}
     assert attempts == await sandbox.count("charges") == 20
     assert tally.repaired == _repaired("event") - counted == lost == 24
@@ -97,16 +95,12 @@ async def _fail_third_page(sandbox: SandboxClient, resources: Resources) -> None
 
 
 async def test_a_pass_whose_place_stripe_forgot_begins_anew(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await _pay(api, sandbox, "c1")
     now = datetime.now(UTC)
-    async with resources.sessions.begin() as session:
-        await session.execute(
-            text("INSERT INTO reconcile_progress VALUES ('undelivered', :since, :until, 'evt_forgotten')"),
-            {"since": now - timedelta(hours=1), "until": now + timedelta(minutes=1)},
-        )
+    await database.begin_reconcile(now - timedelta(hours=1), now + timedelta(minutes=1), after="evt_forgotten")
     await reconcile.reconcile(resources)
     assert (await api.get(CART)).json()["status"] == "succeeded"
 

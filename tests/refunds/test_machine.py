@@ -18,16 +18,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import update
 
 from app.auth import api_keys
 from app.domain_events.repository import Actor
 from app.refunds import finishing
-from app.refunds.models import FREED, Refund
+from app.refunds.models import FREED
 from app.resources import open_resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
-from tests.conftest import do_jobs, empty, serving
+from tests.conftest import do_jobs, serving
+from tests.database import open_database
 from tests.refunds.conftest import HUNDRED_EUROS, Shop
 
 CARDS = ("pm_card_visa", "pm_card_pendingRefund", "pm_card_refundFail")
@@ -76,13 +76,14 @@ class World:
         await enter(serving(self._settings, self._listener))
         sandbox = await enter(SandboxClient(self._sandbox_url))
         client = await enter(httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=15))
-        self.shop = Shop(client, sandbox)
+        database = await enter(open_database(self._database_url))
+        self.shop = Shop(client, sandbox, database)
 
     async def begin(self, card: str) -> None:
         """Forget everything, and have a shopper pay."""
         await self.shop.sandbox.reset()
         await self.shop.sandbox.restore_webhooks()
-        await empty(self.resources)
+        await self.shop.database.empty()
         async with self.resources.sessions.begin() as session:
             scopes = ("payments:read", "payments:write", "refunds:write")
             key = api_keys.create(session, client="shop", scopes=scopes).secret
@@ -90,9 +91,7 @@ class World:
         self.payment = await self.shop.sell(card=card)
 
     async def age(self, duration: timedelta) -> None:
-        async with self.resources.sessions.begin() as session:
-            times = {"check_at": Refund.check_at - duration, "created_at": Refund.created_at - duration}
-            await session.execute(update(Refund).values(times).execution_options(synchronize_session=False))
+        await self.shop.database.age_refunds(duration)
         await self.shop.sandbox.advance(duration.total_seconds())
 
     async def work(self) -> None:
@@ -138,7 +137,7 @@ class Refunds(RuleBasedStateMachine):
             break_next = getattr(self.world.shop.sandbox, fault)
             self.world.run(break_next(path="/v1/refunds", count=3, **FAULTS[fault]))
         if fault and not is_told:
-            self.deliver_otherwise("lose")
+            self.lose_two_webhooks()
         keys = [f"k{len(self.asked) + n}" for n in range(len(wanted))]
         bodies: list[dict[str, Any]] = [{} if amount is None else {"amount": amount} for amount in wanted]
         self.asked |= dict(zip(keys, bodies, strict=True))

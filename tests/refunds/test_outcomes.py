@@ -49,7 +49,7 @@ async def test_a_succeeded_refund_that_fails_frees_its_amount_and_says_that_the_
     read = (await shop.api.get(f"/v1/refunds/{first.json()['id']}")).json()
     assert (first.json()["status"], read["status"]) == ("succeeded", "failed")
     assert read["failure_reason"] == "expired_or_canceled_card"
-    events = await shop.events(resources)
+    events = await shop.events()
     assert [type_ for type_, _ in events] == ["refund.requested", "refund.succeeded", "refund.failed"]
     told = events[-1][1]
     assert (told["previous_status"], told["is_customer_repaid"]) == ("succeeded", False)
@@ -75,7 +75,7 @@ async def test_a_payment_that_was_fully_refunded_elsewhere_is_refused_with_strip
     assert (await shop.state())["amount_refundable"] == 10_000  # the reservation is free again
     await jobs()
     assert await shop.totals() == (10_000, 0)
-    types = [type_ for type_, _ in await shop.events(resources)]
+    types = [type_ for type_, _ in await shop.events()]
     assert types == ["refund.requested", "refund.refused", "refund.succeeded"]
 
 
@@ -113,7 +113,10 @@ async def test_an_answer_that_is_lost_once_is_had_by_the_repeat(shop: Shop, sand
     assert await shop.totals() == (3000, 7000)
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "is_done",
+    [pytest.param(True, id="Stripe did it"), pytest.param(False, id="Stripe did nothing", marks=pytest.mark.slow)],
+)
 async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
     shop: Shop, sandbox: SandboxClient, jobs: Jobs, *, is_done: bool
 ) -> None:
@@ -137,7 +140,10 @@ async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
     assert await shop.totals() == (6000, 4000)
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "is_done",
+    [pytest.param(True, id="Stripe did it"), pytest.param(False, id="Stripe did nothing", marks=pytest.mark.slow)],
+)
 async def test_an_error_that_stripe_repeats_for_a_day_never_refunds_twice(
     shop: Shop, sandbox: SandboxClient, later: Later, *, is_done: bool
 ) -> None:

@@ -1,20 +1,20 @@
 """Many at once, over two processes, and processes killed at every step."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
+from tests.database import Database
 from tests.processes import api_process
 from tests.refunds.conftest import Later, Shop
-from tests.waiting import until, until_held
+from tests.waiting import until_held
 
 MINUTE = timedelta(minutes=1)
 
@@ -32,7 +32,9 @@ async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
             )
             for _, url in processes
         ]
-        answers = await asyncio.gather(*(Shop(clients[n % 2], sandbox).refund(f"k{n}", amount=3000) for n in range(50)))
+        answers = await asyncio.gather(
+            *(Shop(clients[n % 2], sandbox, shop.database).refund(f"k{n}", amount=3000) for n in range(50))
+        )
 
     accepted = [answer for answer in answers if answer.status_code == 201]
     refused = [answer for answer in answers if answer.status_code == 409]
@@ -56,37 +58,8 @@ async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, 
     assert await shop.totals() == (2000, 8000)
 
 
-Step = Callable[["Scene"], Awaitable[None]]
-
-
-class Scene:
-    """A refund under way in a process that will be killed."""
-
-    def __init__(self, shop: Shop, resources: Resources) -> None:
-        self.shop = shop
-        self.sandbox = shop.sandbox
-        self.resources = resources
-
-    @asynccontextmanager
-    async def locked_out(self) -> AsyncIterator[None]:
-        """Keep everybody from the reference's row."""
-        async with self.resources.sessions.begin() as session:
-            await session.execute(text("SELECT 1 FROM payment_references FOR UPDATE"))
-            yield
-
-    async def until_somebody_waits_for_the_row(self) -> None:
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-
-        async def somebody_waits() -> bool:
-            async with self.resources.sessions() as session:
-                return bool(await session.scalar(text(waiting)))
-
-        await until(somebody_waits, "a transaction waits for a lock")
-
-    async def until_held(self) -> None:
-        await until_held(self.sandbox)
+# What every transaction on a payment waits for first.
+REFERENCES = "SELECT 1 FROM payment_references FOR UPDATE"
 
 
 async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awaitable[None]]) -> None:
@@ -95,7 +68,7 @@ async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awa
         api_process(settings) as (process, url),
         httpx.AsyncClient(base_url=url, headers=shop.api.headers, trust_env=False, timeout=30) as client,
     ):
-        asked = asyncio.create_task(Shop(client, shop.sandbox).refund("k1", amount=6000))
+        asked = asyncio.create_task(Shop(client, shop.sandbox, shop.database).refund("k1", amount=6000))
         await moment()
         process.kill()
         await process.wait()
@@ -105,12 +78,11 @@ async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awa
 
 @pytest.mark.slow
 async def test_killed_before_the_reservation_nothing_has_happened(
-    shop: Shop, settings: Settings, resources: Resources, later: Later
+    shop: Shop, settings: Settings, database: Database, later: Later
 ) -> None:
     await shop.sell()
-    scene = Scene(shop, resources)
-    async with scene.locked_out():
-        await _killed_while(shop, settings, scene.until_somebody_waits_for_the_row)
+    async with database.locked(REFERENCES):
+        await _killed_while(shop, settings, database.until_blocked)
     await later(MINUTE)
     assert await shop.refunds() == []
     assert await shop.totals() == (0, 10_000)
@@ -124,12 +96,12 @@ async def test_killed_before_the_reservation_nothing_has_happened(
     ],
 )
 async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_request_lands(
-    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxClient, later: Later, after_work: bool
+    shop: Shop, settings: Settings, sandbox: SandboxClient, later: Later, after_work: bool
 ) -> None:
     await shop.sell()
     await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=after_work)
-    await _killed_while(shop, settings, Scene(shop, resources).until_held)
+    await _killed_while(shop, settings, partial(until_held, sandbox))
     reserved = await shop.state()
     over = await shop.refund("k2", amount=6000)
     meanwhile = await shop.refund("k1", amount=6000)
@@ -147,18 +119,17 @@ async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_r
 
 
 async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
-    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxClient, later: Later
+    shop: Shop, settings: Settings, database: Database, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
     await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=True)
-    scene = Scene(shop, resources)
 
     async def answered_but_not_recorded() -> None:
-        await scene.until_held()
-        await stack.enter_async_context(scene.locked_out())
+        await until_held(sandbox)
+        await stack.enter_async_context(database.locked(REFERENCES))
         await sandbox.release()
-        await scene.until_somebody_waits_for_the_row()
+        await database.until_blocked()
 
     async with AsyncExitStack() as stack:
         await _killed_while(shop, settings, answered_but_not_recorded)

@@ -55,6 +55,10 @@ async def test_the_version_rises_with_each_change_and_with_nothing_else(cart: Ca
         {"quantities": {"mug": 0, "tea": 0}},
         {},
     ],
+    ids=[
+        *("amount", "total", "unit price", "unknown product", "negative", "too many", "a fraction", "text", "true"),
+        *("nothing left", "no quantities"),
+    ],
 )
 async def test_prices_are_the_backends_own(cart: Cart, shop: httpx.AsyncClient, body: dict[str, object]) -> None:
     answer = await shop.patch(f"/api{cart.path}", json=body)

@@ -30,7 +30,11 @@ async def _refund(staff: httpx.AsyncClient, order: str, amount: int, key: str = 
     return answer.status_code, answer.json()
 
 
-@pytest.mark.parametrize("who", [None, ("staff", "wrong"), ("staff", ""), ("shopper", "staff")])
+@pytest.mark.parametrize(
+    "who",
+    [None, ("staff", "wrong"), ("staff", ""), ("shopper", "staff")],
+    ids=["nobody", "a wrong password", "no password", "another name"],
+)
 async def test_nobody_else_gets_at_refunds(cart: Cart, shop: httpx.AsyncClient, who: tuple[str, str] | None) -> None:
     order = {"amount": 1, "key": KEY}
     for method, path, body in (

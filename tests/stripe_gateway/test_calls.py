@@ -61,14 +61,22 @@ async def test_a_wish_beyond_the_deadline_is_the_callers_to_honour(play: Play) -
     assert len(script.times) == 1
 
 
-@pytest.mark.parametrize("wish", [b"soon", b"-1", b"99999", b"1e3", b"\xb2", b"Wed, 21 Oct 2026 07:28:00 GMT"])
+@pytest.mark.parametrize(
+    "wish",
+    [b"soon", b"-1", b"99999", b"1e3", b"\xb2", b"Wed, 21 Oct 2026 07:28:00 GMT"],
+    ids=["a word", "negative", "too long", "with an exponent", "a superscript digit", "a date"],
+)
 async def test_a_wish_that_is_no_number_of_seconds_is_none(play: Play, wish: bytes) -> None:
     gateway, script = await play(answer(503, ERROR, b"Retry-After: " + wish), answer(200))
     await _create(gateway)
     assert len(script.times) == 2
 
 
-@pytest.mark.parametrize(("status", "advice", "attempts"), [(503, b"false", 1), (429, b"false", 1), (400, b"true", 2)])
+@pytest.mark.parametrize(
+    ("status", "advice", "attempts"),
+    [(503, b"false", 1), (429, b"false", 1), (400, b"true", 2)],
+    ids=["503, do not retry", "429, do not retry", "400, retry"],
+)
 async def test_stripes_advice_whether_to_come_back_is_obeyed(
     play: Play, status: int, advice: bytes, attempts: int
 ) -> None:
@@ -195,7 +203,11 @@ async def test_what_others_made_need_not_be_readable_to_find_ours(play: Play) ->
     assert found.id == "pi_1"
 
 
-@pytest.mark.parametrize("page", [b"{}", b'{"data": 1, "has_more": false}', b'{"data": [1], "has_more": false}'])
+@pytest.mark.parametrize(
+    "page",
+    [b"{}", b'{"data": 1, "has_more": false}', b'{"data": [1], "has_more": false}'],
+    ids=["no data", "a number for data", "numbers in data"],
+)
 async def test_a_list_that_is_none_is_an_unknown_answer(play: Play, page: bytes) -> None:
     gateway, _ = await play(answer(200, page))
     with pytest.raises(StripeUnavailable):

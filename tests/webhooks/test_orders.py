@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from app.resources import Resources
 from sandbox.client import SandboxClient
-from tests.webhooks.orders import Beginning, Event, outcome_of, twin_of
+from tests.database import Database
+from tests.webhooks.orders import Event, outcome_of, twin_of
 from tests.webhooks.sending import put
 
 DECLINED = "pm_card_visa_chargeDeclined"
@@ -98,17 +99,20 @@ MANUAL = {"partial capture", "expiry"}
 
 @pytest.fixture(params=STORIES)
 async def story(
-    request: pytest.FixtureRequest, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
-) -> tuple[Beginning, list[Event], str]:
+    request: pytest.FixtureRequest,
+    api: httpx.AsyncClient,
+    sandbox: SandboxClient,
+    resources: Resources,
+    database: Database,
+) -> tuple[list[Event], str]:
     """Let a shopper do it once at Stripe, without a webhook; give its events and the status that it ends in."""
     shopper, status = STORIES[request.param]
     await sandbox.lose_webhooks()
     method = "manual" if request.param in MANUAL else "automatic_async"
     intent = await put(api, currency="usd", capture_method=method)
-    beginning = Beginning(resources)
-    await beginning.keep()
+    await database.keep()
     await shopper(sandbox, resources, intent)
-    return beginning, await sandbox.events(), status
+    return await sandbox.events(), status
 
 
 def _disturbed(chance: random.Random, order: list[Event]) -> list[Event]:
@@ -128,47 +132,48 @@ def _few(events: list[Event]) -> Iterator[list[Event]]:
 
 
 async def test_some_orders_end_in_the_same_state(
-    story: tuple[Beginning, list[Event], str], resources: Resources
+    story: tuple[list[Event], str], resources: Resources, database: Database
 ) -> None:
-    beginning, events, status = story
-    expected = await outcome_of(resources, beginning, events, eager=True)
+    events, status = story
+    expected = await outcome_of(resources, database, events, eager=True)
     assert expected["payment_intents"][0]["status"] == status
     assert expected["gaps"] == [{"missing": 0}]
     for number, order in enumerate(_few(events)):
-        state = await outcome_of(resources, beginning, order, eager=bool(number % 2))
+        state = await outcome_of(resources, database, order, eager=bool(number % 2))
         assert state == expected, [event["type"] for event in order]
 
 
 @pytest.mark.slow
 async def test_every_order_ends_in_the_same_state(
-    story: tuple[Beginning, list[Event], str], resources: Resources
+    story: tuple[list[Event], str], resources: Resources, database: Database
 ) -> None:
-    beginning, events, _ = story
-    expected = await outcome_of(resources, beginning, events, eager=True)
+    events, _ = story
+    expected = await outcome_of(resources, database, events, eager=True)
     chance = random.Random(1)  # noqa: S311 - it shuffles, it guards nothing
     if len(events) > MAX_PERMUTED:
-        await asyncio.to_thread(_check_by_hypothesis, story, expected, resources, asyncio.get_running_loop())
+        await asyncio.to_thread(_check_by_hypothesis, story, expected, resources, database, asyncio.get_running_loop())
         return
     for permutation in itertools.permutations(events):
         order = _disturbed(chance, list(permutation))
-        state = await outcome_of(resources, beginning, order, eager=chance.random() < 0.5)
+        state = await outcome_of(resources, database, order, eager=chance.random() < 0.5)
         assert state == expected, [event["type"] for event in order]
 
 
 def _check_by_hypothesis(
-    story: tuple[Beginning, list[Event], str],
+    story: tuple[list[Event], str],
     expected: dict[str, object],
     resources: Resources,
+    database: Database,
     loop: asyncio.AbstractEventLoop,
 ) -> None:
     """Look for an order of a long sequence that ends otherwise; what it finds is shrunk."""
-    beginning, events, _ = story
+    events, _ = story
 
     @effort(max_examples=LONG, deadline=None, suppress_health_check=list(HealthCheck), database=None)
     @given(order=st.permutations(events), seed=st.integers(0, 1000), eager=st.booleans())
     def check(order: list[Event], seed: int, eager: bool) -> None:
         disturbed = _disturbed(random.Random(seed), list(order))  # noqa: S311 - it shuffles, it guards nothing
-        work = outcome_of(resources, beginning, disturbed, eager=eager)
+        work = outcome_of(resources, database, disturbed, eager=eager)
         assert asyncio.run_coroutine_threadsafe(work, loop).result() == expected
 
     check()

@@ -3,28 +3,19 @@
 import asyncio
 
 import pytest
-from sqlalchemy import text
 
 from app.resources import Resources
 from app.webhooks import retention
+from tests.database import Database
 
 
 async def test_old_events_are_forgotten_in_batches_and_no_lock_is_waited_for(
-    resources: Resources, monkeypatch: pytest.MonkeyPatch
+    resources: Resources, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(retention, "BATCH", 2)
-    async with resources.sessions.begin() as session:
-        await session.execute(
-            text(
-                "INSERT INTO webhook_events (id, type, created, received_at, outcome)"
-                " SELECT 'evt_' || day, 'x', now(), now() - day * interval '1 day', 'ignored'"
-                " FROM generate_series(27, 35) AS day"
-            )
-        )
-    async with resources.sessions.begin() as other:
-        await other.execute(text("SELECT 1 FROM webhook_events WHERE id = 'evt_33' FOR UPDATE"))
+    await database.add_webhook_events(range(27, 36))
+    async with database.locked("SELECT 1 FROM webhook_events WHERE id = 'evt_33' FOR UPDATE"):
         removed = await asyncio.wait_for(retention.purge(resources), 5)
-    async with resources.sessions() as session:
-        left = set(await session.scalars(text("SELECT id FROM webhook_events")))
+    left = {event["id"] for event in await database.webhook_events()}
     assert left == {"evt_27", "evt_28", "evt_29", "evt_33"}
     assert removed == 5

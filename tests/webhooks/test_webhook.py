@@ -2,16 +2,16 @@
 
 import json
 import time
+from operator import itemgetter
 from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text
 from stripe import WebhookSignature
 
-from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import WEBHOOK_SECRET
+from tests.database import Database
 
 URL = "/v1/stripe/webhook"
 CART = "/v1/carts/c1/payment-intent"
@@ -30,21 +30,19 @@ async def _send(client: httpx.AsyncClient, body: bytes, *, at: int = 0, secret: 
     return await client.post(URL, content=body, headers={"Stripe-Signature": header})
 
 
-async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
+async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
     await sandbox.duplicate_webhooks(3)
     await sandbox.confirm(stripe_id)
     await sandbox.wait_idle()
-    async with resources.sessions() as session:
-        told = await session.scalars(text("SELECT type FROM events ORDER BY sequence"))
-        sequences = await session.scalars(text("SELECT sequence FROM events ORDER BY sequence"))
-    assert list(told) == [
+    events = sorted(await database.domain_events(), key=itemgetter("sequence"))
+    assert [event["type"] for event in events] == [
         "payment_intent.opened",
         "payment_intent.requires_payment_method",
         "payment_attempt.succeeded",
         "payment_intent.succeeded",
     ]
-    assert list(sequences) == [1, 2, 3, 4]
+    assert [event["sequence"] for event in events] == [1, 2, 3, 4]
 
 
 async def test_a_second_telling_of_one_event_says_so(anonymous: httpx.AsyncClient) -> None:
@@ -55,7 +53,19 @@ async def test_a_second_telling_of_one_event_says_so(anonymous: httpx.AsyncClien
 
 
 @pytest.mark.parametrize(
-    "header", [None, "", "t=1", "t=1,v1=", "v1=abc", "t=x,v1=abc", "t=1,v1=é", "nonsense", "t=,v1="]
+    "header",
+    [None, "", "t=1", "t=1,v1=", "v1=abc", "t=x,v1=abc", "t=1,v1=é", "nonsense", "t=,v1="],
+    ids=[
+        "none",
+        "empty",
+        "no signature",
+        "an empty signature",
+        "no time",
+        "no number",
+        "not ASCII",
+        "nonsense",
+        "all empty",
+    ],
 )
 async def test_a_malformed_signature_is_refused(anonymous: httpx.AsyncClient, header: str | None) -> None:
     headers = [] if header is None else [(b"Stripe-Signature", header.encode())]
@@ -113,31 +123,26 @@ async def test_any_of_several_secrets_proves_an_event(anonymous: httpx.AsyncClie
     assert answer.status_code == 200
 
 
-async def test_an_event_of_another_installation_is_ignored(api: httpx.AsyncClient, resources: Resources) -> None:
+async def test_an_event_of_another_installation_is_ignored(api: httpx.AsyncClient, database: Database) -> None:
     ours = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()
     metadata = {"instance": "staging", "payment_intent_id": ours["id"]}
     intent = {"id": "pi_x", "object": "payment_intent", "status": "canceled", "amount": 1, "currency": "eur"}
     answer = await _send(api, json.dumps(_event(data={"object": intent | {"metadata": metadata}})).encode())
     assert answer.json() == {"outcome": "ignored"}
     assert (await api.get(CART)).json()["status"] == "requires_payment_method"
-    async with resources.sessions() as session:
-        assert await session.scalar(text("SELECT outcome FROM webhook_events WHERE id = 'evt_1'")) == "ignored"
+    outcomes = {event["id"]: event["outcome"] for event in await database.webhook_events()}
+    assert outcomes["evt_1"] == "ignored"
 
 
 async def test_an_event_that_could_not_be_taken_in_is_sent_again_and_then_is(
-    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
-    async with resources.sessions.begin() as session:
-        await session.execute(text("ALTER TABLE payment_attempts RENAME TO payment_attempts_away"))
-    try:
+    async with database.without_attempts():
         await sandbox.confirm(stripe_id)
         await sandbox.deliver_pending()
-    finally:
-        async with resources.sessions.begin() as session:
-            left = await session.scalar(text("SELECT count(*) FROM webhook_events WHERE type LIKE 'charge%'"))
-            await session.execute(text("ALTER TABLE payment_attempts_away RENAME TO payment_attempts"))
+        stored = await database.webhook_events("charge%")
     await sandbox.wait_idle()
-    assert left == 0
+    assert stored == []
     assert (await api.get(CART)).json()["attempts"]["count"] == 1
     assert (await api.get(CART)).json()["status"] == "succeeded"
