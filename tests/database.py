@@ -136,7 +136,7 @@ class Database:
 
     async def age(self, by: timedelta, *moments: str) -> None:
         """Move these moments of all PaymentIntents back, or all but their creation."""
-        changes = ", ".join(f"{moment} = {moment} - $1::interval" for moment in moments or MOMENTS)
+        changes = ", ".join(f"{moment} = {moment} - $1::interval" for moment in (*(moments or MOMENTS), "due_at"))
         await self.execute(f"UPDATE payment_intents SET {changes}", by)  # noqa: S608 - names of columns
 
     async def set_status(self, status: str) -> None:
@@ -159,20 +159,22 @@ class Database:
         )
 
     async def request_cancel(self) -> None:
-        await self.execute("UPDATE payment_intents SET is_cancel_requested = true")
+        await self.execute("UPDATE payment_intents SET is_cancel_requested = true, due_at = now()")
 
     async def need_refresh(self) -> None:
         """Have Stripe to be asked, as a webhook of an unclear time does."""
-        await self.execute("UPDATE payment_intents SET needs_refresh = true")
+        await self.execute("UPDATE payment_intents SET needs_refresh = true, due_at = now()")
 
     async def recheck_in(self, time: timedelta) -> None:
         """Let a request be on its way that may still arrive at Stripe."""
-        await self.execute("UPDATE payment_intents SET recheck_after = now() + $1::interval", time)
+        await self.execute("UPDATE payment_intents SET recheck_after = now() + $1::interval, due_at = now() + $1", time)
 
     async def lease(self, time: timedelta) -> None:
         """Let another process be the writer."""
         await self.execute(
-            "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() + $1::interval", time
+            "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() + $1::interval,"
+            " due_at = now() + $1",
+            time,
         )
 
     async def add_create_params(self, **params: object) -> None:
@@ -181,7 +183,9 @@ class Database:
 
     async def request(self, **terms: object) -> None:
         """Request other terms, and tell nobody."""
-        await self.execute("UPDATE payment_intents SET requested_terms = requested_terms || $1::jsonb", terms)
+        await self.execute(
+            "UPDATE payment_intents SET requested_terms = requested_terms || $1::jsonb, due_at = now()", terms
+        )
 
     async def attach_sessions_to(self, cart_id: str) -> None:
         await self.execute("UPDATE payment_references SET moved_to = $1 WHERE kind = 'session'", cart_id)
@@ -219,7 +223,9 @@ class Database:
         return await self.fetch("SELECT * FROM disputes")
 
     async def age_refunds(self, by: timedelta) -> None:
-        await self.execute("UPDATE refunds SET recheck_after = recheck_after - $1::interval, created_at = created_at - $1", by)
+        await self.execute(
+            "UPDATE refunds SET recheck_after = recheck_after - $1::interval, created_at = created_at - $1", by
+        )
 
     # Events: the domain's, then Stripe's.
 
@@ -272,14 +278,9 @@ class Database:
         await self.execute("DELETE FROM pgqueuer WHERE status = 'picked'")
 
 
-def plain(url: str) -> str:
-    """Return the address without the name of SQLAlchemy's driver."""
-    return url.replace("+asyncpg", "")
-
-
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Database]:
-    async with asyncpg.create_pool(plain(url), min_size=0, max_size=4, init=_read_json) as pool:
+    async with asyncpg.create_pool(url, min_size=0, max_size=4, init=_read_json) as pool:
         yield Database(pool)
 
 

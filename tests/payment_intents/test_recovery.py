@@ -1,13 +1,16 @@
 """What is done without being asked: crashes are finished, the abandoned are cancelled."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
 
 from app.payment_intents import recovery, repository
+from app.payment_intents.convergence import config_of
+from app.payment_intents.protocol.state import due_at
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
@@ -226,6 +229,7 @@ async def test_what_can_change_no_more_does_not_stand_in_the_way_of_what_can(
 ) -> None:
     await database.set_status(status)
     await database.request(amount=2000)
-    async with resources.sessions() as session:
-        found = await repository.find_unsettled(session, silent_after=timedelta(hours=1), limit=10)
-    assert [str(each) for each in found] == ([created["id"]] if is_found else [])
+    row = await repository.get(resources.database, UUID(created["id"]))
+    due = due_at(row, config_of(resources.settings))
+    assert due is not None
+    assert (due <= datetime.now(UTC)) is is_found
