@@ -28,7 +28,7 @@ stripe.enable_telemetry = False
 UNREADABLE = (ValueError, TypeError, AttributeError)
 
 
-class Calls:
+class StripeHttp:
     """The way to Stripe. Bound to one event loop."""
 
     def __init__(self, client: StripeClient, settings: Settings, pace: RateLimiter | None) -> None:
@@ -85,7 +85,7 @@ class _Attempts:
 
 
 @asynccontextmanager
-async def open_client(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Calls]:
+async def open_http(settings: Settings, *, is_background: bool = False) -> AsyncIterator[StripeHttp]:
     """Open the connections. In the background, no more calls a second are made than the settings allow."""
     connector = aiohttp.TCPConnector(limit=0)  # none waits for a connection: the number of calls is bounded
     timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
@@ -96,4 +96,4 @@ async def open_client(settings: Settings, *, is_background: bool = False) -> Asy
             max_network_retries=0,  # repeats.py does it
             base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
         )
-        yield Calls(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)
+        yield StripeHttp(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)

@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.client import Calls, Params, open_client
+from app.stripe_gateway.client import Params, StripeHttp, open_http
 from app.stripe_gateway.client_secrets import ClientSecrets
 from app.stripe_gateway.errors import StripeUnavailable
 from app.stripe_gateway.event_list import EventPage, Window
@@ -38,8 +38,8 @@ PAGE_SIZE = 100
 class StripeGateway:
     """Stripe's API as this service uses it. Bound to one event loop: open it in the lifespan."""
 
-    def __init__(self, calls: Calls, *, secret_lifetime: timedelta) -> None:
-        self._calls = calls
+    def __init__(self, http: StripeHttp, *, secret_lifetime: timedelta) -> None:
+        self._http = http
         self._secrets = ClientSecrets(secret_lifetime)
 
     def client_secret(self, stripe_id: str) -> str | None:
@@ -103,7 +103,7 @@ class StripeGateway:
         An event that can't be read is left out. Raises StripeRefused when `after` is forgotten.
         """
         cursor = {"starting_after": after} if after else {}
-        page, _ = await self._calls.send("get", "/v1/events", {**window.params(), "limit": PAGE_SIZE, **cursor})
+        page, _ = await self._http.send("get", "/v1/events", {**window.params(), "limit": PAGE_SIZE, **cursor})
         try:
             return EventPage.parse(page)
         except (KeyError, TypeError, IndexError) as error:
@@ -111,7 +111,7 @@ class StripeGateway:
 
     async def create_refund(self, params: Params, *, key: str) -> RefundSnapshot:
         """Refund, or get the first answer again when `key` was used before."""
-        obj, headers = await self._calls.send("post", "/v1/refunds", params, key=key)
+        obj, headers = await self._http.send("post", "/v1/refunds", params, key=key)
         try:
             return RefundSnapshot.parse(obj, is_replay=is_replay(headers), request_id=headers.get("request-id"))
         except (KeyError, TypeError, ValueError) as error:
@@ -124,7 +124,7 @@ class StripeGateway:
 
     async def retrieve_account(self) -> AccountSnapshot:
         """Tell whose key this is, and what time it is at Stripe. Raises StripeMisconfigured when it is nobody's."""
-        obj, headers = await self._calls.send("get", "/v1/account", {})
+        obj, headers = await self._http.send("get", "/v1/account", {})
         return AccountSnapshot.parse(obj, date=headers.get("date"))
 
     async def list_webhook_endpoints(self) -> list[WebhookEndpointSnapshot]:
@@ -134,7 +134,7 @@ class StripeGateway:
     async def _payment_intent(
         self, method: str, path: str, params: Params, *, key: str | None = None
     ) -> PaymentIntentSnapshot:
-        obj, headers = await self._calls.send(method, path, params, key=key)
+        obj, headers = await self._http.send(method, path, params, key=key)
         try:
             snapshot = PaymentIntentSnapshot.parse(
                 obj,
@@ -148,10 +148,10 @@ class StripeGateway:
 
     async def _list(self, path: str, params: Params) -> AsyncIterator[Json]:
         """Walk through a list; all its pages share the time of one call."""
-        deadline, cursor = self._calls.deadline(), dict[str, str]()
+        deadline, cursor = self._http.deadline(), dict[str, str]()
         while True:
             params_of_page = {**params, "limit": PAGE_SIZE, **cursor}
-            page, _ = await self._calls.send("get", path, params_of_page, deadline=deadline)
+            page, _ = await self._http.send("get", path, params_of_page, deadline=deadline)
             for obj in page["data"]:
                 yield obj
             if not page["has_more"]:
@@ -173,5 +173,5 @@ async def open_gateway(settings: Settings, *, is_background: bool = False) -> As
 
     In the background no more calls a second are made than the settings allow: shoppers need the rest of the limit.
     """
-    async with open_client(settings, is_background=is_background) as calls:
-        yield StripeGateway(calls, secret_lifetime=settings.client_secret_lifetime)
+    async with open_http(settings, is_background=is_background) as http:
+        yield StripeGateway(http, secret_lifetime=settings.client_secret_lifetime)
