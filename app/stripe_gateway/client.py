@@ -12,7 +12,7 @@ import stripe
 from stripe import StripeClient, StripeResponse
 
 from app.settings import Settings
-from app.stripe_gateway.error_mapping import meaning
+from app.stripe_gateway.error_mapping import to_payments_error
 from app.stripe_gateway.errors import StripeNotReached, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
 from app.stripe_gateway.retries import ATTEMPT_SHARE, is_undone, lower, repeating
@@ -57,9 +57,9 @@ class StripeHttp:
                 response: StripeResponse = await repeating(self._timeout)(attempts.make)
         except stripe.StripeError as error:
             # The cause holds Stripe's body, and that the client secret.
-            raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from None
+            raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from None
         except (TimeoutError, *UNREADABLE) as error:
-            raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from error
+            raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
         return response.data, lower(response.headers)
@@ -71,16 +71,16 @@ class _Attempts:
 
     request: Callable[[], Awaitable[StripeResponse]]
     pace: RateLimiter | None
-    in_doubt: int = 0
+    unknown_outcomes: int = 0
 
     async def make(self) -> StripeResponse:
         if self.pace is not None:
             await self.pace.turn()
-        self.in_doubt += 1
+        self.unknown_outcomes += 1
         try:
             return await self.request()
         except stripe.StripeError as error:
-            self.in_doubt -= is_undone(error)
+            self.unknown_outcomes -= is_undone(error)
             raise
 
 
