@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.stripe_gateway.error_mapping import to_payments_error
 from app.stripe_gateway.errors import StripeNotReached, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
-from app.stripe_gateway.retries import ATTEMPT_SHARE, is_undone, lower, repeating
+from app.stripe_gateway.retries import ATTEMPT_SHARE, had_no_effect, lowercase_names, retrying
 from app.stripe_gateway.snapshots import Json
 from app.stripe_gateway.transport import Transport
 
@@ -54,7 +54,7 @@ class StripeHttp:
         attempts = _Attempts(partial(self._client.raw_request_async, method, path, **params, **options), self._pace)
         try:
             async with self._room, asyncio.timeout_at(deadline or self.deadline()):
-                response: StripeResponse = await repeating(self._timeout)(attempts.make)
+                response: StripeResponse = await retrying(self._timeout)(attempts.make)
         except stripe.StripeError as error:
             # The cause holds Stripe's body, and that the client secret.
             raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from None
@@ -62,7 +62,7 @@ class StripeHttp:
             raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
-        return response.data, lower(response.headers)
+        return response.data, lowercase_names(response.headers)
 
 
 @dataclass(slots=True)
@@ -80,7 +80,8 @@ class _Attempts:
         try:
             return await self.request()
         except stripe.StripeError as error:
-            self.unknown_outcomes -= is_undone(error)
+            if had_no_effect(error):
+                self.unknown_outcomes -= 1
             raise
 
 
@@ -93,7 +94,7 @@ async def open_http(settings: Settings, *, is_background: bool = False) -> Async
         client = StripeClient(
             settings.stripe_secret_key.get_secret_value(),
             http_client=Transport(session),
-            max_network_retries=0,  # repeats.py does it
+            max_network_retries=0,  # retries.py does it
             base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
         )
         yield StripeHttp(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)

@@ -23,17 +23,17 @@ ATTEMPT_SHARE = 0.6
 BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=2)
 
 
-def repeating(timeout: timedelta) -> AsyncRetrying:
+def retrying(timeout: timedelta) -> AsyncRetrying:
     """Repeat what may succeed when repeated, while the pause before it ends within the timeout."""
     return AsyncRetrying(
-        retry=retry_if_exception(_may_succeed),
-        wait=_pause,
+        retry=retry_if_exception(_is_retryable),
+        wait=_wait_seconds,
         stop=stop_after_attempt(MAX_ATTEMPTS) | stop_before_delay(timeout),
         reraise=True,
     )
 
 
-def is_undone(error: BaseException | None) -> bool:
+def had_no_effect(error: BaseException | None) -> bool:
     """Tell whether this attempt did nothing at Stripe for certain: it was turned away, or never got there."""
     if isinstance(error, stripe.APIConnectionError):
         return isinstance(error.__cause__, aiohttp.ClientConnectorError)
@@ -42,17 +42,17 @@ def is_undone(error: BaseException | None) -> bool:
 
 def retry_after(error: BaseException | None) -> int | None:
     """Give the seconds that Stripe asks to wait, if it does."""
-    told = headers_of(error).get("retry-after", "")
-    return int(told) if told.isdecimal() and len(told) <= len("3600") else None
+    seconds = headers_of(error).get("retry-after", "")
+    return int(seconds) if seconds.isdecimal() and len(seconds) <= len("3600") else None
 
 
 def headers_of(error: BaseException | None) -> Mapping[str, str]:
     """Give the headers of the answer that the error stands for, by their names in lower case."""
     headers = error.headers if isinstance(error, stripe.StripeError) else None
-    return lower(headers)
+    return lowercase_names(headers)
 
 
-def lower(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+def lowercase_names(headers: Mapping[str, str] | None) -> Mapping[str, str]:
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
@@ -61,7 +61,7 @@ def is_replay(headers: Mapping[str, str]) -> bool:
     return headers.get("idempotent-replayed") == "true"
 
 
-def _may_succeed(error: BaseException) -> bool:
+def _is_retryable(error: BaseException) -> bool:
     """Stripe's advice counts first; what it repeats from memory it would only repeat again."""
     headers = headers_of(error)
     if is_replay(headers):
@@ -80,6 +80,6 @@ def _may_succeed(error: BaseException) -> bool:
             return False
 
 
-def _pause(state: RetryCallState) -> float:
+def _wait_seconds(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     return max(BACKOFF(state), retry_after(error) or 0)
