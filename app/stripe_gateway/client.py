@@ -25,17 +25,17 @@ Params = Mapping[str, Any]
 stripe.enable_telemetry = False
 
 # What the library lets escape over an answer that is not Stripe's.
-UNREADABLE = (ValueError, TypeError, AttributeError)
+LIBRARY_PARSE_ERRORS = (ValueError, TypeError, AttributeError)
 
 
 class StripeHttp:
     """The way to Stripe. Bound to one event loop."""
 
-    def __init__(self, client: StripeClient, settings: Settings, pace: RateLimiter | None) -> None:
+    def __init__(self, client: StripeClient, settings: Settings, rate_limiter: RateLimiter | None) -> None:
         self._client = client
         self._timeout = settings.stripe_timeout
-        self._room = asyncio.Semaphore(settings.max_stripe_calls)
-        self._pace = pace
+        self._slots = asyncio.Semaphore(settings.max_stripe_calls)
+        self._rate_limiter = rate_limiter
 
     def deadline(self) -> float:
         """Say when a call that begins now ends at the latest, in the event loop's time."""
@@ -48,17 +48,19 @@ class StripeHttp:
 
         Raises StripeRefused, StripeMisconfigured, StripeNotReached, or StripeUnavailable (unknown).
         """
-        if self._room.locked():
+        if self._slots.locked():
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
-        attempts = _Attempts(partial(self._client.raw_request_async, method, path, **params, **options), self._pace)
+        attempts = _Attempts(
+            partial(self._client.raw_request_async, method, path, **params, **options), self._rate_limiter
+        )
         try:
-            async with self._room, asyncio.timeout_at(deadline or self.deadline()):
+            async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
                 response: StripeResponse = await retrying(self._timeout)(attempts.make)
         except stripe.StripeError as error:
             # The cause holds Stripe's body, and that the client secret.
             raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from None
-        except (TimeoutError, *UNREADABLE) as error:
+        except (TimeoutError, *LIBRARY_PARSE_ERRORS) as error:
             raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
@@ -70,12 +72,12 @@ class _Attempts:
     """The attempts of one call; those `in_doubt` may have done their work, or do it yet."""
 
     request: Callable[[], Awaitable[StripeResponse]]
-    pace: RateLimiter | None
+    rate_limiter: RateLimiter | None
     unknown_outcomes: int = 0
 
     async def make(self) -> StripeResponse:
-        if self.pace is not None:
-            await self.pace.turn()
+        if self.rate_limiter is not None:
+            await self.rate_limiter.acquire()
         self.unknown_outcomes += 1
         try:
             return await self.request()

@@ -10,9 +10,9 @@ class RateLimiter:
     def __init__(self, per_second: int) -> None:
         self._interval = 1 / per_second
         self._next = 0.0
-        self._line = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def turn(self) -> None:
-        async with self._line:
+    async def acquire(self) -> None:
+        async with self._lock:
             await asyncio.sleep(self._next - time.monotonic())
             self._next = time.monotonic() + self._interval
