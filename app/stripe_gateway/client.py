@@ -1,4 +1,4 @@
-"""Calls to Stripe: a bounded number at once, each with a deadline for all its attempts under one key."""
+"""Send requests to Stripe, a bounded number at once. All attempts of a call share one deadline and one key."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -24,12 +24,12 @@ Params = Mapping[str, Any]
 # Stripe's own libraries write a telemetry id under the home directory unless told not to.
 stripe.enable_telemetry = False
 
-# What the library lets escape over an answer that is not Stripe's.
+# What the library raises when an answer is not Stripe's.
 LIBRARY_PARSE_ERRORS = (ValueError, TypeError, AttributeError)
 
 
 class StripeHttp:
-    """The way to Stripe. Bound to one event loop."""
+    """Stripe's API over HTTP. Bound to one event loop."""
 
     def __init__(self, client: StripeClient, settings: Settings, rate_limiter: RateLimiter | None) -> None:
         self._client = client
@@ -38,15 +38,15 @@ class StripeHttp:
         self._rate_limiter = rate_limiter
 
     def deadline(self) -> float:
-        """Say when a call that begins now ends at the latest, in the event loop's time."""
+        """Return when a call that begins now must have ended, in the event loop's time."""
         return asyncio.get_running_loop().time() + self._timeout.total_seconds()
 
     async def send(
         self, method: str, path: str, params: Params, *, key: str | None = None, deadline: float | None = None
     ) -> tuple[Json, Mapping[str, str]]:
-        """Give the body and the headers, their names in lower case.
+        """Return the body and the headers, their names in lower case.
 
-        Raises StripeRefused, StripeMisconfigured, StripeNotReached, or StripeUnavailable (unknown).
+        Raises StripeRefused, StripeMisconfigured, StripeNotReached, or StripeUnavailable (the outcome is unknown).
         """
         if self._slots.locked():
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
@@ -58,7 +58,7 @@ class StripeHttp:
             async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
                 response: StripeResponse = await retrying(self._timeout)(attempts.make)
         except stripe.StripeError as error:
-            # The cause holds Stripe's body, and that the client secret.
+            # The cause holds Stripe's body, and the body holds the client secret.
             raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from None
         except (TimeoutError, *LIBRARY_PARSE_ERRORS) as error:
             raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from error
@@ -69,7 +69,7 @@ class StripeHttp:
 
 @dataclass(slots=True)
 class _Attempts:
-    """The attempts of one call; those `in_doubt` may have done their work, or do it yet."""
+    """The attempts of one call. Those counted in `unknown_outcomes` may have taken effect, or may still take effect."""
 
     request: Callable[[], Awaitable[StripeResponse]]
     rate_limiter: RateLimiter | None
@@ -89,8 +89,8 @@ class _Attempts:
 
 @asynccontextmanager
 async def open_http(settings: Settings, *, is_background: bool = False) -> AsyncIterator[StripeHttp]:
-    """Open the connections. In the background, no more calls a second are made than the settings allow."""
-    connector = aiohttp.TCPConnector(limit=0)  # none waits for a connection: the number of calls is bounded
+    """Open the connections. In the background, calls are limited to the rate that the settings allow."""
+    connector = aiohttp.TCPConnector(limit=0)  # no call waits for a connection: `_slots` bounds the calls
     timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         client = StripeClient(

@@ -1,4 +1,4 @@
-"""What it means when a call did not succeed: a definite "no", our own fault, or an outcome that is not known."""
+"""Map the errors of Stripe's library to this service's: refused, misconfigured here, or an unknown outcome."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -20,7 +20,10 @@ from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
 
 
 def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> PaymentsError:
-    """Tell what the last attempt's error means; in doubt, an attempt may have done its work, or do it yet."""
+    """Return this service's error for that of the last attempt.
+
+    `is_outcome_unknown` when any attempt may have taken effect, or may still take effect.
+    """
     body = error.json_body if isinstance(error, stripe.StripeError) else None
     error_body: Json = body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping) else {}
     match error:
@@ -30,7 +33,8 @@ def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> Paym
             return IdempotencyKeyConflict()
         case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):
             return StripeMisconfigured(
-                "Stripe does not know what it made for this service: is the key another account's?"
+                "Stripe does not know an object that it made for this service. Check that STRIPE_SECRET_KEY is of the"
+                " same account."
             )
         case stripe.InvalidRequestError() | stripe.CardError():
             return _refusal(error_body, error)
@@ -39,7 +43,7 @@ def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> Paym
 
 
 def _unavailable(error: BaseException, *, is_outcome_unknown: bool) -> StripeUnavailable:
-    limited = "Stripe limits this service's requests now. Send the same request again."
+    limited = "Stripe is limiting this service's requests. Send the same request again."
     detail = limited if isinstance(error, stripe.RateLimitError) else None
     if is_replay(headers_of(error)):
         return ReplayedServerError()
