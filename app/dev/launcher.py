@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING, NamedTuple
 from app.dev.children import Children, StopRequested, status
 from app.dev.configuration import Configuration, Places, configure
 from app.dev.errors import DevError
-from app.dev.folder import sole_use
-from app.dev.ports import HOST, why_not
+from app.dev.folder import lock_folder
+from app.dev.ports import HOST, listen_error
 from app.dev.postgres import EmbeddedPostgres
 from app.dev.private_file import write_private
 from app.dev.stop_request import StopRequest
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 SCOPES = ("payments:read", "payments:write", "refunds:write", "events:read", "admin")
 DATABASE = "payments"
-KEY_CHECK = "/v1/carts/none/payment-intent"  # needs a key, changes nothing
+KEY_CHECK_PATH = "/v1/carts/none/payment-intent"  # needs a key, changes nothing
 WATCH_SECONDS = 0.2
 
 
@@ -56,7 +56,7 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
     """Run until asked to stop. Raises DevError, one line, when a part cannot start or has ended."""
     stop_request = StopRequest()
     try:
-        with sole_use(places.data_dir) as lock, ExitStack() as undo:
+        with lock_folder(places.data_dir) as lock, ExitStack() as undo:
             configuration = configure(places, Path(".env"))
             _check_ports(configuration)
             logs, secrets = places.data_dir / "logs", configuration.secrets
@@ -95,7 +95,7 @@ class Parts:
         children.start("api", [*self._programs.app, "serve", *_listen(places.port)], environment)
         children.run("migrate", [*self._programs.app, "migrate"], environment)  # the API is not ready before
         children.start("worker", [*self._programs.app, "worker"], environment)
-        api_key = self._kept_key() or self._create_key(environment)
+        api_key = self._saved_key() or self._create_key(environment)
         shop = [*self._programs.shop, *_listen(places.shop_port)]
         children.start("shop", shop, configuration.for_shop(api_key))
         self._wait_until_healthy()
@@ -108,7 +108,7 @@ class Parts:
 
     def _start_postgres(self) -> str:
         self._postgres.start()
-        self._children.expect("postgres", self._postgres.process)
+        self._children.require_running("postgres", self._postgres.process)
         self._postgres.create_database(DATABASE)
         return self._postgres.url(DATABASE).replace("+asyncpg", "")  # as psql and others take it
 
@@ -118,14 +118,14 @@ class Parts:
             self._children.wait_until_healthy("sandbox", self._places.sandbox_port, "/_sandbox/health")
         self._children.wait_until_healthy("shop", self._places.shop_port, "/healthz")
 
-    def _kept_key(self) -> str | None:
+    def _saved_key(self) -> str | None:
         """Return the last start's key when this database knows it."""
         try:
             key = str(json.loads(self._dev_json.read_text())["api_key"])
         except (FileNotFoundError, ValueError, KeyError):
             return None
         self._children.wait_until_healthy("api", self._places.port, "/readyz")
-        answer = status(self._places.port, KEY_CHECK, {"Authorization": f"Bearer {key}"})
+        answer = status(self._places.port, KEY_CHECK_PATH, {"Authorization": f"Bearer {key}"})
         return None if answer == http.client.UNAUTHORIZED else key
 
     def _create_key(self, environment: Environment) -> str:
@@ -164,5 +164,5 @@ def _check_ports(configuration: Configuration) -> None:
     if len(set(wanted.values())) < len(wanted):
         raise DevError(f"the ports must differ: {', '.join(f'{name} {port}' for name, port in wanted.items())}.")
     for name, port in wanted.items():
-        if problem := why_not(port):
+        if problem := listen_error(port):
             raise DevError(f"nothing can listen on port {port}: {problem}. Free it, or choose another with {name}.")

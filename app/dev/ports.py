@@ -15,10 +15,10 @@ _candidates = cycle(random.sample(PORTS, len(PORTS)))
 
 def free_port() -> int:
     """Return a port that nothing listens on, each time another."""
-    return next(port for port in _candidates if not why_not(port))
+    return next(port for port in _candidates if not listen_error(port))
 
 
-def why_not(port: int) -> str:
+def listen_error(port: int) -> str:
     """Return why nothing can listen there, or nothing at all when it can."""
     try:
         socket.create_server((HOST, port)).close()

@@ -30,7 +30,7 @@ from app.dev import postmaster
 from app.dev.account import open_home
 from app.dev.binaries import binaries_for
 from app.dev.errors import DevError
-from app.dev.ports import HOST, free_port, why_not
+from app.dev.ports import HOST, free_port, listen_error
 from app.dev.private_file import write_private
 from app.dev.watchdog import Watchdog
 
@@ -104,7 +104,7 @@ class EmbeddedPostgres:
         self._home, self._account = open_home(self._folder)
         self._log.write_bytes(b"")
         self._binaries = binaries_for(self._account, self._home)
-        self._password = self._kept("password") or self._keep("password", secrets.token_urlsafe(24))
+        self._password = self._read_saved("password") or self._save("password", secrets.token_urlsafe(24))
         self._cluster = self._home / "cluster"
         if self._cluster.exists():
             postmaster.end_leftover(self._cluster)
@@ -125,15 +125,15 @@ class EmbeddedPostgres:
 
         Again with another when somebody took it in between, or a killed server's sessions were still ending.
         """
-        for kept in (self._kept("port"), "", ""):
-            self._port = self._keep("port", str(free_port())) if not kept or why_not(int(kept)) else kept
+        for kept in (self._read_saved("port"), "", ""):
+            self._port = self._save("port", str(free_port())) if not kept or listen_error(int(kept)) else kept
             self.process = self._spawn([self._binaries / "postgres", "-D", self._cluster, *self._settings()])
             undo.callback(self._end, self.process)
             if self._comes_up(self.process):
                 return
             self._end(self.process)
             self._pause(RELAUNCH_SECONDS)
-        raise DevError(f"PostgreSQL did not start: {self._complaint()}")
+        raise DevError(f"PostgreSQL did not start: {self._error_from_log()}")
 
     def _settings(self) -> list[str]:
         chosen = [*SETTINGS, f"port={self._port}", *([] if self._is_durable else NOT_DURABLE)]
@@ -144,7 +144,7 @@ class EmbeddedPostgres:
         while process.poll() is None and time.monotonic() < deadline:
             if postmaster.is_ready(self._cluster, process.pid):
                 return True
-            self._pause(postmaster.TICK)
+            self._pause(postmaster.POLL_SECONDS)
         return False
 
     def _run(self, command: list[str | Path], script: str = "") -> None:
@@ -154,11 +154,11 @@ class EmbeddedPostgres:
                 with suppress(BrokenPipeError), process.stdin:  # it may be gone already: its log says why
                     process.stdin.write(script.encode())
             while process.poll() is None:
-                self._pause(postmaster.TICK)
+                self._pause(postmaster.POLL_SECONDS)
         finally:
             self._end(process)
         if process.returncode:
-            raise DevError(f"PostgreSQL's {Path(command[0]).name} failed: {self._complaint()}")
+            raise DevError(f"PostgreSQL's {Path(command[0]).name} failed: {self._error_from_log()}")
 
     def _spawn(self, command: list[str | Path], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
         """Run one of PostgreSQL's programs, with no setting from our own environment (PGPORT, PGDATA, …)."""
@@ -182,20 +182,20 @@ class EmbeddedPostgres:
         postmaster.stop(process.pid, lambda: process.poll() is None)
         self._watchdog.forget(process.pid)
 
-    def _complaint(self) -> str:
+    def _error_from_log(self) -> str:
         """Return what the last program said was wrong: its first error, which the others follow from."""
         lines = self._log.read_bytes()[self._log_start :].decode(errors="replace").splitlines() or ["it said nothing"]
         first = next((number for number, line in enumerate(lines) if ERROR.search(line)), len(lines) - 1)
         told = [lines[first], *(line for line in lines[first + 1 : first + 2] if "DETAIL: " in line)]
         return " ".join(ERROR_PREFIX.sub("", line) for line in told) + f" (log: {self._log})"
 
-    def _kept(self, name: str) -> str:
+    def _read_saved(self, name: str) -> str:
         try:
             return (self._home / name).read_text()
         except FileNotFoundError:
             return ""
 
-    def _keep(self, name: str, value: str) -> str:
+    def _save(self, name: str, value: str) -> str:
         write_private(self._home / name, value, owner=self._account)
         return value
 

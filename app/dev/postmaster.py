@@ -14,7 +14,7 @@ from app.dev.watchdog import signal_group
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TICK = 0.02
+POLL_SECONDS = 0.02
 PID_LINE, READY_LINE = 0, 7  # of postmaster.pid, where pg_ctl looks too
 # How it is asked to stop, and the seconds for it. "Fast" ends the sessions and writes a checkpoint,
 # "immediate" leaves the rest to the recovery at the next start.
@@ -36,7 +36,7 @@ def end_leftover(cluster: Path) -> None:
     if _runs(pid, cluster):
         stop(pid, lambda: _runs(pid, cluster))
     if (cluster / "postmaster.pid").exists():
-        _disown(cluster, lines)
+        _take_over_pid_file(cluster, lines)
 
 
 def stop(pid: int, is_running: Callable[[], bool]) -> None:
@@ -45,7 +45,7 @@ def stop(pid: int, is_running: Callable[[], bool]) -> None:
             signal_group(pid, number)
         deadline = time.monotonic() + seconds
         while is_running() and time.monotonic() < deadline:
-            time.sleep(TICK)
+            time.sleep(POLL_SECONDS)
 
 
 def _pid_file_lines(cluster: Path) -> list[str]:
@@ -69,7 +69,7 @@ def _runs(pid: int, cluster: Path) -> bool:
     return f" {cluster} ".encode() in command + b" "
 
 
-def _disown(cluster: Path, lines: list[str]) -> None:
+def _take_over_pid_file(cluster: Path, lines: list[str]) -> None:
     """Put the number of this process in the file: PostgreSQL takes its own parent's for an old one.
 
     The file stays, because PostgreSQL finds there whether sessions of the killed server still use the data.

@@ -14,10 +14,10 @@ class StopRequest:
         self._make = os.getppid() if "MAKELEVEL" in os.environ else None
         for number in STOP_SIGNALS:
             if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
-                signal.signal(number, self._take)
+                signal.signal(number, self._on_signal)
 
     def __bool__(self) -> bool:
         return self._is_signalled or self._make not in {None, os.getppid()}
 
-    def _take(self, *_: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         self._is_signalled = True

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-GRACE = 1.5  # seconds between asking and killing; the next start may be waiting for us
+GRACE_SECONDS = 1.5  # seconds between asking and killing; the next start may be waiting for us
 FORGET = 0
 
 
@@ -46,11 +46,11 @@ class Watchdog:
         self.close()
 
     def watch(self, group: int, ask: signal.Signals) -> None:
-        self._tell(group, ask)
+        self._send(group, ask)
 
     def forget(self, group: int) -> None:
         """Call this when the group has ended: its number may be given to a stranger."""
-        self._tell(group, FORGET)
+        self._send(group, FORGET)
 
     def close(self) -> None:
         """End the groups that are still watched, and the watchdog."""
@@ -58,7 +58,7 @@ class Watchdog:
             self._process.stdin.close()
         self._process.wait()
 
-    def _tell(self, group: int, ask: int) -> None:
+    def _send(self, group: int, ask: int) -> None:
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError):  # somebody killed the watchdog: go on without
                 self._process.stdin.write(f"{group} {ask}\n".encode())
@@ -86,7 +86,7 @@ def outlive_parent(lines: Iterable[str]) -> None:
 def end(groups: dict[int, int]) -> None:
     for group, ask in groups.items():
         signal_group(group, ask)
-    deadline = time.monotonic() + GRACE
+    deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline and any(signal_group(group, 0) for group in groups):
         time.sleep(0.05)
     for group in groups:
