@@ -51,5 +51,5 @@ def _print_summary(ready: DevJson, warnings: list[str]) -> None:
 
 
 def _print(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:
-    """Print the words as they are: never wrapped, so that a key can be copied, and no markup in them."""
+    """Print the text unchanged: without wrapping, so that a key can be copied, and without markup."""
     Console(stderr=to_stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)

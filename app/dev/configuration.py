@@ -1,4 +1,4 @@
-"""What the children are told: given in the environment or `.env`, or else made up once and kept."""
+"""The child processes' configuration: from the environment or `.env`, or else generated once and saved."""
 
 from __future__ import annotations
 
@@ -20,17 +20,17 @@ OVERRIDES = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRI
 REAL_STRIPE_JS = "https://js.stripe.com/v3/"
 STAFF_PASSWORD = "staff"  # noqa: S105 - of an example that listens on this machine alone
 LIVE_KEY_PREFIXES = ("sk_live_", "rk_live_")
-# What does not work when only STRIPE_SECRET_KEY is given
+# What does not work when STRIPE_SECRET_KEY is set and these are not.
 CONSEQUENCES = {
     "STRIPE_PUBLISHABLE_KEY": "the shop's page cannot take a card.",
-    "STRIPE_WEBHOOK_SECRET": "no webhook of Stripe is believed (`stripe listen` prints one).",
+    "STRIPE_WEBHOOK_SECRET": "every webhook from Stripe is rejected (`stripe listen` prints a secret).",
 }
 
 Environment = dict[str, str]
 
 
 class Places(NamedTuple):
-    """Where things are, as the command's options say."""
+    """The ports and the data folder, from the command's options."""
 
     port: int
     sandbox_port: int
@@ -66,7 +66,7 @@ class Configuration(NamedTuple):
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be shown."""
+        """The values that must not be shown."""
         known = [self.secret_key, self.webhook_secret, self.given_database_url]
         return [secret for secret in known if secret]
 
@@ -107,7 +107,7 @@ class Configuration(NamedTuple):
 def configure(places: Places, dotenv: Path) -> Configuration:
     given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in OVERRIDES and value}
     if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEY_PREFIXES):
-        raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: development takes test keys only.")
+        raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: set a test key.")
     is_real = "STRIPE_SECRET_KEY" in given
     generated = _generated(places.data_dir / "secrets.json")
     return Configuration(
@@ -123,12 +123,12 @@ def configure(places: Places, dotenv: Path) -> Configuration:
 
 
 def _generated(path: Path) -> dict[str, str]:
-    """Return the sandbox's keys and our name at Stripe, made at the first start and kept from then on."""
+    """Return the sandbox's keys and the instance's name, generated at the first start and saved."""
     if path.exists():
         try:
             kept: dict[str, str] = json.loads(path.read_text())
         except ValueError:
-            raise DevError(f"{path} is damaged: remove it, and the sandbox gets new keys.") from None
+            raise DevError(f"{path} is damaged: remove it, and new keys are generated.") from None
         return kept
     fresh = {
         "instance": f"dev-{secrets.token_hex(4)}",
@@ -141,7 +141,7 @@ def _generated(path: Path) -> dict[str, str]:
 
 
 def _inherited() -> Environment:
-    """Return our environment without what belongs to one child only, and with no proxy for this machine."""
+    """Return this process's environment without what only one child may get, and with no proxy for this machine."""
     environment = {name: value for name, value in os.environ.items() if name not in {*OVERRIDES, "STRIPE_API_BASE"}}
     direct = ",".join(filter(None, [HOST, os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]))
     return environment | {"PYTHONUNBUFFERED": "1", "NO_PROXY": direct, "no_proxy": direct}

@@ -1,4 +1,4 @@
-"""Start everything, in the shortest order; stop everything when told to, or when a part of it is gone."""
+"""Start everything, each part as early as possible; stop everything on a signal, or when one part has ended."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from app.dev.configuration import Environment
 
-    OnReady = Callable[["DevJson", list[str]], None]  # with what its reader should know besides
+    OnReady = Callable[["DevJson", list[str]], None]  # the second argument is warnings for the reader
 
 SCOPES = ("payments:read", "payments:write", "refunds:write", "events:read", "admin")
 DATABASE = "payments"
@@ -40,7 +40,7 @@ class Programs(NamedTuple):
 
 
 class DevJson(NamedTuple):
-    """What `dev.json` says, for people and programs that want to talk to what runs."""
+    """The content of `dev.json`: addresses and keys, for people and programs that use what runs."""
 
     api_url: str
     api_key: str
@@ -53,7 +53,7 @@ class DevJson(NamedTuple):
 
 
 def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) -> None:
-    """Run until asked to stop. Raises DevError, one line, when a part cannot start or has ended."""
+    """Run until asked to stop. Raises DevError when a part cannot start or has ended."""
     stop_request = StopRequest()
     try:
         with lock_folder(places.data_dir) as lock, ExitStack() as undo:
@@ -72,7 +72,7 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
 
 
 class Parts:
-    """One start: each step comes as early as what it needs is there."""
+    """The parts of one start. Each starts as soon as the parts that it needs are there."""
 
     def __init__(self, configuration: Configuration, programs: Programs, children: Children, undo: ExitStack) -> None:
         self._configuration = configuration
@@ -83,10 +83,10 @@ class Parts:
             self._places.data_dir / "postgres", log=children.log("postgres"), pause=children.pause
         )
         undo.callback(self._postgres.stop)
-        undo.callback(children.stop)  # the last that came is the first to go: they use the database
+        undo.callback(children.stop)  # runs before the line above: the children use the database
 
     def start(self) -> DevJson:
-        """Come back when all of it is healthy."""
+        """Start every part; return when all are healthy."""
         configuration, places, children = self._configuration, self._places, self._children
         if configuration.sandbox_url:
             self._start_sandbox()
@@ -119,7 +119,7 @@ class Parts:
         self._children.wait_until_healthy("shop", self._places.shop_port, "/healthz")
 
     def _saved_key(self) -> str | None:
-        """Return the last start's key when this database knows it."""
+        """Return the API key of the last start if this database still knows it."""
         try:
             key = str(json.loads(self._dev_json.read_text())["api_key"])
         except (FileNotFoundError, ValueError, KeyError):
