@@ -14,7 +14,7 @@ Kind = Literal["cart", "session"]
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """The caller's name of a cart or session."""
+    """A cart or session, by the caller's id."""
 
     kind: Kind
     id: str
@@ -23,8 +23,8 @@ class Reference:
 class PaymentReference(Base):
     """The row that every transaction about a reference locks first.
 
-    It numbers the reference's PaymentIntents (`next_generation`) and events (`next_sequence`), and
-    remembers the newest cart version that was accepted.
+    It counts the reference's PaymentIntents (`next_generation`) and events (`next_sequence`), and stores the newest
+    cart version that was accepted.
     """
 
     __tablename__ = "payment_references"
@@ -47,11 +47,13 @@ class PaymentReference(Base):
         return Reference(self.kind, self.id)
 
     def take_generation(self) -> int:
+        """Return the next generation, and count it as used."""
         number = self.next_generation
         self.next_generation += 1
         return number
 
     def take_sequence(self) -> int:
+        """Return the next sequence number, and count it as used."""
         number = self.next_sequence
         self.next_sequence += 1
         return number
