@@ -1,6 +1,7 @@
-"""What callers send and get."""
+"""The bodies of requests and responses about a PaymentIntent."""
 
 import uuid
+from collections.abc import Callable, Set
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -16,8 +17,7 @@ from app.references.path import ReferenceId
 # Stripe takes up to 12 digits for cards; it refuses by itself what a card network or a method can't take.
 MAX_AMOUNT = 999_999_999_999
 
-# Stripe allows 50 pairs; ours take six.
-MAX_METADATA = 50 - len(MARKS)
+MAX_METADATA_PAIRS = 50  # Stripe's limit, for the caller's keys and this service's own together
 
 TEXT = r"^[^\x00]*$"  # PostgreSQL stores no NUL
 
@@ -26,6 +26,17 @@ def _known(currency: str) -> str:
     if currency not in CURRENCIES:
         raise ValueError("is not a currency that Stripe takes payments in")
     return currency
+
+
+def refuse_keys(reserved: Set[str]) -> Callable[[dict[str, str]], dict[str, str]]:
+    """Return a validator that refuses metadata with keys that this service sets itself."""
+
+    def check(metadata: dict[str, str]) -> dict[str, str]:
+        if used := reserved & metadata.keys():
+            raise ValueError(f"the keys {', '.join(sorted(used))} are this service's own")
+        return metadata
+
+    return check
 
 
 Amount = Annotated[
@@ -88,7 +99,7 @@ class PaymentIntentPut(Strict):
     )
     customer: Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9]{1,100}$")] | None = None
     description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = None
-    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(MARKS))
     receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = (
         Field(None, examples=["ada@example.com"])
     )
@@ -107,12 +118,7 @@ class PaymentIntentPut(Strict):
         description="The id of the succeeded PaymentIntent that this one follows: another order of the same reference.",
     )
 
-    @field_validator("metadata")
-    @classmethod
-    def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if taken := MARKS & metadata.keys():
-            raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
-        return metadata
+    _check_metadata = field_validator("metadata")(refuse_keys(MARKS))
 
     def content(self) -> dict[str, Any]:
         """Give what takes part in convergence."""

@@ -9,18 +9,17 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.payment_intents.schemas import (
     MAX_AMOUNT,
+    MAX_METADATA_PAIRS,
     MetadataKey,
     MetadataValue,
     PaymentIntentName,
     ReferenceRead,
     Strict,
+    refuse_keys,
 )
 from app.references.models import Reference
 from app.refunds.content import MARKS, own_metadata
 from app.refunds.models import Origin, Refund
-
-# Stripe allows 50 pairs; ours take five.
-MAX_METADATA = 50 - len(MARKS)
 
 IdempotencyKey = Annotated[
     str,
@@ -51,19 +50,14 @@ class RefundCreate(Strict):
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = Field(
         None, description="`fraudulent` also puts the card and the email on Stripe's block list."
     )
-    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(MARKS))
     payment_intent: PaymentIntentName | None = Field(
         None,
         description="The PaymentIntent to refund, by our id or Stripe's; needed only when several of this reference "
         "succeeded.",
     )
 
-    @field_validator("metadata")
-    @classmethod
-    def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if taken := MARKS & metadata.keys():
-            raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
-        return metadata
+    _check_metadata = field_validator("metadata")(refuse_keys(MARKS))
 
 
 class Refusal(BaseModel):
