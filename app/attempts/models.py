@@ -11,7 +11,7 @@ from app.db.engine import Base
 
 
 class PaymentAttempt(Base):
-    """One attempt to pay, by the Charge's id as `key`; an attempt without a Charge (a failed 3DS) has a key of its event.
+    """One attempt to pay. Its key is the Charge's id, or comes from the event if there is no Charge, as in a failed 3DS.
 
     `cart_version` is the version that it tried to pay for, from the Charge's metadata.
     """
