@@ -11,7 +11,7 @@ from app.db.engine import Base
 
 
 class PaymentAttempt(Base):
-    """One attempt to pay. Its key is the Charge's id, or comes from the event if there is no Charge, as in a failed 3DS.
+    """One attempt to pay. Its key is the Charge's id, or made from the event without one (a failed 3DS).
 
     `cart_version` is the version that it tried to pay for, from the Charge's metadata.
     """
