@@ -210,5 +210,5 @@ def _run_script(script: str) -> None:
 
 
 def downgrade() -> None:
-    """Raise: there is no release before the first."""
+    """Raise NotImplementedError: there is no release before the first."""
     raise NotImplementedError("drop the database instead")

@@ -77,5 +77,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """Raise: the record of what was refunded must not be lost."""
+    """Raise NotImplementedError: the record of what was refunded must not be lost."""
     raise NotImplementedError("restore the backup instead")
