@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from app.dev.configuration import Places
+from app.dev.configuration import DevOptions
 from app.dev.errors import DevError
 from app.dev.launcher import DevJson, Programs, launch
 
@@ -24,13 +24,13 @@ def dev(
     DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and STRIPE_PUBLISHABLE_KEY, in the environment
     or in .env, replace the part that they name.
     """
-    run(Places(port, sandbox_port, shop_port, data_dir))
+    run(DevOptions(port, sandbox_port, shop_port, data_dir))
 
 
-def run(places: Places, programs: Programs | None = None) -> None:
-    _print(f"Starting; the logs are in {places.data_dir}/logs/.")
+def run(options: DevOptions, programs: Programs | None = None) -> None:
+    _print(f"Starting; the logs are in {options.data_dir}/logs/.")
     try:
-        launch(places, _print_summary, programs)
+        launch(options, _print_summary, programs)
     except DevError as error:
         _print(str(error), style="red", to_stderr=True)
         raise typer.Exit(1) from None

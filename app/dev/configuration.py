@@ -29,7 +29,7 @@ CONSEQUENCES = {
 Environment = dict[str, str]
 
 
-class Places(NamedTuple):
+class DevOptions(NamedTuple):
     """The ports and the data folder, from the command's options."""
 
     port: int
@@ -51,7 +51,7 @@ class Places(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    places: Places
+    options: DevOptions
     instance: str
     secret_key: str
     publishable_key: str
@@ -62,7 +62,7 @@ class Configuration(NamedTuple):
 
     @property
     def sandbox_url(self) -> str | None:
-        return None if self.is_real_stripe else self.places.sandbox_url
+        return None if self.is_real_stripe else self.options.sandbox_url
 
     @property
     def secrets(self) -> list[str]:
@@ -74,12 +74,12 @@ class Configuration(NamedTuple):
         return _inherited() | {
             "SANDBOX_SECRET_KEY": self.secret_key,
             "SANDBOX_PUBLISHABLE_KEY": self.publishable_key,
-            "SANDBOX_WEBHOOK_URL": f"{self.places.api_url}/v1/stripe/webhook",
+            "SANDBOX_WEBHOOK_URL": f"{self.options.api_url}/v1/stripe/webhook",
             "SANDBOX_WEBHOOK_SECRET": self.webhook_secret.partition(",")[0],  # the API may accept several
         }
 
     def for_app(self, database_url: str) -> Environment:
-        shop = [self.places.shop_url, self.places.shop_url.replace(HOST, "localhost")]
+        shop = [self.options.shop_url, self.options.shop_url.replace(HOST, "localhost")]
         stripe = {"STRIPE_API_BASE": self.sandbox_url} if self.sandbox_url else {}
         return (
             _inherited()
@@ -96,7 +96,7 @@ class Configuration(NamedTuple):
 
     def for_shop(self, api_key: str) -> Environment:
         return _inherited() | {
-            "PAYMENTS_API_URL": self.places.api_url,
+            "PAYMENTS_API_URL": self.options.api_url,
             "PAYMENTS_API_KEY": api_key,
             "STAFF_PASSWORD": STAFF_PASSWORD,
             "STRIPE_PUBLISHABLE_KEY": self.publishable_key,
@@ -104,14 +104,14 @@ class Configuration(NamedTuple):
         }
 
 
-def configure(places: Places, dotenv: Path) -> Configuration:
+def configure(options: DevOptions, dotenv: Path) -> Configuration:
     given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in OVERRIDES and value}
     if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEY_PREFIXES):
         raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: set a test key.")
     is_real = "STRIPE_SECRET_KEY" in given
-    generated = _generated(places.data_dir / "secrets.json")
+    generated = _generated(options.data_dir / "secrets.json")
     return Configuration(
-        places=places,
+        options=options,
         instance=generated["instance"],
         secret_key=given.get("STRIPE_SECRET_KEY", generated["secret_key"]),
         publishable_key=given.get("STRIPE_PUBLISHABLE_KEY", generated["publishable_key"]),

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.dev.children import Children, StopRequested, status
-from app.dev.configuration import Configuration, Places, configure
+from app.dev.configuration import Configuration, DevOptions, configure
 from app.dev.errors import DevError
 from app.dev.folder import lock_folder
 from app.dev.ports import HOST, listen_error
@@ -52,14 +52,14 @@ class DevJson(NamedTuple):
     publishable_key: str
 
 
-def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) -> None:
+def launch(options: DevOptions, on_ready: OnReady, programs: Programs | None = None) -> None:
     """Run until asked to stop. Raises DevError when a part cannot start or has ended."""
     stop_request = StopRequest()
     try:
-        with lock_folder(places.data_dir) as lock, ExitStack() as undo:
-            configuration = configure(places, Path(".env"))
+        with lock_folder(options.data_dir) as lock, ExitStack() as undo:
+            configuration = configure(options, Path(".env"))
             _check_ports(configuration)
-            logs, secrets = places.data_dir / "logs", configuration.secrets
+            logs, secrets = options.data_dir / "logs", configuration.secrets
             children = Children(logs, stop_request, secrets=secrets, keep_open=lock)
             parts = Parts(configuration, programs or Programs(), children, undo)
             on_ready(parts.start(), configuration.warnings)
@@ -68,7 +68,7 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
     except StopRequested:
         return
     except OSError as error:
-        raise DevError(f"cannot work in {error.filename or places.data_dir}: {error.strerror}.") from error
+        raise DevError(f"cannot work in {error.filename or options.data_dir}: {error.strerror}.") from error
 
 
 class Parts:
@@ -76,34 +76,34 @@ class Parts:
 
     def __init__(self, configuration: Configuration, programs: Programs, children: Children, undo: ExitStack) -> None:
         self._configuration = configuration
-        self._places = configuration.places
+        self._options = configuration.options
         self._programs = programs
         self._children = children
         self._postgres = EmbeddedPostgres(
-            self._places.data_dir / "postgres", log=children.log("postgres"), pause=children.pause
+            self._options.data_dir / "postgres", log=children.log("postgres"), pause=children.pause
         )
         undo.callback(self._postgres.stop)
         undo.callback(children.stop)  # runs before the line above: the children use the database
 
     def start(self) -> DevJson:
         """Start every part; return when all are healthy."""
-        configuration, places, children = self._configuration, self._places, self._children
+        configuration, options, children = self._configuration, self._options, self._children
         if configuration.sandbox_url:
             self._start_sandbox()
         database_url = configuration.given_database_url or self._start_postgres()
         environment = configuration.for_app(database_url)
-        children.start("api", [*self._programs.app, "serve", *_listen(places.port)], environment)
+        children.start("api", [*self._programs.app, "serve", *_listen(options.port)], environment)
         children.run("migrate", [*self._programs.app, "migrate"], environment)  # the API is not ready before
         children.start("worker", [*self._programs.app, "worker"], environment)
         api_key = self._saved_key() or self._create_key(environment)
-        shop = [*self._programs.shop, *_listen(places.shop_port)]
+        shop = [*self._programs.shop, *_listen(options.shop_port)]
         children.start("shop", shop, configuration.for_shop(api_key))
         self._wait_until_healthy()
         return self._write(api_key, database_url)
 
     def _start_sandbox(self) -> None:
-        state = ["--state", str(self._places.data_dir / "sandbox.sqlite")]
-        command = [*self._programs.sandbox, *_listen(self._places.sandbox_port), *state]
+        state = ["--state", str(self._options.data_dir / "sandbox.sqlite")]
+        command = [*self._programs.sandbox, *_listen(self._options.sandbox_port), *state]
         self._children.start("sandbox", command, self._configuration.for_sandbox())
 
     def _start_postgres(self) -> str:
@@ -113,10 +113,10 @@ class Parts:
         return self._postgres.url(DATABASE).replace("+asyncpg", "")  # as psql and others take it
 
     def _wait_until_healthy(self) -> None:
-        self._children.wait_until_healthy("api", self._places.port, "/readyz")
+        self._children.wait_until_healthy("api", self._options.port, "/readyz")
         if self._configuration.sandbox_url:
-            self._children.wait_until_healthy("sandbox", self._places.sandbox_port, "/_sandbox/health")
-        self._children.wait_until_healthy("shop", self._places.shop_port, "/healthz")
+            self._children.wait_until_healthy("sandbox", self._options.sandbox_port, "/_sandbox/health")
+        self._children.wait_until_healthy("shop", self._options.shop_port, "/healthz")
 
     def _saved_key(self) -> str | None:
         """Return the API key of the last start if this database still knows it."""
@@ -124,8 +124,8 @@ class Parts:
             key = str(json.loads(self._dev_json.read_text())["api_key"])
         except (FileNotFoundError, ValueError, KeyError):
             return None
-        self._children.wait_until_healthy("api", self._places.port, "/readyz")
-        answer = status(self._places.port, KEY_CHECK_PATH, {"Authorization": f"Bearer {key}"})
+        self._children.wait_until_healthy("api", self._options.port, "/readyz")
+        answer = status(self._options.port, KEY_CHECK_PATH, {"Authorization": f"Bearer {key}"})
         return None if answer == http.client.UNAUTHORIZED else key
 
     def _create_key(self, environment: Environment) -> str:
@@ -135,10 +135,10 @@ class Parts:
 
     def _write(self, api_key: str, database_url: str) -> DevJson:
         written = DevJson(
-            api_url=self._places.api_url,
+            api_url=self._options.api_url,
             api_key=api_key,
             sandbox_url=self._configuration.sandbox_url,
-            shop_url=self._places.shop_url,
+            shop_url=self._options.shop_url,
             database_url=database_url,
             webhook_secret=self._configuration.webhook_secret,
             stripe_secret_key=self._configuration.secret_key,
@@ -149,7 +149,7 @@ class Parts:
 
     @property
     def _dev_json(self) -> Path:
-        return self._places.data_dir / "dev.json"
+        return self._options.data_dir / "dev.json"
 
 
 def _listen(port: int) -> list[str]:
@@ -157,10 +157,10 @@ def _listen(port: int) -> list[str]:
 
 
 def _check_ports(configuration: Configuration) -> None:
-    places = configuration.places
-    wanted = {"--port": places.port, "--shop-port": places.shop_port}
+    options = configuration.options
+    wanted = {"--port": options.port, "--shop-port": options.shop_port}
     if configuration.sandbox_url:
-        wanted["--sandbox-port"] = places.sandbox_port
+        wanted["--sandbox-port"] = options.sandbox_port
     if len(set(wanted.values())) < len(wanted):
         raise DevError(f"the ports must differ: {', '.join(f'{name} {port}' for name, port in wanted.items())}.")
     for name, port in wanted.items():
