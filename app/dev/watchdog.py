@@ -45,8 +45,8 @@ class Watchdog:
     def __exit__(self, *_: object) -> None:
         self.close()
 
-    def watch(self, group: int, ask: signal.Signals) -> None:
-        self._send(group, ask)
+    def watch(self, group: int, stop_signal: signal.Signals) -> None:
+        self._send(group, stop_signal)
 
     def forget(self, group: int) -> None:
         """Stop watching a group that has ended: its id may be given to another program."""
@@ -58,10 +58,10 @@ class Watchdog:
             self._process.stdin.close()
         self._process.wait()
 
-    def _send(self, group: int, ask: int) -> None:
+    def _send(self, group: int, stop_signal: int) -> None:
         if self._process.stdin:
             with contextlib.suppress(BrokenPipeError):  # somebody killed the watchdog: continue without it
-                self._process.stdin.write(f"{group} {ask}\n".encode())
+                self._process.stdin.write(f"{group} {stop_signal}\n".encode())
 
 
 def signal_group(group: int, signal_number: int) -> bool:
@@ -75,17 +75,17 @@ def signal_group(group: int, signal_number: int) -> bool:
 def outlive_parent(lines: Iterable[str]) -> None:
     groups: dict[int, int] = {}
     for line in lines:
-        group, ask = map(int, line.split())
-        if ask == FORGET:
+        group, stop_signal = map(int, line.split())
+        if stop_signal == FORGET:
             groups.pop(group, None)
         else:
-            groups[group] = ask
+            groups[group] = stop_signal
     end(groups)
 
 
 def end(groups: dict[int, int]) -> None:
-    for group, ask in groups.items():
-        signal_group(group, ask)
+    for group, stop_signal in groups.items():
+        signal_group(group, stop_signal)
     deadline = time.monotonic() + GRACE_SECONDS
     while time.monotonic() < deadline and any(signal_group(group, 0) for group in groups):
         time.sleep(0.05)

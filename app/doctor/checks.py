@@ -26,7 +26,7 @@ MAX_SKEW = timedelta(seconds=30)
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was checked and found; without a remedy it is right."""
+    """The result of one check. Without a remedy, all is well."""
 
     subject: str
     seen: str

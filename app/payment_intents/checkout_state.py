@@ -1,4 +1,4 @@
-"""What a shopper's browser sees of a PaymentIntent."""
+"""The state of a PaymentIntent, as a shopper's browser sees it."""
 
 from typing import Self
 

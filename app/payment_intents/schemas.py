@@ -77,7 +77,7 @@ class Address(Strict):
 
 
 class Shipping(Strict):
-    """Where the goods go."""
+    """Where the goods are shipped to."""
 
     name: Line
     address: Address
