@@ -1,14 +1,12 @@
 """The Stripe account that a key belongs to, and its webhook endpoints. `python -m app doctor` checks them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import stripe
 
-Json = Mapping[str, Any]
+from app.stripe_gateway.snapshots import Json
 
 # The version that this service is written for. Events rendered by another version may have other shapes.
 API_VERSION = stripe.api_version

@@ -51,9 +51,8 @@ class StripeHttp:
         if self._slots.locked():
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
-        attempts = _Attempts(
-            partial(self._client.raw_request_async, method, path, **params, **options), self._rate_limiter
-        )
+        request = partial(self._client.raw_request_async, method, path, **params, **options)
+        attempts = _Attempts(request, self._rate_limiter)
         try:
             async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
                 response: StripeResponse = await retrying(self._timeout)(attempts.make)
