@@ -31,5 +31,5 @@ def _show(results: list[Result]) -> None:
 
 
 def _plain(text: str) -> str:
-    """Keep brackets that are no markup."""
+    """Return the text with its brackets escaped: they are not markup."""
     return text.replace("[", r"\[")

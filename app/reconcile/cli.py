@@ -1,4 +1,4 @@
-"""`python -m app events replay` and `python -m app sync`: mend by hand what webhooks did not bring."""
+"""`python -m app events replay` and `python -m app sync`: repair by hand what webhooks did not bring."""
 
 import asyncio
 import re
@@ -26,25 +26,25 @@ Result = TypeVar("Result")
 
 @events.callback()
 def _events() -> None:
-    """Keep `replay` a command of its own: a lone one would take this name."""
+    """Keep `replay` a subcommand: Typer would make a single command the group itself."""
 
 
 @events.command()
 def replay(
-    since: Annotated[str, typer.Option(help="From when on: `7d`, `12h`, or a date and time in UTC.")] = "3d",
+    since: Annotated[str, typer.Option(help="The start: `7d` or `12h` ago, or a date and time in UTC.")] = "3d",
 ) -> None:
-    """Take in all events that Stripe keeps since then, 30 days at most; repeating it is safe."""
-    begin = _begin(since)
+    """Record all events that Stripe keeps since then, 30 days at most; running it again is safe."""
+    begin = _parse_since(since)
     settings = _quiet_settings()
     tally = _run(_replay(settings, begin))
     console.print(
-        f"{tally.read} events read, {tally.repaired} of them were missing here, {tally.adopted} PaymentIntents brought "
-        f"back, {tally.unreadable} unreadable. Jobs that follow are done by the worker."
+        f"{tally.read} events read, {tally.repaired} of them were missing here, {tally.adopted} PaymentIntents "
+        f"adopted, {tally.unreadable} unreadable. The worker does the jobs that follow."
     )
 
 
-def _begin(since: str) -> datetime:
-    """Read `--since`; Stripe keeps events for 30 days."""
+def _parse_since(since: str) -> datetime:
+    """Read `--since`. Raises BadParameter when Stripe no longer keeps events of that time."""
     now = datetime.now(UTC)
     if match := re.fullmatch(r"(\d{1,4})([dh])", since):
         number = int(match[1])
@@ -53,7 +53,7 @@ def _begin(since: str) -> datetime:
         try:
             given = datetime.fromisoformat(since)
         except ValueError as error:
-            raise typer.BadParameter("neither like 7d or 12h nor a date like 2026-11-23T09:00") from error
+            raise typer.BadParameter("must be like 7d or 12h, or a date like 2026-11-23T09:00") from error
         begin = given if given.tzinfo else given.replace(tzinfo=UTC)
     if not now - STRIPE_EVENT_RETENTION - timedelta(minutes=1) <= begin <= now:
         raise typer.BadParameter("must be in the last 30 days: Stripe keeps no older events")
@@ -79,12 +79,12 @@ async def _replay(settings: Settings, begin: datetime) -> Tally:
 def sync(
     stripe_id: Annotated[str, typer.Argument(help="Stripe's id: pi_…", metavar="PI")],
 ) -> None:
-    """Ask Stripe about one PaymentIntent, its attempts and disputes, and mend what differs here."""
+    """Retrieve one PaymentIntent, its attempts and disputes from Stripe, and repair what differs here."""
     if not re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", stripe_id):
         raise typer.BadParameter("must be Stripe's id of a PaymentIntent: pi_…")
     synced = _run(_sync(_quiet_settings(), stripe_id))
     if synced is None:
-        console.print(f"{stripe_id} is not of this installation; nothing was done.")
+        console.print(f"{stripe_id} does not belong to this installation (INSTANCE); nothing was done.")
         raise typer.Exit(1)
     console.print(synced)
 
@@ -97,7 +97,7 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
     row, repairs = synced
     return (
         f"{row.reference.kind} {row.reference.id}: {stripe_id} is {row.status}. "
-        f"{'Its status was mended' if repairs.is_changed else 'Its status was right'}; "
+        f"{'Its status was repaired' if repairs.is_changed else 'Its status was right'}; "
         f"{repairs.attempts} attempts and {repairs.disputes} disputes were missing."
     )
 
@@ -109,7 +109,7 @@ def _quiet_settings() -> Settings:
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do it; tell an error in one sentence."""
+    """Run the coroutine; print an error as one sentence and exit with 1."""
     try:
         return asyncio.run(work)
     except PaymentsError as error:

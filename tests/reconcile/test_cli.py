@@ -46,7 +46,7 @@ async def test_replay_and_sync_say_what_they_mended(
     ("words", "said"),
     [
         (("events", "replay", "--since", "31d"), "last 30 days"),
-        (("events", "replay", "--since", "soon"), "neither like"),
+        (("events", "replay", "--since", "soon"), "must be like"),
         (("sync", "ch_1"), "pi_"),
         (("sync", "pi_none"), "Stripe does not know"),
     ],
