@@ -6,14 +6,11 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Literal
 
 from sqlalchemy import func, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth.models import ApiKey
-
-Scope = Literal["payments:read", "payments:write", "refunds:write", "events:read", "admin"]
 
 PREFIX = "pay"
 

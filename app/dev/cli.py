@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from app.dev.configuration import Places
-from app.dev.errors import DevError
-from app.dev.launcher import DevJson, Programs, launch
+if TYPE_CHECKING:
+    from app.dev.configuration import Places
+    from app.dev.launcher import DevJson, Programs
 
 
 def dev(
@@ -24,10 +23,15 @@ def dev(
     DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and STRIPE_PUBLISHABLE_KEY, in the environment
     or in .env, replace the part that they name.
     """
+    from app.dev.configuration import Places
+
     run(Places(port, sandbox_port, shop_port, data_dir))
 
 
 def run(places: Places, programs: Programs | None = None) -> None:
+    from app.dev.errors import DevError
+    from app.dev.launcher import launch
+
     _say(f"Starting; the logs are in {places.data_dir}/logs/.")
     try:
         launch(places, _present, programs)
@@ -52,4 +56,6 @@ def _present(ready: DevJson, warnings: list[str]) -> None:
 
 def _say(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:
     """Print the words as they are: never wrapped, so that a key can be copied, and no markup in them."""
+    from rich.console import Console
+
     Console(stderr=to_stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)

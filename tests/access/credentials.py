@@ -8,8 +8,8 @@ import jwt
 from sqlalchemy import text
 
 from app.auth import api_keys
-from app.auth.api_keys import Scope
 from app.auth.checkout_tokens import CheckoutTokens
+from app.auth.scopes import Scope
 from app.references.models import Reference
 from app.resources import Resources
 from app.settings import Settings
