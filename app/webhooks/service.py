@@ -6,31 +6,48 @@ from app.db import queue
 from app.errors import PaymentsError
 from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
-from app.stripe_gateway import verify
+from app.stripe_gateway import check_signature_form, verify
 from app.webhooks.errors import RecoveryPending, WrongMode
 from app.webhooks.event_batcher import Intake
 from app.webhooks.ingest import Arrival, Outcome
 
 
-async def receive(resources: Resources, intake: Intake, body: bytes, signature: str | None) -> Outcome:
+def check_signature(header: str) -> None:
+    """Raise InvalidSignature for what can't be a signature of Stripe's, whatever the body is."""
+    try:
+        check_signature_form(header)
+    except PaymentsError as error:
+        _count(error.code)
+        raise
+
+
+async def receive(resources: Resources, intake: Intake, body: bytes, signature: str) -> Outcome:
     """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
     Raises InvalidSignature, InvalidEvent, WrongMode, SyncPending, or RecoveryPending, when a job brings back what it is
     about first.
     """
+    try:
+        outcome = await _take(resources, intake, body, signature)
+    except PaymentsError as error:
+        _count(error.code)
+        if isinstance(error, RecoveryPending):
+            async with resources.sessions.begin() as session:
+                await queue.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+        raise
+    _count(outcome)
+    return outcome
+
+
+async def _take(resources: Resources, intake: Intake, body: bytes, signature: str) -> Outcome:
     settings = resources.settings
     event = verify(body, signature, settings.stripe_webhook_secret)
     if event.is_live != (settings.mode == "live"):
         raise WrongMode
     bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
-    try:
-        outcome = await intake.take(Arrival.read(event, settings.instance))
-    except PaymentsError as error:
-        bind_contextvars(outcome=error.code)
-        if isinstance(error, RecoveryPending):
-            async with resources.sessions.begin() as session:
-                await queue.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
-        raise
+    return await intake.take(Arrival.read(event, settings.instance))
+
+
+def _count(outcome: str) -> None:
     bind_contextvars(outcome=outcome)
     WEBHOOKS.labels(outcome).inc()
-    return outcome
