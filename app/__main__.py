@@ -2,6 +2,7 @@
 
 import asyncio
 import gc
+from contextlib import suppress
 from typing import Annotated
 
 import typer
@@ -14,7 +15,7 @@ from app.db import migrations
 from app.doctor import production_checks
 from app.doctor.cli import doctor
 from app.http import openapi
-from app.http.head_limit import BoundedHeadProtocol
+from app.http.server import server_config
 from app.main import create_app
 from app.observability.logging import configure_logging
 from app.payment_intents import recovery
@@ -58,17 +59,11 @@ def serve(
     # What is loaded by now stays. Looking through it for garbage would stop all requests for a tenth of a second.
     gc.collect()
     gc.freeze()
-    uvicorn.run(
-        api,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        http=BoundedHeadProtocol,
-        timeout_graceful_shutdown=30,
-    )
+    server = uvicorn.Server(server_config(api, settings, host=host, port=port))
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(3)  # as uvicorn's own command line does; the log says why
 
 
 @app.command("worker")

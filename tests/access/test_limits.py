@@ -9,8 +9,8 @@ from contextlib import suppress
 import httpx
 import pytest
 
-from app.http.head_limit import MAX_HEAD
 from app.http.request_limits import is_deeper
+from app.http.server import MAX_HEAD
 from app.settings import Settings
 from tests.processes import api_process
 
