@@ -63,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         docs_url=DOCS_PATH if settings.has_docs else None,
         openapi_url="/openapi.json" if settings.has_docs else None,
         redoc_url=None,
+        telemetry={"tracing": False, "metrics": False, "logs": False},  # a twentieth of a request, and nobody's choice
         redirect_slashes=False,  # a redirect would name the host that the request named
         middleware=[Middleware(HttpMiddleware, settings=settings, bodies=bodies, direct={WEBHOOK_PATH: answer_event})],
     )

@@ -1,7 +1,7 @@
 """How often somebody may fail, or use a token.
 
-Counted in this process alone: with N replicas a limit is N times as high. Each count is one entry of a bounded cache that forgets by time: constant
-work and memory, whoever fails how often.
+Counted in this process alone: with N replicas a limit is N times as high. Each count is one entry of a bounded cache
+that forgets by time: constant work and memory, whoever fails how often.
 """
 
 import time
