@@ -33,6 +33,7 @@ from app.settings import Settings
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
+from tests.cart import Cart
 from tests.database import Database, open_database, plain
 from tests.waiting import until, wait_until
 
@@ -209,6 +210,17 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
     key = await new_key("payments:read", "payments:write")
     anonymous.headers["Authorization"] = f"Bearer {key}"
     return anonymous
+
+
+@pytest.fixture
+def cart(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> Cart:
+    return Cart(api, sandbox, database)
+
+
+@pytest.fixture
+def session(cart: Cart) -> Cart:
+    """Return a customer's session, which has no cart yet."""
+    return cart.another("/v1/sessions/s1")
 
 
 async def do_jobs(resources: Resources, database_url: str) -> None:

@@ -255,3 +255,17 @@ async def test_a_paid_cart_answers_its_state_without_a_secret_and_refuses_anothe
     assert (same.status_code, _states(same.json()), same.json()["client_secret"]) == (200, ("succeeded", 1000), None)
     assert (other.status_code, other.json()["code"]) == (409, "already_paid")
     assert await sandbox.count("payment_intents") == 1
+
+
+async def test_asking_shows_what_no_webhook_told_at_most_once_in_a_while(
+    api: httpx.AsyncClient, sandbox: SandboxClient
+) -> None:
+    await sandbox.pause_webhooks()  # that of the creation too, which may come while Stripe is asked
+    created = (await api.put(CART, json=TEN_EUROS)).json()
+    await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")
+    await sandbox.clear_requests()
+    asked = await api.get(CART, params={"sync": "true"})
+    again = await api.get(CART, params={"sync": "true"})
+    assert asked.json()["status"] == again.json()["status"] == "requires_action"
+    assert len(await sandbox.requests()) == 1
+    await sandbox.restore_webhooks()
