@@ -7,6 +7,7 @@ import httpx
 
 from sandbox.client import Confirmation, SandboxClient
 from tests.database import Database
+from tests.waiting import until
 
 Json = dict[str, Any]
 
@@ -32,6 +33,17 @@ class Cart:
     async def put(self, **terms: Any) -> httpx.Response:
         """Say what the cart owes: ten euros, unless the terms say otherwise."""
         return await self.api.put(f"{self.path}/payment-intent", json=TEN_EUROS | terms)
+
+    async def put_until_known(self, **terms: Any) -> httpx.Response:
+        """Put again while the answer is 503, as every caller has to: a busy machine can be a slow Stripe."""
+        answers: list[httpx.Response] = []
+
+        async def is_known() -> bool:
+            answers.append(await self.put(**terms))
+            return answers[-1].status_code != httpx.codes.SERVICE_UNAVAILABLE
+
+        await until(is_known, "a PUT is answered otherwise than with 503", seconds=30)
+        return answers[-1]
 
     async def owe(self, **terms: Any) -> Json:
         """Put, which must succeed; return the PaymentIntent."""

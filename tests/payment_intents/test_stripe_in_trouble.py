@@ -16,9 +16,10 @@ from stripe import WebhookSignature
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
+from tests.cart import Cart
 from tests.conftest import TLS, WEBHOOK_SECRET, NewKey, serving
 from tests.database import Database
-from tests.waiting import until, until_held
+from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
@@ -94,31 +95,20 @@ async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient
 
 
 async def test_a_caller_is_answered_although_stripe_never_answers(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
+    api: httpx.AsyncClient, cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.hold(CREATE)
     unknown = await api.put(CART, json=TEN_EUROS)
     is_held = await sandbox.held()
     in_doubt = await database.unsynced_references()
     await sandbox.release()
-    again = await _put_until_known(api)
+    again = await cart.put_until_known()
 
     assert (unknown.status_code, unknown.json()["code"]) == (503, "stripe_unavailable")
     assert is_held
     assert in_doubt == ["c1"]
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1
-
-
-async def _put_until_known(api: httpx.AsyncClient) -> httpx.Response:
-    answers: list[httpx.Response] = []
-
-    async def is_known() -> bool:
-        answers.append(await api.put(CART, json=TEN_EUROS))
-        return answers[-1].status_code != 503
-
-    await until(is_known, "a PUT is answered otherwise than with 503")
-    return answers[-1]
 
 
 def _signed(body: bytes) -> dict[str, str]:
