@@ -85,6 +85,6 @@ async def test_an_unknown_cart_cannot_be_cancelled(cart: Cart, sandbox: SandboxC
     [({"reason": "because"}, "reason"), ({"payment_intent": "42"}, "payment_intent")],
     ids=["reason", "PaymentIntent"],
 )
-async def test_an_odd_field_is_named(cart: Cart, body: dict[str, Any], field: str) -> None:
+async def test_an_invalid_field_is_named(cart: Cart, body: dict[str, Any], field: str) -> None:
     answer = await cart.cancel(**body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)

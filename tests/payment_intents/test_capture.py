@@ -73,6 +73,6 @@ async def test_an_unknown_cart_cannot_be_captured(cart: Cart, sandbox: SandboxCl
     [({"amount": 0}, "amount"), ({"amount": 1.5}, "amount"), ({"everything": True}, "everything")],
     ids=["no amount", "a fraction", "an unknown field"],
 )
-async def test_an_odd_field_is_named(cart: Cart, body: dict[str, Any], field: str) -> None:
+async def test_an_invalid_field_is_named(cart: Cart, body: dict[str, Any], field: str) -> None:
     answer = await cart.capture(**body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)

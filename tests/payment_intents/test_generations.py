@@ -53,7 +53,7 @@ async def test_in_3ds_another_amount_updates_the_same_one_while_the_webhook_is_o
     await sandbox.restore_webhooks()
 
 
-async def test_held_money_answers_the_same_and_refuses_another_amount(
+async def test_an_authorized_payment_answers_the_same_and_refuses_another_amount(
     cart: Cart, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     first = await cart.owe(capture_method="manual")
@@ -177,7 +177,9 @@ async def test_cancelled_in_the_dashboard_the_next_put_opens_another(cart: Cart,
     assert await sandbox.count("payment_intents") == 2
 
 
-async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(cart: Cart, sandbox: SandboxClient) -> None:
+async def test_cancelled_in_the_dashboard_without_a_webhook_an_update_opens_the_next(
+    cart: Cart, sandbox: SandboxClient
+) -> None:
     first = await cart.owe()
     await sandbox.pause_webhooks()
     await sandbox.dashboard_cancel(first["stripe_id"])
@@ -216,7 +218,7 @@ async def test_a_replayed_answer_is_never_taken_for_the_present(cart: Cart, sand
     await sandbox.restore_webhooks()
 
 
-async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
+async def test_a_creation_older_than_stripes_idempotency_keys_is_looked_for_before_it_is_repeated(
     cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
@@ -231,7 +233,7 @@ async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_crea
     await sandbox.restore_webhooks()
 
 
-async def test_a_claim_that_stripe_never_got_is_created_after_all(
+async def test_a_creation_that_never_reached_stripe_is_repeated(
     cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents", count=3)

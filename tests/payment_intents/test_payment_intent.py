@@ -236,7 +236,7 @@ async def test_a_paid_cart_answers_its_state_without_a_secret_and_refuses_anothe
     assert await sandbox.count("payment_intents") == 1
 
 
-async def test_asking_shows_what_no_webhook_told_at_most_once_in_a_while(cart: Cart, sandbox: SandboxClient) -> None:
+async def test_get_with_sync_asks_stripe_at_most_once_in_a_while(cart: Cart, sandbox: SandboxClient) -> None:
     await sandbox.pause_webhooks()  # that of the creation too, which may come while Stripe is asked
     created = await cart.owe()
     await sandbox.confirm(created["stripe_id"], "pm_card_threeDSecure2Required")

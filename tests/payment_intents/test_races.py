@@ -52,7 +52,9 @@ async def test_no_client_secret_while_an_update_is_on_its_way(cart: Cart, sandbo
     assert intent["amount"] == 1000
 
 
-async def test_a_request_that_a_refused_one_displaced_is_not_said_to_stand(cart: Cart, sandbox: SandboxClient) -> None:
+async def test_a_request_that_a_refused_one_replaced_is_not_answered_with_success(
+    cart: Cart, sandbox: SandboxClient
+) -> None:
     await cart.put()
     await sandbox.hold(ALL_OF_ONE, method="POST")
     first = await _put_until_requested(cart, 1500)
@@ -106,7 +108,7 @@ async def test_a_client_secret_asked_of_stripe_meanwhile_says_nothing_about_the_
     assert (await second).json()["amount"] == 2000
 
 
-async def test_what_stripe_must_be_asked_about_is_not_cancelled_as_abandoned(
+async def test_one_that_needs_a_refresh_is_not_cancelled_as_abandoned(
     cart: Cart, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     created = await cart.owe(capture_method="manual")
@@ -158,7 +160,7 @@ async def test_two_payments_of_one_following_order_are_a_duplicate(
 # A claim without an answer.
 
 
-async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_since_it_went_along(
+async def test_a_request_that_waited_while_its_session_was_attached_is_answered_503_and_not_refused(
     session: Cart, database: Database
 ) -> None:
     await session.put()
@@ -176,7 +178,7 @@ async def test_a_request_that_waited_while_its_session_was_moved_is_not_refused_
     assert (again.status_code, again.json()["code"], again.json()["cart_id"]) == (409, "moved", "c1")
 
 
-async def test_a_claim_that_was_moved_is_still_found_at_stripe(
+async def test_a_creation_without_an_answer_is_found_after_its_session_was_attached(
     session: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
@@ -190,7 +192,7 @@ async def test_a_claim_that_was_moved_is_still_found_at_stripe(
     assert await sandbox.count("payment_intents") == 1
 
 
-async def test_a_claim_whose_key_has_other_parameters_is_looked_for_and_not_given_up(
+async def test_a_creation_whose_key_was_used_with_other_parameters_is_looked_for(
     cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
@@ -231,7 +233,7 @@ async def test_a_payment_intent_that_stripe_does_not_know_is_not_the_callers_fau
     assert await sandbox.count("payment_intents") == 0
 
 
-async def test_a_moved_payment_intent_names_its_cart_at_stripe_also_when_stripe_is_asked_first(
+async def test_an_attached_payment_intent_names_its_cart_at_stripe_also_when_it_is_retrieved_first(
     session: Cart, sandbox: SandboxClient
 ) -> None:
     created = await session.owe()

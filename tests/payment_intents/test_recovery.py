@@ -55,7 +55,7 @@ async def test_one_that_is_not_abandoned_is_left_alone(
     assert (await cart.state())["status"] == "requires_payment_method"
 
 
-async def test_an_attempt_is_a_sign_of_life(
+async def test_an_attempt_counts_as_activity(
     cart: Cart,
     sandbox: SandboxClient,
     database: Database,
@@ -95,7 +95,7 @@ async def test_a_payment_that_succeeds_at_that_moment_wins(
     await sandbox.restore_webhooks()
 
 
-async def test_one_that_was_silent_too_is_asked_about_before_it_is_cancelled(
+async def test_one_without_recent_webhooks_is_retrieved_before_it_is_cancelled(
     cart: Cart, sandbox: SandboxClient, database: Database, sweep: Sweep
 ) -> None:
     held = await cart.owe(capture_method="manual")
@@ -117,7 +117,7 @@ async def test_a_dry_run_lists_and_changes_nothing(
     assert (await cart.state())["status"] == "requires_payment_method"
 
 
-async def test_held_money_is_not_abandoned(
+async def test_an_authorized_payment_is_not_abandoned(
     cart: Cart, sandbox: SandboxClient, database: Database, jobs: Jobs, sweep: Sweep
 ) -> None:
     held = await cart.owe(capture_method="manual")
@@ -129,7 +129,7 @@ async def test_held_money_is_not_abandoned(
     assert (await cart.state())["status"] == "requires_capture"
 
 
-async def test_a_claim_without_an_answer_is_finished(cart: Cart, sandbox: SandboxClient, sweep: Sweep) -> None:
+async def test_a_creation_without_an_answer_is_finished(cart: Cart, sandbox: SandboxClient, sweep: Sweep) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
     await cart.put()
@@ -161,7 +161,7 @@ async def test_a_cancel_without_an_answer_is_finished(
     assert (intent["status"], intent["cancellation_reason"]) == ("canceled", "duplicate")
 
 
-async def test_a_request_that_landed_late_is_healed(
+async def test_a_request_that_arrives_late_is_overwritten(
     cart: Cart,
     sandbox: SandboxClient,
     database: Database,
@@ -181,7 +181,7 @@ async def test_a_request_that_landed_late_is_healed(
     assert intent["amount"] == (await cart.state())["amount"] == 3000
 
 
-async def test_what_was_silent_for_long_is_asked_for(
+async def test_one_without_webhooks_for_an_hour_is_retrieved(
     cart: Cart,
     sandbox: SandboxClient,
     database: Database,
@@ -209,7 +209,7 @@ async def test_the_sweep_makes_no_call_when_all_agree(
     [("processing", False), ("requires_payment_method", True)],
     ids=["can't change any more", "can change"],
 )
-async def test_what_can_change_no_more_does_not_stand_in_the_way_of_what_can(
+async def test_one_whose_terms_can_not_change_any_more_is_not_swept(
     resources: Resources, database: Database, created: dict[str, Any], status: str, is_found: bool
 ) -> None:
     await database.set_status(status)

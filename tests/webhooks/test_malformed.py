@@ -168,7 +168,7 @@ LEAVES: tuple[Any, ...] = (
 )
 
 
-async def test_no_signed_body_of_an_odd_shape_is_a_500(
+async def test_no_signed_body_of_any_shape_is_a_500(
     api: httpx.AsyncClient, sandbox: SandboxClient, rounds: int
 ) -> None:
     stripe_id = await put(api)
