@@ -65,7 +65,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def database_url(worker_id: str) -> str:
-    """Give the address of this worker's own database, with all tables."""
+    """Return the address of this worker's own database, with all tables."""
     name = f"payments_{worker_id}"
 
     async def create() -> None:
@@ -113,7 +113,7 @@ def sandbox_url(api_url: str) -> Iterator[str]:
 
 @pytest.fixture
 async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
-    """Give a Stripe that knows nothing yet."""
+    """Return the client of a Stripe that has no objects yet."""
     async with SandboxClient(sandbox_url) as control:
         await control.reset()
         yield control
@@ -196,7 +196,7 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
 async def anonymous(
     resources: Resources, settings: Settings, api_socket: socket.socket, api_url: str
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API without a key."""
+    """Return a client of the API without a key."""
     async with (
         serving(settings, api_socket),
         httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=15, verify=TLS) as client,
@@ -206,7 +206,7 @@ async def anonymous(
 
 @pytest.fixture
 async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClient:
-    """Give a client of the API with a key for payments."""
+    """Return a client of the API with a key for payments."""
     key = await new_key("payments:read", "payments:write")
     anonymous.headers["Authorization"] = f"Bearer {key}"
     return anonymous

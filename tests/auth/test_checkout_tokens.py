@@ -24,7 +24,7 @@ OLD, NEW, FOREIGN = ("old" * 12, "new" * 12, "foreign" * 5)
 
 @asynccontextmanager
 async def browser(api: httpx.AsyncClient, token: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client that has nothing but the token."""
+    """Return a client that has nothing but the token."""
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=api.base_url, headers=headers, trust_env=False) as client:
         yield client

@@ -1,4 +1,4 @@
-"""The doctor looks at everything and says what to do about each finding."""
+"""The doctor checks the installation and says what to do about each finding."""
 
 import asyncio
 from dataclasses import replace

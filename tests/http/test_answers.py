@@ -1,4 +1,4 @@
-"""What every answer carries, and what it does not tell."""
+"""What every answer carries: security headers, problems, and no banner."""
 
 import httpx
 import pytest

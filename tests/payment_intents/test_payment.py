@@ -1,4 +1,4 @@
-"""The whole way of a payment: the shopper pays, the webhook comes in, the ledger tells of every attempt."""
+"""A payment from end to end: the shopper pays, the webhook arrives, every attempt is in the history."""
 
 import httpx
 import pytest

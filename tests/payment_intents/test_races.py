@@ -1,4 +1,4 @@
-"""What happens between two steps: others write, Stripe answers oddly, and still one PaymentIntent and one truth."""
+"""Others write between two steps, or Stripe answers unexpectedly: still one PaymentIntent, and both sides agree."""
 
 import asyncio
 from datetime import timedelta

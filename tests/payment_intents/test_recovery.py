@@ -1,4 +1,4 @@
-"""What is done without being asked: crashes are finished, the abandoned are cancelled."""
+"""The sweep finishes what a crash left, and cancels what was abandoned."""
 
 from collections.abc import Awaitable, Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""What callers are told while Stripe is slow, gone, limits us or refuses: nothing is made twice, nobody is blamed."""
+"""What callers get while Stripe is slow, away, limits us or refuses: nothing is created twice."""
 
 import asyncio
 import json
@@ -32,7 +32,7 @@ ServedWith = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 def served_with(
     settings: Settings, resources: Resources, new_key: NewKey, api_socket: socket.socket, api_url: str
 ) -> ServedWith:
-    """Give what serves the API with some settings changed."""
+    """Return a function that serves the API with some settings changed."""
 
     @asynccontextmanager
     async def begin(**changes: object) -> AsyncIterator[httpx.AsyncClient]:

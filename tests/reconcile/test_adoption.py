@@ -1,4 +1,4 @@
-"""An old backup was restored: what Stripe has of ours is brought back, and two can never be paid."""
+"""After an old backup was restored, our PaymentIntents are adopted from Stripe, and two can never be paid."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

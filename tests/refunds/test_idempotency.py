@@ -1,4 +1,4 @@
-"""The same key gives the same refund, whoever sends it how often and when."""
+"""The same idempotency key returns the same refund, however often and whenever it is sent."""
 
 import asyncio
 from typing import Any

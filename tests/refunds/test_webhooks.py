@@ -1,4 +1,4 @@
-"""What Stripe tells of refunds unasked: made in its dashboard, faster than our commit, twice, late or never."""
+"""Webhooks about refunds: made in the dashboard, faster than our commit, twice, late or never."""
 
 import asyncio
 import json

@@ -1,4 +1,4 @@
-"""Calls to Stripe end in time, are repeated only when that helps, and say whether anything may have been done."""
+"""Calls to Stripe end in time, are retried only when that helps, and say whether Stripe may have done something."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ ERROR = b'{"error": {"type": "api_error", "message": "no"}}'
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Give room for one call at a time."""
+    """Allow one call at a time."""
     return settings.model_copy(update={"max_stripe_calls": 1, "background_calls_per_second": 1})
 
 

@@ -1,4 +1,4 @@
-"""Stripe's events: proved, taken in once, and never a 500."""
+"""Stripe's events: their signature is checked, and each is recorded once."""
 
 import json
 import time

@@ -1,4 +1,4 @@
-"""A request that was given up lands at Stripe all the same, late: it is overwritten, or told of."""
+"""A request that was given up arrives at Stripe late all the same: it is overwritten, or flagged."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ Land = Callable[..., Awaitable[None]]
 
 @pytest.fixture
 def land(sandbox_url: str) -> Land:
-    """Give what lets an update arrive whose sender has given it up."""
+    """Return a function that sends Stripe an update whose sender has given it up."""
 
     async def late(stripe_id: str, revision: int, **fields: str) -> None:
         form = fields | {"metadata[revision]": str(revision)}
