@@ -18,7 +18,7 @@ from app.http.head_limit import BoundedHeadProtocol
 from app.main import create_app
 from app.observability.logging import configure_logging
 from app.payment_intents import recovery
-from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol.state import PaymentIntentState
 from app.reconcile import cli as reconcile
 from app.resources import open_resources
 from app.settings import Settings
@@ -85,10 +85,12 @@ def sweep_(
     """Do now what the worker does each minute: finish what was left behind, cancel what was abandoned."""
     settings = _start()
     for row in asyncio.run(_sweep(settings, is_dry_run=is_dry_run)):
-        console.print(f"{row.reference_kind} {row.reference_id}: {row.stripe_id}, idle since {row.touched_at:%F %T %Z}")
+        console.print(
+            f"{row.reference.kind} {row.reference.id}: {row.stripe_id}, idle since {row.last_activity_at:%F %T %Z}"
+        )
 
 
-async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntent]:
+async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntentState]:
     async with open_resources(settings) as resources:
         abandoned = await recovery.list_abandoned(resources)
         if not is_dry_run:

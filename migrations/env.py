@@ -7,8 +7,9 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
-from app.db.engine import create_engine
 from app.db.metadata import metadata
 from app.domain_events.models import XID8
 from app.settings import DatabaseSettings
@@ -42,7 +43,8 @@ def _run(connection: Connection) -> None:
 
 
 async def _migrate() -> None:
-    engine = create_engine(DatabaseSettings())
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()

@@ -34,7 +34,7 @@ from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
 from tests.cart import Cart
-from tests.database import Database, open_database, plain
+from tests.database import Database, open_database
 from tests.waiting import until, wait_until
 
 SECRET_KEY = "sk_test_service"
@@ -69,7 +69,7 @@ def database_url(worker_id: str) -> str:
     name = f"payments_{worker_id}"
 
     async def create() -> None:
-        connection = await asyncpg.connect(plain(os.environ[SERVER].format("postgres")))
+        connection = await asyncpg.connect(os.environ[SERVER].format("postgres"))
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         await connection.close()
@@ -166,8 +166,7 @@ def new_key(resources: Resources) -> NewKey:
     """Make API keys."""
 
     async def create(*scopes: Scope, client: str = "shop") -> str:
-        async with resources.sessions.begin() as session:
-            return api_keys.create(session, client=client, scopes=scopes).secret
+        return (await api_keys.create(resources.database, client=client, scopes=scopes)).secret
 
     return create
 
@@ -225,7 +224,7 @@ def session(cart: Cart) -> Cart:
 
 async def do_jobs(resources: Resources, database_url: str) -> None:
     """Do all queued jobs and come back when none is left."""
-    async with asyncpg.create_pool(plain(database_url), min_size=2, max_size=4) as pool:
+    async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
         queue = PgQueuer.from_asyncpg_pool(pool)
         worker.register(queue, resources)
         with suppress(asyncio.CancelledError):

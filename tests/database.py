@@ -12,29 +12,29 @@ from tests.waiting import until
 
 # Those that refer to others first. To delete a few rows takes a tenth of the time of TRUNCATE.
 TABLES = (
-    *("events", "payment_attempts", "refunds", "disputes", "payment_intents", "payment_references"),
+    *("domain_events", "payment_attempts", "refunds", "disputes", "payment_intents", "payment_references"),
     *("webhook_events", "reconcile_progress", "api_keys", "pgqueuer"),
 )
 
 # The moments of a PaymentIntent that decide what the sweep does with it.
-LAST_ACTIVITY, CREATED, UPDATED, LEASE = "touched_at", "created_at", "updated_at", "lease_until"
-RECHECK, REFRESH_ASKED = "check_at", "asked_at"
+LAST_ACTIVITY, CREATED, UPDATED, LEASE = "last_activity_at", "created_at", "updated_at", "lease_until"
+RECHECK, REFRESH_ASKED = "recheck_after", "refresh_requested_at"
 MOMENTS = (LAST_ACTIVITY, UPDATED, LEASE, RECHECK, REFRESH_ASKED)
 
 FORGOTTEN = tuple(table for table in TABLES if table != "api_keys")
-KEPT = ("payment_references", "payment_intents", "events")
+KEPT = ("payment_references", "payment_intents", "domain_events")
 
 OUTCOME = {
     "payment_intents": "SELECT status, amount, amount_received, amount_capturable, amount_refunded,"
     " (SELECT array_agg(f ORDER BY f) FROM jsonb_array_elements_text(flags) f) AS flags,"
-    " closed_reason, needs_sync, applied FROM payment_intents",
+    " closed_reason, needs_refresh, applied_terms AS applied FROM payment_intents",
     "attempts": "SELECT key, status, amount, cart_version, failure_code, decline_code, message, risk_level,"
     " outcome_type, three_d_secure, card_last4 FROM payment_attempts ORDER BY key",
     "disputes": "SELECT stripe_id, status, amount FROM disputes ORDER BY stripe_id",
-    "told": "SELECT type, data ->> 'attempt_id' IS NOT NULL AS of_attempt, count(*) FROM events"
+    "told": "SELECT type, data ->> 'attempt_id' IS NOT NULL AS of_attempt, count(*) FROM domain_events"
     " WHERE type IN ('payment_attempt.succeeded', 'payment_attempt.failed', 'payment_intent.succeeded',"
     " 'payment_intent.canceled', 'payment_intent.flagged') GROUP BY 1, 2 ORDER BY 1, 2",
-    "gaps": "SELECT max(sequence) - count(*) AS missing FROM events",
+    "gaps": "SELECT max(sequence) - count(*) AS missing FROM domain_events",
 }
 
 Row = dict[str, Any]
@@ -96,7 +96,7 @@ class Database:
 
     async def is_untouched(self) -> bool:
         """Whether no request has stored anything."""
-        counts = "(SELECT count(*) FROM payment_references) + (SELECT count(*) FROM events)"
+        counts = "(SELECT count(*) FROM payment_references) + (SELECT count(*) FROM domain_events)"
         return bool(await self.value(f"SELECT {counts} = 0"))
 
     async def end_connections_of_service(self) -> int:
@@ -123,11 +123,11 @@ class Database:
         """Return the ids of references about whose PaymentIntent Stripe has yet to be asked, or is being asked."""
         return await self.column(
             "SELECT reference_id FROM payment_intents"
-            " WHERE needs_sync OR check_at IS NOT NULL OR lease_token IS NOT NULL"
+            " WHERE needs_refresh OR recheck_after IS NOT NULL OR lease_token IS NOT NULL"
         )
 
     async def is_refresh_asked(self) -> bool:
-        return bool(await self.value("SELECT bool_or(asked_at IS NOT NULL) FROM payment_intents"))
+        return bool(await self.value("SELECT bool_or(refresh_requested_at IS NOT NULL) FROM payment_intents"))
 
     async def until_recorded(self) -> None:
         """Return once no PaymentIntent is leased: the writer has recorded its call."""
@@ -136,7 +136,7 @@ class Database:
 
     async def age(self, by: timedelta, *moments: str) -> None:
         """Move these moments of all PaymentIntents back, or all but their creation."""
-        changes = ", ".join(f"{moment} = {moment} - $1::interval" for moment in moments or MOMENTS)
+        changes = ", ".join(f"{moment} = {moment} - $1::interval" for moment in (*(moments or MOMENTS), "due_at"))
         await self.execute(f"UPDATE payment_intents SET {changes}", by)  # noqa: S608 - names of columns
 
     async def set_status(self, status: str) -> None:
@@ -159,29 +159,33 @@ class Database:
         )
 
     async def request_cancel(self) -> None:
-        await self.execute("UPDATE payment_intents SET is_closing = true")
+        await self.execute("UPDATE payment_intents SET is_cancel_requested = true, due_at = now()")
 
     async def need_refresh(self) -> None:
         """Have Stripe to be asked, as a webhook of an unclear time does."""
-        await self.execute("UPDATE payment_intents SET needs_sync = true")
+        await self.execute("UPDATE payment_intents SET needs_refresh = true, due_at = now()")
 
     async def recheck_in(self, time: timedelta) -> None:
         """Record that a request may still arrive at Stripe for so long."""
-        await self.execute("UPDATE payment_intents SET check_at = now() + $1::interval", time)
+        await self.execute("UPDATE payment_intents SET recheck_after = now() + $1::interval, due_at = now() + $1", time)
 
     async def lease(self, time: timedelta) -> None:
         """Lease every PaymentIntent, as another writer does."""
         await self.execute(
-            "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() + $1::interval", time
+            "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() + $1::interval,"
+            " due_at = now() + $1",
+            time,
         )
 
     async def add_create_params(self, **params: object) -> None:
         """Change the parameters that the first request to Stripe is recorded with."""
-        await self.execute("UPDATE payment_intents SET opening = opening || $1::jsonb", params)
+        await self.execute("UPDATE payment_intents SET create_params = create_params || $1::jsonb", params)
 
     async def request(self, **terms: object) -> None:
         """Request other terms, and tell nobody."""
-        await self.execute("UPDATE payment_intents SET requested = requested || $1::jsonb", terms)
+        await self.execute(
+            "UPDATE payment_intents SET requested_terms = requested_terms || $1::jsonb, due_at = now()", terms
+        )
 
     async def attach_sessions_to(self, cart_id: str) -> None:
         await self.execute("UPDATE payment_references SET moved_to = $1 WHERE kind = 'session'", cart_id)
@@ -190,8 +194,9 @@ class Database:
         """Put an old state of the one PaymentIntent and its cart's version back, as an old backup does."""
         await self.execute("UPDATE payment_references SET cart_version = $1", cart_version)
         await self.execute(
-            "UPDATE payment_intents SET requested = $1, applied = $2, amount = $3, revision = $4, version = $5",
-            *(kept[name] for name in ("requested", "applied", "amount", "revision", "version")),
+            "UPDATE payment_intents"
+            " SET requested_terms = $1, applied_terms = $2, amount = $3, revision = $4, version = $5",
+            *(kept[name] for name in ("requested_terms", "applied_terms", "amount", "revision", "version")),
         )
 
     async def outcome(self) -> dict[str, list[Row]]:
@@ -219,13 +224,15 @@ class Database:
         return await self.fetch("SELECT * FROM disputes")
 
     async def age_refunds(self, by: timedelta) -> None:
-        await self.execute("UPDATE refunds SET check_at = check_at - $1::interval, created_at = created_at - $1", by)
+        await self.execute(
+            "UPDATE refunds SET recheck_after = recheck_after - $1::interval, created_at = created_at - $1", by
+        )
 
     # Events: the domain's, then Stripe's.
 
     async def domain_events(self, types: str = "%") -> list[Row]:
         """Return the domain events whose type is like this, oldest first."""
-        return await self.fetch("SELECT * FROM events WHERE type LIKE $1 ORDER BY id", types)
+        return await self.fetch("SELECT * FROM domain_events WHERE type LIKE $1 ORDER BY id", types)
 
     async def domain_event_types(self, types: str = "%") -> list[str]:
         return [event["type"] for event in await self.domain_events(types)]
@@ -272,14 +279,9 @@ class Database:
         await self.execute("DELETE FROM pgqueuer WHERE status = 'picked'")
 
 
-def plain(url: str) -> str:
-    """Return the address without the name of SQLAlchemy's driver."""
-    return url.replace("+asyncpg", "")
-
-
 @asynccontextmanager
 async def open_database(url: str) -> AsyncIterator[Database]:
-    async with asyncpg.create_pool(plain(url), min_size=0, max_size=4, init=_read_json) as pool:
+    async with asyncpg.create_pool(url, min_size=0, max_size=4, init=_read_json) as pool:
         yield Database(pool)
 
 

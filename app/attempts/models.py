@@ -1,4 +1,4 @@
-"""The ledger: every attempt to pay, the failed ones included."""
+"""Every attempt to pay, the failed ones included."""
 
 import uuid
 from datetime import datetime
@@ -7,7 +7,7 @@ from sqlalchemy import CheckConstraint, ForeignKey, Text, func
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
-from app.db.engine import Base
+from app.db.base import Base
 
 
 class PaymentAttempt(Base):

@@ -10,13 +10,11 @@ from typing import Annotated, TypeVar, get_args
 import typer
 from rich.console import Console
 from rich.table import Column, Table
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import api_keys
-from app.auth.api_keys import KeyRefused, NewKey, Scope
-from app.auth.models import ApiKey
+from app.auth.api_keys import KeyRefused, NewKey, Scope, StoredKey
 from app.auth.verified_keys import REMEMBERED_FOR
-from app.db.engine import create_engine, create_sessions
+from app.db.engine import Connection, open_database
 from app.settings import DatabaseSettings
 
 keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.")
@@ -41,8 +39,8 @@ def create(
     if re.fullmatch(CLIENT, client) is None:
         raise typer.BadParameter("a client's name has letters, digits and . _ - alone")
 
-    async def make(session: AsyncSession) -> NewKey:
-        return api_keys.create(session, client=client, scopes=scope)
+    async def make(connection: Connection) -> NewKey:
+        return await api_keys.create(connection, client=client, scopes=scope)
 
     _show_once(_in_database(make), is_json=is_json)
 
@@ -69,13 +67,13 @@ def rotate(
 ) -> None:
     """Make a key's successor with the same client and scopes; both are valid for a while."""
     overlap = timedelta(hours=overlap_hours)
-    _show_once(_in_database(lambda session: api_keys.rotate(session, key_id, overlap=overlap)), is_json=is_json)
+    _show_once(_in_database(lambda connection: api_keys.rotate(connection, key_id, overlap=overlap)), is_json=is_json)
 
 
 @keys.command()
 def revoke(key_id: KeyId) -> None:
     """Make a key useless."""
-    _in_database(lambda session: api_keys.revoke(session, key_id))
+    _in_database(lambda connection: api_keys.revoke(connection, key_id))
     seconds = round(REMEMBERED_FOR.total_seconds())
     typer.echo(f"{key_id} is revoked; processes that know it forget it within {seconds} s.")
 
@@ -88,16 +86,12 @@ def _show_once(made: NewKey, *, is_json: bool) -> None:
         typer.echo(made.secret)
 
 
-def _in_database(work: Callable[[AsyncSession], Awaitable[Answer]]) -> Answer:
+def _in_database(work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     """Do it in one transaction; end with one line when it can't be done."""
 
     async def run() -> Answer:
-        engine = create_engine(DatabaseSettings())
-        try:
-            async with create_sessions(engine).begin() as session:
-                return await work(session)
-        finally:
-            await engine.dispose()
+        async with open_database(DatabaseSettings()) as database, database.transaction() as connection:
+            return await work(connection)
 
     try:
         return asyncio.run(run())
@@ -110,7 +104,7 @@ def _time(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M") if at else "never"
 
 
-def _state(row: ApiKey, now: datetime) -> str:
+def _state(row: StoredKey, now: datetime) -> str:
     if row.revoked_at is not None:
         return "revoked"
     if row.expires_at is None:

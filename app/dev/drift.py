@@ -39,7 +39,7 @@ ORDER BY 1
 
 async def shape(url: str, *, is_from_models: bool) -> list[str]:
     """Return one line for each column, constraint and index."""
-    engine = create_async_engine(url)
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
     async with engine.begin() as connection:
         if is_from_models:
             await connection.run_sync(metadata.create_all)

@@ -89,7 +89,7 @@ class EmbeddedPostgres:
         self._undo.close()
 
     def url(self, database: str) -> str:
-        return f"postgresql+asyncpg://{USER}:{self._password}@{HOST}:{self._port}/{database}"
+        return f"postgresql://{USER}:{self._password}@{HOST}:{self._port}/{database}"
 
     def create_database(self, name: str) -> None:
         """Create it unless it is there. The name goes into SQL as it stands: none of a stranger's."""

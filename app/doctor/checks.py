@@ -6,10 +6,10 @@ from datetime import UTC, datetime, timedelta
 from urllib.parse import urlsplit
 
 import asyncpg
-from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from app.db import migrations
-from app.db.engine import Sessions
+from app.db.engine import Database
+from app.db.errors import DatabaseUnavailable
 from app.doctor.production_checks import find_unsafe
 from app.errors import PaymentsError
 from app.observability.redaction import redact
@@ -37,7 +37,7 @@ async def examine(settings: Settings) -> list[Result]:
     """Look at everything, though some of it is broken."""
     results = _examine_settings(settings)
     async with open_resources(settings) as resources:
-        results.append(await _examine_database(resources.sessions))
+        results.append(await _examine_database(resources.database))
         results += await _examine_stripe(resources.stripe)
     return results
 
@@ -47,12 +47,11 @@ def _examine_settings(settings: Settings) -> list[Result]:
     return findings or [Result("Settings", f"safe for {settings.environment}, Stripe's {settings.mode} mode")]
 
 
-async def _examine_database(sessions: Sessions) -> Result:
+async def _examine_database(database: Database) -> Result:
     try:
-        async with sessions() as session:
-            is_current = await migrations.is_current(session)
-    except (SQLAlchemyError, asyncpg.PostgresError, OSError) as error:
-        cause = error.orig if isinstance(error, DBAPIError) else error
+        is_current = await migrations.is_current(database)
+    except (DatabaseUnavailable, asyncpg.PostgresError) as error:
+        cause = error.__cause__ or error
         return Result("Database", f"cannot be used: {redact(str(cause))}", "Check DATABASE_URL and the server.")
     if not is_current:
         return Result("Database", "lacks this version's tables", "Run `python -m app migrate`.")

@@ -32,13 +32,12 @@ async def live() -> Health:
 @router.get("/readyz", summary="Can it do its work?", responses=documented(DatabaseUnavailable, NotMigrated))
 async def ready(resources: ResourcesDependency) -> Health:
     """Answer 200 when the database is there and has this version's tables."""
-    async with resources.sessions() as session:
-        if not await migrations.is_current(session):
-            raise NotMigrated
+    if not await migrations.is_current(resources.database):
+        raise NotMigrated
     return Health()
 
 
 @router.get("/metrics", summary="What was counted", response_class=PlainTextResponse)
 async def metrics() -> PlainTextResponse:
-    """Give this process's counts in Prometheus's format. Keep it inside: it is not meant for the internet."""
+    """Return this process's counts in Prometheus's format. Keep it inside: it is not meant for the internet."""
     return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -15,8 +15,6 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 
 from app.db.errors import DatabaseUnavailable
@@ -33,10 +31,6 @@ from app.http.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
 from app.observability.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
-
-# The database stops, was stopped, starts, has no connection left, did not give a lock in time, or ended one of two
-# transactions that waited for each other.
-UNAVAILABLE_SQLSTATES = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "40P01"})
 
 log = structlog.get_logger()
 
@@ -148,15 +142,6 @@ def _methods(request: Request) -> list[str]:
     )
 
 
-def _of_database(error: Exception) -> PaymentsError | None:
-    """Tell a database that is away from one that refused a statement, which is our own fault."""
-    if isinstance(error, DBAPIError):
-        is_away = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in UNAVAILABLE_SQLSTATES
-    else:
-        is_away = isinstance(error, PoolTimeoutError | OSError)
-    return DatabaseUnavailable() if is_away else None
-
-
 def install(app: FastAPI) -> None:
     """Make the application answer every error as a problem."""
 
@@ -172,14 +157,6 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
         return respond(_of_http(error, request))
 
-    async def database_error(_: Request, error: Exception) -> JSONResponse:
-        if known := _of_database(error):
-            log.warning("database.unavailable", kind=type(error).__name__)
-            return respond(known)
-        raise error
-
     app.add_exception_handler(PaymentsError, payments_error)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(HTTPException, http_error)
-    for kind in (DBAPIError, PoolTimeoutError, OSError):
-        app.add_exception_handler(kind, database_error)

@@ -5,7 +5,7 @@ from typing import Self
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.attempts.schemas import AttemptSummary
-from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol.state import PaymentIntentState
 
 # Our own sentences: Stripe's may tell why a bank or its fraud rules said no, which a thief would like to know.
 MESSAGES = {
@@ -44,7 +44,7 @@ class CheckoutStateRead(BaseModel):
     message: str = Field(description="A sentence for the shopper.")
 
     @classmethod
-    def of(cls, row: PaymentIntent, attempts: AttemptSummary) -> Self:
+    def of(cls, row: PaymentIntentState, attempts: AttemptSummary) -> Self:
         has_failed = row.status == "requires_payment_method" and attempts.failed > 0
         message = DECLINED if has_failed else MESSAGES.get(row.status or "", NOT_READY)
         return cls(status=row.status, amount=row.amount, currency=row.currency, message=message)

@@ -10,8 +10,10 @@ from app.auth.dependencies import PaymentsRead, PaymentsWrite, SecretRead, State
 from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
-from app.payment_intents import commands, service
-from app.payment_intents.attach import move
+from app.payment_intents import service
+from app.payment_intents.attach import attach_to_cart
+from app.payment_intents.cancel import cancel
+from app.payment_intents.capture import capture
 from app.payment_intents.checkout_state import CheckoutStateRead
 from app.payment_intents.errors import (
     AlreadyPaid,
@@ -37,7 +39,7 @@ from app.payment_intents.schemas import (
     PaymentIntentPutRead,
     PaymentIntentRead,
 )
-from app.payment_intents.service import Answer
+from app.payment_intents.service import PaymentIntentView
 from app.references.path import ReferencePath, SessionPath
 from app.resources import Resources, ResourcesDependency
 from app.stripe_gateway.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
@@ -124,7 +126,7 @@ async def get_payment_intent(
     return _state(answer, resources)
 
 
-def _state(answer: Answer, resources: Resources) -> PaymentIntentRead:
+def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead:
     return PaymentIntentRead.of(answer.row, answer.attempts, abandoned_after=resources.settings.abandoned_after)
 
 
@@ -171,7 +173,7 @@ async def cancel_payment_intent(
     reference: ReferencePath, params: CancelRequest, caller: PaymentsWrite, resources: ResourcesDependency
 ) -> PaymentIntentRead:
     """Cancel it at Stripe, so that nobody can pay it any more; cancelled already is 200. The next PUT opens another."""
-    return _state(await commands.cancel(resources, reference, params, caller), resources)
+    return _state(await cancel(resources, reference, params, caller), resources)
 
 
 @router.post(
@@ -183,7 +185,7 @@ async def capture_payment_intent(
     reference: ReferencePath, params: CaptureRequest, caller: PaymentsWrite, resources: ResourcesDependency
 ) -> PaymentIntentRead:
     """Take the money that a manual `capture_method` only held, all or a part; captured already is 200."""
-    return _state(await commands.capture(resources, reference, params, caller), resources)
+    return _state(await capture(resources, reference, params, caller), resources)
 
 
 moves = APIRouter(prefix="/v1/sessions/{reference_id:segment}", tags=["PaymentIntents"])
@@ -201,7 +203,7 @@ async def move_payment_intent(
 
     From then on the session answers 409 `moved`, and the cart has the PaymentIntent and its attempts.
     """
-    return _state(await move(resources, reference, params.cart_id, caller), resources)
+    return _state(await attach_to_cart(resources, reference, params.cart_id, caller), resources)
 
 
 @router.get(

@@ -7,17 +7,16 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from app.attempts.schemas import AttemptSummary
-from app.payment_intents.content import MARKS
 from app.payment_intents.currencies import CURRENCIES
-from app.payment_intents.models import PaymentIntent
-from app.references.models import Kind
+from app.payment_intents.protocol.state import PaymentIntentState
+from app.payment_intents.protocol.terms import METADATA_KEYS, Kind, PaymentTerms, terms_of
 from app.references.path import ReferenceId
 
 # Stripe takes up to 12 digits for cards; it refuses by itself what a card network or a method can't take.
 MAX_AMOUNT = 999_999_999_999
 
 # Stripe allows 50 pairs; ours take six.
-MAX_METADATA = 50 - len(MARKS)
+MAX_METADATA = 50 - len(METADATA_KEYS)
 
 TEXT = r"^[^\x00]*$"  # PostgreSQL stores no NUL
 
@@ -110,13 +109,13 @@ class PaymentIntentPut(Strict):
     @field_validator("metadata")
     @classmethod
     def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if taken := MARKS & metadata.keys():
+        if taken := METADATA_KEYS & metadata.keys():
             raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
         return metadata
 
-    def content(self) -> dict[str, Any]:
-        """Give what takes part in convergence."""
-        return self.model_dump(exclude={"previous_payment_intent"})
+    def terms(self) -> PaymentTerms:
+        """Return what the cart or session owes, as a value."""
+        return terms_of(self.model_dump(exclude={"previous_payment_intent"}))
 
 
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -217,25 +216,25 @@ class PaymentIntentRead(BaseModel):
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: PaymentIntent, attempts: AttemptSummary, *, abandoned_after: timedelta, **more: Any) -> Self:
+    def of(cls, row: PaymentIntentState, attempts: AttemptSummary, *, abandoned_after: timedelta, **more: Any) -> Self:
         return cls(
             id=row.id,
-            reference=ReferenceRead(kind=row.reference_kind, id=row.reference_id),
+            reference=ReferenceRead(kind=row.reference.kind, id=row.reference.id),
             generation=row.generation,
             stripe_id=row.stripe_id,
             status=row.status,
             amount=row.amount,
-            requested_amount=row.requested["amount"],
+            requested_amount=row.requested_terms.amount,
             is_synced=row.is_synced,
             currency=row.currency,
             amount_received=row.amount_received,
             amount_capturable=row.amount_capturable,
             amount_refunded=row.amount_refunded,
             amount_refundable=row.amount_refundable,
-            cart_version=row.requested["cart_version"],
-            flags=row.flags,
+            cart_version=row.requested_terms.cart_version,
+            flags=list(row.flags),
             attempts=attempts,
-            expires_at=row.touched_at + abandoned_after if row.is_payable else None,
+            expires_at=row.last_activity_at + abandoned_after if row.is_payable else None,
             created_at=row.created_at,
             updated_at=row.updated_at,
             **more,

@@ -96,7 +96,7 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
         return None
     row, repairs = synced
     return (
-        f"{row.reference_kind} {row.reference_id}: {stripe_id} is {row.status}. "
+        f"{row.reference.kind} {row.reference.id}: {stripe_id} is {row.status}. "
         f"{'Its status was mended' if repairs.is_changed else 'Its status was right'}; "
         f"{repairs.attempts} attempts and {repairs.disputes} disputes were missing."
     )

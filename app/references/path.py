@@ -6,7 +6,7 @@ from fastapi import Depends, Path
 from pydantic import StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 
-from app.references.models import Kind, Reference
+from app.payment_intents.protocol.terms import Kind, Reference
 
 
 class Segment(Convertor[str]):

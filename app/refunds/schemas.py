@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.schemas import (
     MAX_AMOUNT,
     MetadataKey,
@@ -15,12 +16,11 @@ from app.payment_intents.schemas import (
     ReferenceRead,
     Strict,
 )
-from app.references.models import Reference
-from app.refunds.content import MARKS, own_metadata
-from app.refunds.models import Origin, Refund
+from app.refunds.params import METADATA_KEYS, own_metadata
+from app.refunds.refund import Origin, Refund
 
 # Stripe allows 50 pairs; ours take five.
-MAX_METADATA = 50 - len(MARKS)
+MAX_METADATA = 50 - len(METADATA_KEYS)
 
 IdempotencyKey = Annotated[
     str,
@@ -61,7 +61,7 @@ class RefundCreate(Strict):
     @field_validator("metadata")
     @classmethod
     def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if taken := MARKS & metadata.keys():
+        if taken := METADATA_KEYS & metadata.keys():
             raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
         return metadata
 
@@ -132,7 +132,7 @@ class RefundRead(BaseModel):
             failure_reason=row.failure_reason,
             refusal=_refusal(row.refusal),
             origin=row.origin,
-            metadata=own_metadata(row.opening),
+            metadata=own_metadata(row.create_params),
             created_at=row.created_at,
             updated_at=row.updated_at,
         )

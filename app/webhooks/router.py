@@ -56,4 +56,4 @@ async def receive_event(request: Request) -> WebhookRead:
     """Take in one event, exactly once. Anything but a 2xx makes Stripe send it again."""
     # No dependencies: resolving them cost as much as all that is done here, and the signature is over the raw bytes.
     state, signature = request.state, request.headers.get("stripe-signature")
-    return WebhookRead(outcome=await service.receive(state.resources, state.intake, await request.body(), signature))
+    return WebhookRead(outcome=await service.receive(state.resources, state.batcher, await request.body(), signature))

@@ -8,11 +8,11 @@ from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import verify
 from app.webhooks.errors import RecoveryPending, WrongMode
-from app.webhooks.event_batcher import Intake
-from app.webhooks.ingest import Arrival, Outcome
+from app.webhooks.event_batcher import EventBatcher
+from app.webhooks.ingest import IncomingEvent, Outcome
 
 
-async def receive(resources: Resources, intake: Intake, body: bytes, signature: str | None) -> Outcome:
+async def receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str | None) -> Outcome:
     """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
     Raises InvalidSignature, InvalidEvent, WrongMode, SyncPending, or RecoveryPending, when a job brings back what it is
@@ -24,12 +24,13 @@ async def receive(resources: Resources, intake: Intake, body: bytes, signature: 
         raise WrongMode
     bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
     try:
-        outcome = await intake.take(Arrival.read(event, settings.instance))
+        outcome = await batcher.ingest(IncomingEvent.read(event, settings.instance))
     except PaymentsError as error:
         bind_contextvars(outcome=error.code)
         if isinstance(error, RecoveryPending):
-            async with resources.sessions.begin() as session:
-                await queue.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+            job = queue.job("adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+            async with resources.database.transaction() as connection:
+                await queue.enqueue(connection, [job])
         raise
     bind_contextvars(outcome=outcome)
     WEBHOOKS.labels(outcome).inc()

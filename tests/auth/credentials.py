@@ -9,7 +9,7 @@ import jwt
 from app.auth import api_keys
 from app.auth.api_keys import Scope
 from app.auth.checkout_tokens import CheckoutTokens
-from app.references.models import Reference
+from app.payment_intents.protocol.terms import Reference
 from app.resources import Resources
 from app.settings import Settings
 from tests.database import Database
@@ -58,12 +58,10 @@ def forged(settings: Settings, *, key: str | None = None, algorithm: str = "HS25
 async def all_credentials(resources: Resources, database: Database) -> dict[str, Credential]:
     """Make one of each."""
     settings = resources.settings
-    async with resources.sessions.begin() as session:
-        keys = {scope: api_keys.create(session, client="shop", scopes=[scope]) for scope in SCOPES}
-        revoked, expired = (api_keys.create(session, client="shop", scopes=SCOPES) for _ in range(2))
-        full = api_keys.create(session, client="shop", scopes=SCOPES)
-    async with resources.sessions.begin() as session:
-        await api_keys.revoke(session, revoked.id)
+    async with resources.database.transaction() as connection:
+        keys = {scope: await api_keys.create(connection, client="shop", scopes=[scope]) for scope in SCOPES}
+        revoked, expired, full = [await api_keys.create(connection, client="shop", scopes=SCOPES) for _ in range(3)]
+        await api_keys.revoke(connection, revoked.id)
     await database.expire_key(expired.id, seconds=-1)
     tokens, an_hour_ago = tokens_of(settings), datetime.now(UTC) - timedelta(hours=1)
     bad = {

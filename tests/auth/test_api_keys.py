@@ -34,15 +34,15 @@ class Clock:
 async def test_a_rotated_key_and_its_successor_are_both_valid_until_the_overlap_ends(
     resources: Resources, database: Database
 ) -> None:
-    async with resources.sessions.begin() as session:
-        old = api_keys.create(session, client="shop", scopes=["payments:read"])
-    async with resources.sessions.begin() as session:
-        new = await api_keys.rotate(session, old.id, overlap=timedelta(hours=1))
-    async with resources.sessions() as session:
-        during = [await api_keys.find_caller(session, key.secret) for key in (old, new)]
+    async with resources.database.transaction() as connection:
+        old = await api_keys.create(connection, client="shop", scopes=["payments:read"])
+    async with resources.database.transaction() as connection:
+        new = await api_keys.rotate(connection, old.id, overlap=timedelta(hours=1))
+    async with resources.database.connection() as connection:
+        during = [await api_keys.find_caller(connection, key.secret) for key in (old, new)]
     await database.age_keys(timedelta(hours=1))
-    async with resources.sessions() as session:
-        after = [await api_keys.find_caller(session, key.secret) for key in (old, new)]
+    async with resources.database.connection() as connection:
+        after = [await api_keys.find_caller(connection, key.secret) for key in (old, new)]
 
     assert [caller.key_id for caller in during if caller] == [old.id, new.id]
     assert {(caller.client, caller.scopes) for caller in during if caller} == {("shop", frozenset({"payments:read"}))}
@@ -50,15 +50,15 @@ async def test_a_rotated_key_and_its_successor_are_both_valid_until_the_overlap_
 
 
 async def test_a_key_is_rotated_once_and_never_after_it_was_revoked(resources: Resources) -> None:
-    async with resources.sessions.begin() as session:
-        rotated, revoked = (api_keys.create(session, client="shop", scopes=["admin"]) for _ in range(2))
-    async with resources.sessions.begin() as session:
-        await api_keys.rotate(session, rotated.id, overlap=timedelta(hours=1))
-        await api_keys.revoke(session, revoked.id)
+    async with resources.database.transaction() as connection:
+        rotated, revoked = [await api_keys.create(connection, client="shop", scopes=["admin"]) for _ in range(2)]
+    async with resources.database.transaction() as connection:
+        await api_keys.rotate(connection, rotated.id, overlap=timedelta(hours=1))
+        await api_keys.revoke(connection, revoked.id)
     for key_id in (rotated.id, revoked.id, "unknown"):
-        async with resources.sessions() as session:
+        async with resources.database.connection() as connection:
             with pytest.raises(api_keys.KeyRefused, match=key_id):
-                await api_keys.rotate(session, key_id, overlap=timedelta(hours=1))
+                await api_keys.rotate(connection, key_id, overlap=timedelta(hours=1))
 
 
 async def test_only_a_hash_of_a_key_is_stored(database: Database, new_key: NewKey) -> None:
@@ -79,21 +79,21 @@ async def test_the_secret_is_compared_in_constant_time_for_known_and_unknown_key
         return hmac.compare_digest(one, other)
 
     monkeypatch.setattr("app.auth.api_keys.hmac", type("Spy", (), {"compare_digest": staticmethod(compare)}))
-    async with resources.sessions() as session:
-        right = await api_keys.find_caller(session, key)
-        wrong = await api_keys.find_caller(session, key[:-1] + "x")
-        unknown = await api_keys.find_caller(session, f"pay_{'0' * 16}_{'0' * 64}")
+    async with resources.database.connection() as connection:
+        right = await api_keys.find_caller(connection, key)
+        wrong = await api_keys.find_caller(connection, key[:-1] + "x")
+        unknown = await api_keys.find_caller(connection, f"pay_{'0' * 16}_{'0' * 64}")
     assert (right is not None, wrong, unknown) == (True, None, None)
     assert compared == [(32, 32)] * 3
 
 
 async def test_a_revoked_key_is_forgotten_within_30_seconds(resources: Resources, new_key: NewKey) -> None:
     clock, key = Clock(), await new_key("admin")
-    keys = VerifiedKeys(resources.sessions, clock=clock)
+    keys = VerifiedKeys(resources.database, clock=clock)
     caller = await keys.prove(key)
     assert caller is not None
-    async with resources.sessions.begin() as session:
-        await api_keys.revoke(session, caller.key_id)
+    async with resources.database.transaction() as connection:
+        await api_keys.revoke(connection, caller.key_id)
 
     assert keys.remembered(key) == caller  # without a look into the database
     clock.now = 30
@@ -103,7 +103,7 @@ async def test_a_revoked_key_is_forgotten_within_30_seconds(resources: Resources
 
 async def test_an_expired_key_is_not_remembered(resources: Resources, database: Database, new_key: NewKey) -> None:
     key = await new_key("admin")
-    keys = VerifiedKeys(resources.sessions)
+    keys = VerifiedKeys(resources.database)
     await database.expire_key(key.split("_")[1], seconds=0.3)
     assert await keys.prove(key) is not None
     await asyncio.sleep(0.4)
@@ -130,7 +130,7 @@ async def test_the_last_use_is_written_beside_the_requests_and_at_most_once_a_mi
         return row["last_used_at"]
 
     key = await new_key("admin")
-    keys = VerifiedKeys(resources.sessions)
+    keys = VerifiedKeys(resources.database)
     await keys.prove(key)
     before = await last_use()
     await keys.write_last_uses()
@@ -152,7 +152,7 @@ async def test_the_last_use_is_written_beside_the_requests_and_at_most_once_a_mi
 async def test_a_failed_write_of_the_last_use_is_made_up_for(
     resources: Resources, database: Database, new_key: NewKey, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    keys = VerifiedKeys(resources.sessions)
+    keys = VerifiedKeys(resources.database)
     await keys.prove(await new_key("admin"))
 
     async def fail(*_: object) -> None:
@@ -196,9 +196,9 @@ async def test_the_commands_make_list_rotate_and_revoke_keys(command: Callable[.
     revoked = await command("keys", "revoke", successor["id"])
     listed = (await command("keys", "list")).stdout
 
-    async with resources.sessions() as session:
-        assert await api_keys.find_caller(session, made["key"]) is not None
-        assert await api_keys.find_caller(session, successor["key"]) is None
+    async with resources.database.connection() as connection:
+        assert await api_keys.find_caller(connection, made["key"]) is not None
+        assert await api_keys.find_caller(connection, successor["key"]) is None
     assert made["key"].startswith(f"pay_{made['id']}_")
     assert successor["scopes"] == ["payments:read"]
     assert "30 s" in revoked.stdout

@@ -11,7 +11,7 @@ import pytest
 from pydantic import SecretStr
 
 from app.auth.checkout_tokens import CheckoutTokens
-from app.references.models import Reference
+from app.payment_intents.protocol.terms import Reference
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.auth.credentials import CART as CART_REFERENCE

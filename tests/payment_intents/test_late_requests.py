@@ -46,7 +46,7 @@ async def _settle_hours_later(resources: Resources, database: Database) -> None:
     [row] = await database.payment_intents()
     for _ in range(3):
         await database.age(timedelta(hours=2), UPDATED, LEASE, RECHECK, LAST_ACTIVITY)
-        await recovery.settle(resources, row["id"])
+        await recovery.recover(resources, row["id"])
 
 
 async def test_all_terms_are_sent_again_while_an_older_request_may_arrive(

@@ -9,7 +9,7 @@ import pytest
 
 from app.payment_intents import recovery, service
 from app.payment_intents.errors import SyncPending
-from app.references.models import Reference
+from app.payment_intents.protocol.terms import Reference
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.cart import Cart
@@ -116,7 +116,7 @@ async def test_one_that_needs_a_refresh_is_not_cancelled_as_abandoned(
     await sandbox.confirm(created["stripe_id"])
     await database.age(timedelta(hours=25))
     await database.need_refresh()
-    await recovery.expire(resources, UUID(created["id"]))
+    await recovery.recover(resources, UUID(created["id"]))
     intent = await cart.at_stripe()
     await sandbox.restore_webhooks()
     assert intent["status"] == "requires_capture"
@@ -153,7 +153,7 @@ async def test_two_payments_of_one_following_order_are_a_duplicate(
     await sandbox.confirm(third["stripe_id"])
     await sandbox.confirm(second["stripe_id"])
     await sandbox.wait_idle()
-    await recovery.settle(resources, UUID(second["id"]))
+    await recovery.recover(resources, UUID(second["id"]))
     assert [row["flags"] for row in await database.payment_intents()] == [[], ["duplicate_payment"], []]
 
 

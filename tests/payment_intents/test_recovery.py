@@ -1,12 +1,15 @@
 """The sweep finishes what a crash left, and cancels what was abandoned."""
 
 from collections.abc import Awaitable, Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 
 from app.payment_intents import recovery, repository
+from app.payment_intents.convergence import config_of
+from app.payment_intents.protocol.state import due_at
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.cart import Cart
@@ -214,6 +217,7 @@ async def test_one_whose_terms_can_not_change_any_more_is_not_swept(
 ) -> None:
     await database.set_status(status)
     await database.request(amount=2000)
-    async with resources.sessions() as session:
-        found = await repository.find_unsettled(session, silent_after=timedelta(hours=1), limit=10)
-    assert [str(each) for each in found] == ([created["id"]] if is_found else [])
+    row = await repository.get(resources.database, UUID(created["id"]))
+    due = due_at(row, config_of(resources.settings))
+    assert due is not None
+    assert (due <= datetime.now(UTC)) is is_found

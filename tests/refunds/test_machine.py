@@ -20,9 +20,9 @@ from hypothesis.stateful import (
 )
 
 from app.auth import api_keys
-from app.domain_events.repository import Actor
+from app.payment_intents.protocol.state import Actor
 from app.refunds import finishing
-from app.refunds.models import FREED
+from app.refunds.refund import FREED
 from app.resources import open_resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
@@ -84,9 +84,8 @@ class World:
         await self.shop.sandbox.reset()
         await self.shop.sandbox.restore_webhooks()
         await self.shop.database.empty()
-        async with self.resources.sessions.begin() as session:
-            scopes = ("payments:read", "payments:write", "refunds:write")
-            key = api_keys.create(session, client="shop", scopes=scopes).secret
+        scopes = ("payments:read", "payments:write", "refunds:write")
+        key = (await api_keys.create(self.resources.database, client="shop", scopes=scopes)).secret
         self.shop.api.headers["Authorization"] = f"Bearer {key}"
         self.payment = await self.shop.sell(card=card)
 

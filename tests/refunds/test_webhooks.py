@@ -7,7 +7,7 @@ from typing import Any
 
 from stripe import WebhookSignature
 
-from app.domain_events.repository import Actor
+from app.payment_intents.protocol.state import Actor
 from app.refunds import finishing
 from app.resources import Resources
 from sandbox.client import SandboxClient

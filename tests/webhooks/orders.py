@@ -42,7 +42,7 @@ async def outcome_of(resources: Resources, database: Database, order: Sequence[E
     """Return the state after the events, in this order from what was kept, with the jobs after each or at the end."""
     await database.go_back()
     for event in order:
-        await ingest.take(resources, StripeEvent.parse(event))
+        await ingest.ingest(resources, StripeEvent.parse(event))
         if eager:
             await do_jobs(resources, database)
     await do_jobs(resources, database)

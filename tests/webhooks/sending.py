@@ -31,7 +31,7 @@ async def send(client: httpx.AsyncClient, event: dict[str, Any] | bytes) -> http
 async def take_all(resources: Resources, sandbox: SandboxClient, *, kind: str = "") -> list[str]:
     """Record the events that the sandbox made and lost, in order."""
     events = [event for event in await sandbox.events() if event["type"].startswith(kind)]
-    return [await ingest.take(resources, StripeEvent.parse(event)) for event in events]
+    return [await ingest.ingest(resources, StripeEvent.parse(event)) for event in events]
 
 
 async def put(api: httpx.AsyncClient, **changes: Any) -> str:
