@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _page(settings: Settings) -> str:
-    """Give the checkout page. It is the same for all carts: what differs, its script asks for."""
+    """Return the checkout page. It is the same for all carts: its script asks for what differs."""
     template = Template((STATIC / "checkout.html").read_text(encoding="utf-8"))
     return template.substitute(
         publishable_key=escape(settings.stripe_publishable_key), stripe_js_url=escape(settings.stripe_js_url)

@@ -100,7 +100,7 @@ class PaymentsApi:
         await self._http.aclose()
 
     async def put_payment_intent(self, cart: Cart) -> PaymentIntent:
-        """Say what the cart owes now. Safe to repeat: there is one PaymentIntent for it, whatever is sent how often."""
+        """Send what the cart owes now. Repeating it is safe: there is one PaymentIntent for the cart, however often."""
         owed = {"amount": cart.total, "currency": CURRENCY, "cart_version": cart.version}
         return PaymentIntent.model_validate(await self._call("PUT", cart.id, "payment-intent", owed))
 
@@ -120,7 +120,7 @@ class PaymentsApi:
         return [Attempt.model_validate(attempt) for attempt in page["data"]]
 
     async def refund(self, cart_id: str, amount: int, *, key: str) -> Refund:
-        """Give money back. Repeating it with the same key is safe, and tells how the one refund stands."""
+        """Refund an amount. Repeating it with the same key is safe, and returns the state of the one refund."""
         try:
             made = await self._call("POST", cart_id, "refunds", {"amount": amount}, {"Idempotency-Key": key})
         except PaymentsRefused as error:

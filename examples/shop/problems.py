@@ -1,4 +1,4 @@
-"""What went wrong, as the page is told it: `{"code": …}`. The sentences for shoppers are the page's."""
+"""Errors as the page gets them: `{"code": …}`. The page has the sentences for shoppers."""
 
 import logging
 

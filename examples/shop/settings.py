@@ -1,4 +1,4 @@
-"""All that the shop is told, read once."""
+"""The shop's settings, read once."""
 
 import os
 from collections.abc import Mapping

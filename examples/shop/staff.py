@@ -1,4 +1,4 @@
-"""What the shop's staff may do: see what became of a cart's payment, and give money back."""
+"""What the shop's staff may do: see the state of a cart's payment, and refund it."""
 
 import asyncio
 import secrets
@@ -21,10 +21,10 @@ _basic = HTTPBasic(auto_error=False, realm="Staff")
 
 
 def _only_staff(request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
-    """Let in who knows the password. A real shop has its own accounts; without a password nobody is staff."""
+    """Check the password. A real shop has its own accounts; without a password nobody is staff."""
     password: str = request.app.state.staff_password
-    expected, told = f"{USER}:{password}", f"{given.username}:{given.password}" if given else ""
-    if not password or not secrets.compare_digest(expected.encode(), told.encode()):
+    expected, said = f"{USER}:{password}", f"{given.username}:{given.password}" if given else ""
+    if not password or not secrets.compare_digest(expected.encode(), said.encode()):
         raise HTTPException(UNAUTHORIZED, headers={"WWW-Authenticate": 'Basic realm="Staff"'})
 
 
@@ -57,7 +57,7 @@ async def read_order(cart_id: str, payments: PaymentsDependency) -> OrderRead:
 
 @router.post("/api/staff/carts/{cart_id}/refunds")
 async def refund_order(cart_id: str, order: RefundOrder, payments: PaymentsDependency, response: Response) -> Refund:
-    """Give money back; 202 while it is not known whether it worked. The same key may be sent again at any time."""
+    """Refund an amount; 202 while the outcome is not known. The same key may be sent again at any time."""
     refund = await payments.refund(cart_id, order.amount, key=order.key)
     response.status_code = CREATED if refund.status else ACCEPTED
     return refund
