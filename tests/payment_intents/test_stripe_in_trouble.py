@@ -72,7 +72,7 @@ async def test_what_a_rate_limit_refused_leaves_nothing_unknown(
     again = await api.put(CART, json=TEN_EUROS)
 
     assert (limited.status_code, limited.json()["code"]) == (503, "stripe_unavailable")
-    assert "limits" in limited.json()["detail"]
+    assert "limiting" in limited.json()["detail"]
     assert limited.headers["retry-after"] == "2"
     assert doubts == []
     assert again.status_code == 201
