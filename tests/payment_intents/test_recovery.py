@@ -213,8 +213,14 @@ async def test_the_sweep_makes_no_call_when_all_agree(
     ids=["can't change any more", "can change"],
 )
 async def test_one_whose_terms_can_not_change_any_more_is_not_swept(
-    resources: Resources, database: Database, created: dict[str, Any], status: str, is_found: bool
+    resources: Resources,
+    sandbox: SandboxClient,
+    database: Database,
+    created: dict[str, Any],
+    status: str,
+    is_found: bool,
 ) -> None:
+    await sandbox.wait_idle()  # the webhook of the creation would disagree with the status
     await database.set_status(status)
     await database.request(amount=2000)
     row = await repository.get(resources.database, UUID(created["id"]))
