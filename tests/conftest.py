@@ -23,9 +23,10 @@ from pgqueuer.types import QueueExecutionMode
 
 from app import worker
 from app.auth import api_keys
-from app.auth.api_keys import Scope
+from app.auth.scopes import Scope
 from app.db import migrations
 from app.dev.postgres import temporary_postgres
+from app.http.server import server_config
 from app.main import create_app
 from app.observability.logging import configure_logging
 from app.resources import Resources, open_resources
@@ -173,10 +174,7 @@ def new_key(resources: Resources) -> NewKey:
 @asynccontextmanager
 async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the API on a listening socket, in this event loop."""
-    config = uvicorn.Config(
-        create_app(settings), log_config=None, access_log=False, server_header=False, proxy_headers=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(create_app(settings), settings))
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
 

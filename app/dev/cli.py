@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from app.dev.configuration import DevOptions
-from app.dev.errors import DevError
-from app.dev.launcher import DevJson, Programs, launch
+if TYPE_CHECKING:
+    from app.dev.configuration import DevOptions
+    from app.dev.launcher import DevJson, Programs
 
 
 def dev(
@@ -24,10 +23,15 @@ def dev(
     DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and STRIPE_PUBLISHABLE_KEY, in the environment
     or in .env, replace the part that they name.
     """
+    from app.dev.configuration import DevOptions
+
     run(DevOptions(port, sandbox_port, shop_port, data_dir))
 
 
 def run(options: DevOptions, programs: Programs | None = None) -> None:
+    from app.dev.errors import DevError
+    from app.dev.launcher import launch
+
     _print(f"Starting; the logs are in {options.data_dir}/logs/.")
     try:
         launch(options, _print_summary, programs)
@@ -52,4 +56,6 @@ def _print_summary(ready: DevJson, warnings: list[str]) -> None:
 
 def _print(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:
     """Print the text unchanged: without wrapping, so that a key can be copied, and without markup."""
+    from rich.console import Console
+
     Console(stderr=to_stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)

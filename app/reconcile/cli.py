@@ -1,25 +1,21 @@
 """`python -m app events replay` and `python -m app sync`: repair by hand what webhooks did not bring."""
 
+from __future__ import annotations
+
 import asyncio
 import re
-from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from app.errors import PaymentsError
-from app.observability.logging import configure_logging
-from app.reconcile import service
-from app.reconcile.service import STRIPE_EVENT_RETENTION, Tally
-from app.reconcile.sync import sync as sync_one
-from app.resources import open_resources
-from app.settings import Settings
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from app.reconcile.service import Tally
+    from app.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="The events that Stripe keeps.")
-console = Console()
 
 Result = TypeVar("Result")
 
@@ -37,7 +33,7 @@ def replay(
     begin = _parse_since(since)
     settings = _quiet_settings()
     tally = _run(_replay(settings, begin))
-    console.print(
+    typer.echo(
         f"{tally.read} events read, {tally.repaired} of them were missing here, {tally.adopted} PaymentIntents "
         f"adopted, {tally.unreadable} unreadable. The worker does the jobs that follow."
     )
@@ -45,6 +41,8 @@ def replay(
 
 def _parse_since(since: str) -> datetime:
     """Read `--since`. Raises BadParameter when Stripe no longer keeps events of that time."""
+    from app.reconcile.service import STRIPE_EVENT_RETENTION
+
     now = datetime.now(UTC)
     if match := re.fullmatch(r"(\d{1,4})([dh])", since):
         number = int(match[1])
@@ -61,9 +59,14 @@ def _parse_since(since: str) -> datetime:
 
 
 async def _replay(settings: Settings, begin: datetime) -> Tally:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    from app.reconcile import service
+    from app.resources import open_resources
+
     columns = (TextColumn("Events back to"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     async with open_resources(settings, is_background=True) as resources:
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns) as progress:
             span = (datetime.now(UTC) - begin).total_seconds()
             task = progress.add_task("", total=max(span, 1))
 
@@ -84,12 +87,15 @@ def sync(
         raise typer.BadParameter("must be Stripe's id of a PaymentIntent: pi_…")
     synced = _run(_sync(_quiet_settings(), stripe_id))
     if synced is None:
-        console.print(f"{stripe_id} does not belong to this installation (INSTANCE); nothing was done.")
+        typer.echo(f"{stripe_id} does not belong to this installation (INSTANCE); nothing was done.")
         raise typer.Exit(1)
-    console.print(synced)
+    typer.echo(synced)
 
 
 async def _sync(settings: Settings, stripe_id: str) -> str | None:
+    from app.reconcile.sync import sync as sync_one
+    from app.resources import open_resources
+
     async with open_resources(settings, is_background=True) as resources:
         synced = await sync_one(resources, stripe_id)
     if synced is None:
@@ -103,6 +109,9 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
 
 
 def _quiet_settings() -> Settings:
+    from app.observability.logging import configure_logging
+    from app.settings import Settings
+
     settings = Settings()
     configure_logging(is_json=False, level="WARNING")
     return settings
@@ -110,8 +119,10 @@ def _quiet_settings() -> Settings:
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
     """Run the coroutine; print an error as one sentence and exit with 1."""
+    from app.errors import PaymentsError
+
     try:
         return asyncio.run(work)
     except PaymentsError as error:
-        console.print(error.detail)
+        typer.echo(error.detail)
         raise typer.Exit(1) from error
