@@ -15,7 +15,6 @@ from sandbox.api.params import (
     names,
     required_string,
     string,
-    unsupported,
 )
 from sandbox.balance import add_balance_transaction
 from sandbox.cards import Decline, TestMethod
@@ -188,17 +187,17 @@ def update(account: Account, call: Call) -> JsonObject:
 
 
 def list_charges(account: Account, call: Call) -> JsonObject:
-    intent, customer = call.params.get("payment_intent"), call.params.get("customer")
+    intent = call.params.get("payment_intent")
+    wanted = {name: call.params[name] for name in ("customer", "transfer_group") if name in call}
     store = account.store
     found = store.newest("charge") if intent is None else iter(store.where("charge", "payment_intent", intent))
-    return page(call, (charge for charge in found if customer in {None, charge["customer"]}))
+    return page(call, (charge for charge in found if all(charge[name] == value for name, value in wanted.items())))
 
 
 UPDATE: Schema = {
     **EXPAND,
     "metadata": metadata,
     **names(string, "description receipt_email transfer_group"),
-    **names(unsupported, "customer fraud_details shipping"),
 }
 LIST: Schema = {
     **PAGING,

@@ -45,6 +45,18 @@ class Unconfirmed:
 
 
 @dataclass(frozen=True)
+class Lenient:
+    """What Stripe refuses and the sandbox still allows, so that a service can be made right step by step."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    empty_strings: frozenset[str] = frozenset({"customer", "description", "statement_descriptor_suffix"})
+    """The parameters that an update of a PaymentIntent unsets by an empty string; Stripe: `parameter_invalid_empty`."""
+    customer_changes: bool = True
+    """Whether the customer of a PaymentIntent can be changed and unset; Stripe: `payment_intent_unexpected_state`."""
+
+
+@dataclass(frozen=True)
 class SandboxConfig:
     """Keys of None accept any `sk_test_…` or `pk_test_…`; without `state` all is in memory only."""
 
@@ -75,6 +87,7 @@ class SandboxConfig:
     search_lag: timedelta = timedelta(0)
     """How old an object must be for the search to find it (Stripe: up to a minute)."""
     unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
+    lenient: Lenient = field(default_factory=Lenient)
 
     def __post_init__(self) -> None:
         for key, prefix in ((self.secret_key, "sk_test_"), (self.publishable_key, "pk_test_")):

@@ -15,8 +15,8 @@ from sandbox.api.params import (
     names,
     required_string,
     string,
-    unsupported,
 )
+from sandbox.api.stripe_params import missing_param
 from sandbox.errors import ApiError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.params import SHIPPING, email
@@ -97,6 +97,8 @@ def list_customers(account: Account, call: Call) -> JsonObject:
 
 def attach(account: Account, call: Call) -> JsonObject:
     method = resolve(account, call.id)
+    if "customer" not in call:
+        raise missing_param("customer")
     customer = call.params["customer"]
     if account.get("customer", customer) is None:
         raise missing("customer", customer, "customer")
@@ -124,26 +126,20 @@ _WRITABLE: Schema = {
     "preferred_locales": list_of(required_string),
     "shipping": hash_of(SHIPPING),
     **names(string, "description name phone"),
-    **names(
-        unsupported,
-        "balance business_name cash_balance default_source individual_name invoice_prefix invoice_settings "
-        "next_invoice_sequence payment_method source tax tax_exempt tax_id_data test_clock validate",
-    ),
 }
-LIST: Schema = {**PAGING, "created": created, "email": required_string, "test_clock": unsupported}
+LIST: Schema = {**PAGING, "created": created, "email": required_string}
 
 OPERATIONS = (
     Operation("POST", "/v1/customers", create, _WRITABLE),
     Operation("GET", "/v1/customers", list_customers, LIST),
     Operation("GET", "/v1/customers/:id", find),
     Operation("POST", "/v1/customers/:id", update, _WRITABLE),
-    Operation("DELETE", "/v1/customers/:id", delete),
+    Operation("DELETE", "/v1/customers/:id", delete, schema={}),
     Operation(
         "POST",
         "/v1/payment_methods/:id/attach",
         attach,
-        {**EXPAND, "customer": required_string, "customer_account": unsupported},
-        required=("customer",),
+        {**EXPAND, "customer": required_string},
     ),
     Operation("POST", "/v1/payment_methods/:id/detach", detach),
 )

@@ -18,7 +18,6 @@ from sandbox.api.params import (
     names,
     required_string,
     string,
-    unsupported,
 )
 from sandbox.balance import add_balance_transaction
 from sandbox.errors import ApiError, missing
@@ -163,10 +162,9 @@ def list_disputes(account: Account, call: Call) -> JsonObject:
 
 UPDATE: Schema = {
     **EXPAND,
-    "evidence": hash_of({**names(string, EVIDENCE), "enhanced_evidence": unsupported}),
+    "evidence": hash_of({**names(string, EVIDENCE)}),
     "metadata": metadata,
     "submit": boolean,
-    "intended_submission_method": unsupported,
 }
 LIST: Schema = {**PAGING, "created": created, **names(required_string, "charge payment_intent")}
 

@@ -11,20 +11,19 @@ from sandbox.api.params import (
     PAGING,
     Schema,
     hash_of,
-    ignored,
     integer,
     merged,
     metadata,
     names,
-    one_of,
     required_string,
     string,
-    unsupported,
 )
+from sandbox.api.stripe_params import STRIPE_PARAMS
 from sandbox.cards import BY_NAME, BY_NUMBER, UNKNOWN_CARD, TestMethod, is_card_number
-from sandbox.errors import ApiError, CardError, missing
+from sandbox.errors import ApiError, CardError, NotImplementedHereError, missing
 from sandbox.store import JsonObject
 
+SUPPORTED_TYPES = ("card", "us_bank_account")
 ADDRESS = names(string, "city country line1 line2 postal_code state")
 BILLING_DETAILS: Schema = {"address": hash_of(ADDRESS), **names(string, "email name phone tax_id")}
 CARD: Schema = {
@@ -32,16 +31,36 @@ CARD: Schema = {
     "exp_month": integer,
     "exp_year": integer,
     "cvc": string,
-    **names(unsupported, "token networks"),
 }
+
+
+def known_type(name: str, value: Any) -> str:
+    """Return a type of payment method that Stripe knows."""
+    STRIPE_PARAMS["POST", "/v1/payment_methods"]["type"].check(name, value)
+    return str(value)
+
+
+def usable_type(name: str, value: Any) -> str:
+    return _implemented(name, known_type(name, value), SUPPORTED_TYPES)
+
+
+def type_with_data(name: str, value: Any) -> str:
+    """Return a type that can be made from data; bank accounts have test names only."""
+    return _implemented(name, known_type(name, value), ("card",))
+
+
+def _implemented(name: str, kind: str, implemented: tuple[str, ...]) -> str:
+    if kind not in implemented:
+        raise NotImplementedHereError(f"payment methods of the type {kind} in {name}", param=name)
+    return kind
+
+
 DATA: Schema = {
-    "type": one_of("card", "us_bank_account"),
-    "card": hash_of(CARD, required=("number", "exp_month", "exp_year")),
+    "type": type_with_data,
+    "card": hash_of(CARD),
     "billing_details": hash_of(BILLING_DETAILS),
     "metadata": metadata,
-    "allow_redisplay": one_of("always", "limited", "unspecified"),
-    **names(ignored, "guid muid sid payment_user_agent time_on_page referrer client_attribution_metadata"),
-    **names(unsupported, "us_bank_account radar_options"),
+    "allow_redisplay": string,
 }
 CREATE: Schema = {**EXPAND, **DATA}
 LIST: Schema = {**PAGING, "customer": required_string, "type": required_string}
@@ -71,6 +90,7 @@ def from_data(account: Account, data: Mapping[str, Any], param: str = "payment_m
     billing = {**made["billing_details"], **(data.get("billing_details") or {})}
     return account.change(
         made,
+        allow_redisplay=data.get("allow_redisplay") or made["allow_redisplay"],
         billing_details=billing,
         metadata=merged({}, data.get("metadata") or {}),
         card={**made["card"], **_shown(card)} if method is UNKNOWN_CARD else made["card"],
@@ -186,7 +206,7 @@ def list_payment_methods(account: Account, call: Call) -> JsonObject:
 
 
 OPERATIONS = (
-    Operation("POST", "/v1/payment_methods", create, CREATE, required=("type",), allows_publishable=True),
+    Operation("POST", "/v1/payment_methods", create, CREATE, allows_publishable=True),
     Operation("GET", "/v1/payment_methods", list_payment_methods, LIST),
     Operation("GET", "/v1/payment_methods/:id", retrieve, EXPAND),
 )

@@ -14,9 +14,8 @@ from sandbox.api.params import (
     merged,
     metadata,
     names,
-    one_of,
     required_string,
-    unsupported,
+    string,
 )
 from sandbox.balance import add_balance_transaction
 from sandbox.charges import find as find_charge
@@ -200,9 +199,8 @@ CREATE: Schema = {
     **EXPAND,
     "amount": amount,
     "metadata": metadata,
-    "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+    "reason": string,
     **names(required_string, "charge payment_intent"),
-    **names(unsupported, "currency customer instructions_email origin refund_application_fee reverse_transfer"),
 }
 UPDATE: Schema = {**EXPAND, "metadata": metadata}
 LIST: Schema = {**PAGING, "created": created, **names(required_string, "charge payment_intent")}

@@ -93,7 +93,7 @@ def _needs_return_url(intent: JsonObject, call: Call) -> bool:
         and automatic["allow_redirects"] == "always"
         and "return_url" not in call
         and not call.params.get("off_session")
-        and "expected_payment_method_type" not in call
+        and not call.is_from_stripe_js
     )
 
 

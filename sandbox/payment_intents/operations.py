@@ -16,10 +16,9 @@ from sandbox.payment_intents.capture import capture
 from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, confirm, confirm_intent
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.search import search
-from sandbox.payment_methods import from_data, resolve
+from sandbox.payment_methods import SUPPORTED_TYPES, from_data, resolve
 from sandbox.store import JsonObject
 
-SUPPORTED_TYPES = ("card", "us_bank_account")
 _NOT_FIELDS = {
     *CONFIRM_ONLY,
     *("automatic_payment_methods", "confirm", "expand", "metadata"),
@@ -166,9 +165,9 @@ def list_payment_intents(account: Account, call: Call) -> JsonObject:
 
 
 OPERATIONS = (
-    Operation("POST", "/v1/payment_intents", create, params.CREATE, required=("amount", "currency")),
+    Operation("POST", "/v1/payment_intents", create, params.CREATE),
     Operation("GET", "/v1/payment_intents", list_payment_intents, params.LIST),
-    Operation("GET", "/v1/payment_intents/search", search, params.SEARCH, required=("query",)),
+    Operation("GET", "/v1/payment_intents/search", search, params.SEARCH),
     Operation("GET", "/v1/payment_intents/:id", retrieve, params.RETRIEVE, allows_publishable=True),
     Operation("POST", "/v1/payment_intents/:id", update, params.UPDATE),
     Operation("POST", "/v1/payment_intents/:id/confirm", confirm, params.CONFIRM, allows_publishable=True),

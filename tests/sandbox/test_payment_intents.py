@@ -206,7 +206,7 @@ def test_payment_method_types_is_no_longer_a_parameter(client: StripeClient) -> 
 
 
 def test_allowed_payment_method_types_drops_those_that_do_not_fit(client: StripeClient) -> None:
-    intent = created(client, allowed_payment_method_types=["card", "klarna"])
+    intent = created(client, allowed_payment_method_types=["card", "us_bank_account"])
     assert intent.payment_method_types == ["card"]
     assert intent.automatic_payment_methods is None
 
