@@ -101,6 +101,12 @@ def outcome(kind: str, network_status: str, **details: Any) -> JsonObject:
     return {**empty, **risk, **common, **details}
 
 
+def authorized(known: TestMethod) -> JsonObject:
+    """Return the outcome of an authorised payment, with the risk level of the test card."""
+    risk = {"risk_level": "elevated", "risk_score": 70} if known.is_risky else {}
+    return outcome("authorized", "approved_by_network", **risk)
+
+
 def method_details(
     method: JsonObject, known: TestMethod, authentication: JsonObject | None, capture_before: int | None
 ) -> JsonObject:

@@ -187,6 +187,24 @@ class SandboxClient:
     async def _client_secret(self, payment_intent_id: str) -> str:
         return str((await self.object("payment_intents", payment_intent_id))["client_secret"])
 
+    # What the shopper's bank does.
+
+    async def open_dispute(
+        self,
+        payment_intent_id: str,
+        amount: int | None = None,
+        *,
+        reason: str = "fraudulent",
+        is_inquiry: bool = False,
+    ) -> JsonObject:
+        """Dispute a payment, or a part of it; an inquiry only asks and moves no money."""
+        body = {"amount": amount, "reason": reason, "is_inquiry": is_inquiry}
+        return await self._call("POST", f"payment_intents/{payment_intent_id}/dispute", body)
+
+    async def escalate_inquiry(self, dispute_id: str) -> JsonObject:
+        """Turn an inquiry into a chargeback."""
+        return await self._call("POST", f"disputes/{dispute_id}/escalate")
+
     # What a person does in the Dashboard.
 
     async def dashboard_cancel(self, payment_intent_id: str, reason: str | None = None) -> JsonObject:

@@ -30,6 +30,14 @@ class Unconfirmed:
     """The statuses in which `metadata` and `description` of a PaymentIntent can be updated."""
     amount_update_during_action: Literal["reconfirm", "keep", "refuse"] = "reconfirm"
     """What a new amount does to a running 3DS challenge."""
+    updates_during_action: Literal["all", "metadata", "none"] = "all"
+    """What of a PaymentIntent can be updated during a 3DS challenge; `metadata` is that and the description."""
+    same_customer_again: Literal["accept", "refuse"] = "accept"
+    """Whether an update may name the customer that the PaymentIntent has already."""
+    processing_cancel: Literal["accept", "refuse"] = "accept"
+    """Whether a bank debit in `processing` can be cancelled; Stripe says that it can fail."""
+    partial_dispute_leaves_rest_refundable: bool = False
+    """Whether what is not disputed can be refunded while a part of the Charge is disputed."""
     expiry_cancels_failed_attempt: bool = True
     """Whether a Checkout Session that expires cancels the PaymentIntent of its failed attempt."""
     abandoned_after: timedelta | None = None

@@ -20,7 +20,7 @@ from sandbox.api.stripe_params import missing_param
 from sandbox.errors import ApiError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.params import SHIPPING, email
-from sandbox.payment_methods import ADDRESS, resolve
+from sandbox.payment_methods import ADDRESS, check_not_used, resolve
 from sandbox.store import JsonObject
 
 _FIELDS = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping")
@@ -104,6 +104,7 @@ def attach(account: Account, call: Call) -> JsonObject:
         raise missing("customer", customer, "customer")
     if method["customer"] not in {None, customer}:
         raise ApiError("The payment method you provided has already been attached to a customer.")
+    check_not_used(account, method)
     changed = account.change(method, customer=customer)
     emit(account, "payment_method.attached", changed)
     return changed
@@ -113,6 +114,7 @@ def detach(account: Account, call: Call) -> JsonObject:
     method = resolve(account, call.id)
     if method["customer"] is None:
         raise ApiError("The payment method you provided is not attached to a customer so detachment is impossible.")
+    account.note(method["id"], is_used=True)
     changed = account.change(method, customer=None)
     emit(account, "payment_method.detached", changed, {"customer": method["customer"]})
     return changed

@@ -18,6 +18,7 @@ from sandbox.api.params import (
 )
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidParamError, NotImplementedHereError
+from sandbox.payment_intents.descriptor import suffix
 from sandbox.payment_intents.params import SHIPPING, email, url
 
 PRODUCT: Schema = {
@@ -42,7 +43,8 @@ INTENT: Schema = {
     "receipt_email": email,
     "setup_future_usage": string,
     "shipping": hash_of(SHIPPING),
-    **names(string, "description statement_descriptor statement_descriptor_suffix transfer_group"),
+    "statement_descriptor_suffix": suffix,
+    **names(string, "description statement_descriptor transfer_group"),
 }
 
 

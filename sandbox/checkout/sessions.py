@@ -15,6 +15,7 @@ from sandbox.currencies import check_amount
 from sandbox.errors import ApiError, InvalidParamError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.cancel import cancel_intent
+from sandbox.payment_intents.descriptor import check_descriptor
 from sandbox.store import JsonObject
 
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
@@ -36,6 +37,7 @@ def create(account: Account, call: Call) -> JsonObject:
     if given.get("currency", items[0]["currency"]) != items[0]["currency"]:
         raise InvalidParamError("The currency must be that of the line items.", param="currency")
     check_amount(sum(item["amount_total"] for item in items), items[0]["currency"], account.config.unconfirmed)
+    check_descriptor(("card",), given.get("payment_intent_data") or {})
     given["metadata"] = merged({}, given.get("metadata") or {})
     session = account.add(new_session(account, given, items, expires_at))
     account.note(session["id"], items=items, intent_data=given.get("payment_intent_data") or {})

@@ -24,6 +24,7 @@ from sandbox.api.params import (
 from sandbox.config import ALL_STATUSES, OPEN_STATUSES
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidParamError, NotImplementedHereError
+from sandbox.payment_intents.descriptor import suffix
 from sandbox.payment_methods import ADDRESS, DATA, known_type, usable_type
 
 _EMAIL = re.compile(r"[^@\s]+@[^@\s.]+(\.[^@\s.]+)+")
@@ -81,7 +82,8 @@ _DESCRIBED: Schema = {
     "customer": string,
     "description": string,
     "metadata": metadata,
-    **names(string, "statement_descriptor statement_descriptor_suffix transfer_group"),
+    "statement_descriptor_suffix": suffix,
+    **names(string, "statement_descriptor transfer_group"),
 }
 _CONFIRMING: Schema = {
     "error_on_requires_action": boolean,
@@ -117,7 +119,8 @@ CAPTURE: Schema = {
     "amount_to_capture": amount,
     "final_capture": boolean,
     "metadata": metadata,
-    **names(string, "statement_descriptor statement_descriptor_suffix"),
+    "statement_descriptor": string,
+    "statement_descriptor_suffix": suffix,
 }
 CANCEL: Schema = {
     **EXPAND,
