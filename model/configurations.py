@@ -6,9 +6,9 @@ reason in docs/protocol.md.
 
 from dataclasses import dataclass, field
 
-from app.references.models import Kind
-from model import stripe
-from model.state import Answer, Book, Budget, Content, Held, Intent, Row, Rows, Run, Snapshot, State, Told
+from app.payment_intents.protocol.terms import Kind, PaymentTerms
+from model import steps, stripe
+from model.state import Budget, State, Worker, intern
 
 PAYS, ASKS, DECLINES = "succeeded", "requires_action", "requires_payment_method"
 WAITS, HOLDS = "processing", "requires_capture"
@@ -27,7 +27,7 @@ class Configuration:
     """
 
     name: str
-    puts: tuple[int | Content, ...] = ()
+    puts: tuple[int | PaymentTerms, ...] = ()
     others: tuple[str, ...] = ()
     budget: dict[str, int] = field(default_factory=dict)
     shopper: tuple[str, ...] = ()
@@ -37,34 +37,48 @@ class Configuration:
     excused: frozenset[str] = frozenset()
 
     def begin(self) -> State:
-        """Give the state in which it begins."""
-        puts = [each if isinstance(each, Content) else Content(each) for each in self.puts]
-        runs = [Run("PUT", number, self.kind, wanted) for number, wanted in enumerate(puts, 1)]
-        for number, name in enumerate(self.others, 10):
-            is_at_cart = name == "PUT AT CART"
-            runs.append(Run("PUT", number, "cart", Content(8)) if is_at_cart else Run(name, number, self.kind))
+        """Return the state in which it begins."""
+        ours = intern(steps.EMPTY)
+        state = State(ours, ours, budget=Budget(webhooks=0))
+        state = _with_first(state, self.kind) if self.is_begun else state
         has_webhooks = bool(self.shopper or self.budget.get("dashboard") or "EXPIRE" in self.others)
         budget = Budget(webhooks=int(has_webhooks), **self.budget)
-        state = State(Rows(()), (), (), (), (), tuple(runs), budget, Told())
-        return begun(state, self.kind) if self.is_begun else state
+        return state._replace(backup=state.ours, budget=budget, workers=tuple(self._workers()))
+
+    def _workers(self) -> list[Worker]:
+        workers = [_put(number, self.kind, each) for number, each in enumerate(self.puts, 1)]
+        for number, name in enumerate(self.others, 10):
+            run = steps.new_run(number, is_put=False)
+            is_at_cart = name == "PUT AT CART"
+            workers.append(_put(number, "cart", 8) if is_at_cart else Worker(name, number, self.kind, None, run))
+        return workers
 
 
-def begun(state: State, kind: Kind) -> State:
-    """Add a PaymentIntent of amount 1 on which both sides agree."""
-    first, status = Content(1), "requires_payment_method"
-    row = Row(kind, 1, kind, first, 1, first, 1, applied=Held(1, None, None, 1, is_whole=True), stripe_id=0)
-    row = row._replace(status=status, amount=1, is_idle=True)
-    rows = Rows((row,), **{kind: Book(2)})
-    intent = Intent(0, status, 1, None, None, 1, kind)
-    return stripe.remember(state._replace(ours=rows, intents=(intent,)), 0, Answer("snapshot", Snapshot(0, intent)))
+def _put(number: int, kind: Kind, wanted: int | PaymentTerms) -> Worker:
+    terms = _terms(wanted) if isinstance(wanted, int) else wanted
+    return Worker("PUT", number, kind, intern(terms), steps.new_run(number, is_put=True))
 
 
-def _versions(*amounts: int) -> tuple[Content, ...]:
-    return tuple(Content(amount, cart_version=number) for number, amount in enumerate(amounts, 1))
+def _terms(amount: int, description: str | None = None, cart_version: int | None = None) -> PaymentTerms:
+    return PaymentTerms(amount, "eur", description=description, cart_version=cart_version)
 
 
-def _notes(*contents: tuple[int, str | None]) -> tuple[Content, ...]:
-    return tuple(Content(amount, note) for amount, note in contents)
+def _with_first(state: State, kind: Kind) -> State:
+    """Let a PUT of amount 1 be done, a day ago."""
+    put = _put(1, kind, 1)
+    outcome = steps.begin(state.ours, kind, put.name, put.wanted, put.run, steps.NOW)
+    assert outcome.call is not None
+    state, answer, _ = stripe.execute(state._replace(ours=outcome.ours), outcome.call, put.name)
+    done = steps.record_answer(outcome.ours, kind, outcome.run, outcome.call, answer, steps.NOW)
+    return state._replace(ours=steps.abandon(done.ours))
+
+
+def _versions(*amounts: int) -> tuple[PaymentTerms, ...]:
+    return tuple(_terms(amount, cart_version=number) for number, amount in enumerate(amounts, 1))
+
+
+def _notes(*terms: tuple[int, str]) -> tuple[PaymentTerms, ...]:
+    return tuple(_terms(amount, description) for amount, description in terms)
 
 
 SMALL = (
@@ -87,7 +101,7 @@ SMALL = (
     ),
     Configuration("PUT, capture, expiry", (2,), ("CAPTURE", "EXPIRE"), {"confirm": 1}, (HOLDS,), is_begun=True),
     Configuration(
-        "PUT, move, payment", (2,), ("MOVE",), {"crash": 1, "confirm": 1}, (PAYS,), is_begun=True, kind="session"
+        "PUT, attach, payment", (2,), ("ATTACH",), {"crash": 1, "confirm": 1}, (PAYS,), is_begun=True, kind="session"
     ),
 )
 
@@ -275,19 +289,24 @@ LARGE = (
         is_begun=True,
     ),
     Configuration(
-        "PUT, move, PUT at the cart, crash", (2,), ("MOVE", "PUT AT CART"), {"crash": 1}, is_begun=True, kind="session"
+        "PUT, attach, PUT at the cart, crash",
+        (2,),
+        ("ATTACH", "PUT AT CART"),
+        {"crash": 1},
+        is_begun=True,
+        kind="session",
     ),
     Configuration(
-        "first PUT, move, PUT at the cart, sleeper, dashboard",
+        "first PUT, attach, PUT at the cart, sleeper, dashboard",
         (2,),
-        ("MOVE", "PUT AT CART"),
+        ("ATTACH", "PUT AT CART"),
         {"steal": 1, "crash": 1, "dashboard": 1},
         kind="session",
     ),
     Configuration(
-        "2 PUTs, move, crash, time-out, payment",
+        "2 PUTs, attach, crash, time-out, payment",
         (2, 3),
-        ("MOVE",),
+        ("ATTACH",),
         {"crash": 1, "time_out": 1, "confirm": 1},
         (PAYS,),
         is_begun=True,

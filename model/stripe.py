@@ -1,103 +1,162 @@
 """Stripe, as far as it matters: what a call does there, and what it says."""
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
-from model.state import FREE, TOO_SMALL, Answer, Call, Content, Intent, Run, Snapshot, State
+from app.payment_intents.protocol.steps import (
+    Answer,
+    Answered,
+    Call,
+    CancelCall,
+    CaptureCall,
+    CreateCall,
+    FindCall,
+    FoundNothing,
+    Refused,
+    RetrieveCall,
+    UpdateCall,
+)
+from model.state import CAN_CHANGE, Intent, Interned, Snapshot, State, Worker, intern
+from model.steps import remembered
 
-STORED_FAILURE = Answer("failure from memory")
+# Stripe refuses such an amount for good.
+TOO_SMALL = 0
 
 
-def execute(state: State, call: Call, who: str) -> tuple[State, Answer]:
+class Executed(NamedTuple):
+    """Stripe after a call, and what it says; `is_refusal`: the PaymentIntent's state did not allow it."""
+
+    state: State
+    answer: Interned[Answer]
+    is_refusal: bool = False
+
+
+def execute(state: State, interned: Interned[Call], who: str) -> Executed:
     """Do what a request asks for, at the moment when it reaches Stripe."""
-    match call.name:
-        case "create":
-            return _create(state, call)
-        case "find":
-            return state, _find(state, call)
-        case "update":
-            return _update(state, call)
-        case "cancel" | "capture":
-            return _end(state, call, who)
-        case _:
-            return state, _show(state, call)
+    match interned.value:
+        case CreateCall(key=key):
+            return _create(state, interned, key)
+        case FindCall(metadata=metadata):
+            return Executed(state, _find(state, metadata))
+        case RetrieveCall(stripe_id):
+            return Executed(state, _show(state, _number(stripe_id)))
+        case UpdateCall(stripe_id):
+            return _update(state, interned, _number(stripe_id))
+        case CancelCall(stripe_id) | CaptureCall(stripe_id):
+            return _end(state, interned.value, _number(stripe_id), who)
 
 
-def _create(state: State, call: Call) -> tuple[State, Answer]:
-    for key, answer in state.keys:
-        if key == call.row:
-            told = answer.snapshot
-            return state, answer if told is None else Answer("snapshot", told._replace(is_replay=True))
-    wanted = Content(**dict(call.changes))  # type: ignore[arg-type]
-    if wanted.amount == TOO_SMALL:
-        return state, Answer("refused")
-    intent = Intent(
-        call.row, "requires_payment_method", wanted.amount, wanted.note, wanted.cart_version, call.revision, call.kind
-    )
-    state = change(state, len(state.intents), intent)
-    answer = Answer("snapshot", Snapshot(len(state.intents) - 1, intent))
-    return remember(state, call.row, answer), answer
+def _create(state: State, call: Interned[Call], key: str) -> Executed:
+    for known, answer in state.keys:
+        if known == key:
+            return Executed(state, _replayed(answer))
+    intent = _created(call)
+    if intent.amount == TOO_SMALL:
+        return Executed(state, intern(Refused()))
+    number = len(state.intents)
+    state = change(state, number, intent)
+    answer = _show(state, number)
+    return Executed(remember(state, key, answer), answer)
 
 
-def remember(state: State, row: int, answer: Answer) -> State:
-    """Keep the answer to a creating call under its key."""
-    return state._replace(keys=tuple(sorted({**dict(state.keys), row: answer}.items(), key=lambda item: item[0])))
+def remember(state: State, key: str, answer: Interned[Answer]) -> State:
+    """Keep the answer to a create call under its key."""
+    return state._replace(keys=tuple(sorted((dict(state.keys) | {key: answer}).items(), key=lambda item: item[0])))
 
 
-def _find(state: State, call: Call) -> Answer:
+def _replayed(answer: Interned[Answer]) -> Interned[Answer]:
+    shown = answer.value
+    if isinstance(shown, Answered) and isinstance(shown.snapshot, Snapshot):
+        return intern(Answered(shown.snapshot._replace(is_replay=True)))
+    return answer
+
+
+@remembered
+def _created(call: Interned[Call]) -> Intent:
+    assert isinstance(call.value, CreateCall)
+    params = json.loads(call.value.params)
+    row = _row(params["metadata"])
+    return _with_params(Intent(row, "requires_payment_method", 0, None, ()), params)
+
+
+def _find(state: State, metadata: dict[str, str]) -> Interned[Answer]:
+    row = _row(metadata)
     for number, intent in enumerate(state.intents):
-        if intent.row == call.row:
-            return Answer("snapshot", Snapshot(number, intent))
-    return Answer("none")
+        if intent.row == row:
+            return _show(state, number)
+    return intern(FoundNothing())
 
 
-def _show(state: State, call: Call, name: str = "snapshot") -> Answer:
-    number = call.stripe_id or 0
-    return Answer(name, Snapshot(number, state.intents[number]))
+def _show(state: State, number: int) -> Interned[Answer]:
+    return _shown(number, state.intents[number])
 
 
-def _update(state: State, call: Call) -> tuple[State, Answer]:
-    number = call.stripe_id or 0
-    intent, changes = state.intents[number], dict[str, Any](call.changes)
-    if intent.status not in FREE:
-        return state, _show(state, call, "unexpected state")
-    if changes.get("amount") == TOO_SMALL:
-        return state, Answer("refused")
-    state = change(state, number, intent._replace(revision=call.revision, kind=call.kind, **changes))
-    return state, _show(state, call)
+@remembered
+def _shown(number: int, intent: Intent) -> Interned[Answer]:
+    return intern(Answered(Snapshot(number, intent)))
 
 
-def _end(state: State, call: Call, who: str) -> tuple[State, Answer]:
-    number = call.stripe_id or 0
+def _update(state: State, call: Interned[Call], number: int) -> Executed:
+    intent = state.intents[number]
+    if intent.status not in CAN_CHANGE:
+        return Executed(state, _show(state, number), is_refusal=True)
+    updated = _updated(call, intent)
+    if updated.amount == TOO_SMALL:
+        return Executed(state, intern(Refused()))
+    state = change(state, number, updated)
+    return Executed(state, _show(state, number))
+
+
+@remembered
+def _updated(call: Interned[Call], intent: Intent) -> Intent:
+    assert isinstance(call.value, UpdateCall)
+    return _with_params(intent, call.value.params)
+
+
+def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
+    """Return it with what form parameters set; an empty string unsets."""
+    metadata = {name: value for name, value in (dict(intent.metadata) | params["metadata"]).items() if value != ""}
+    return intent._replace(
+        amount=params.get("amount", intent.amount),
+        description=params.get("description", intent.description) or None,
+        metadata=tuple(sorted(metadata.items())),
+    )
+
+
+def _end(state: State, call: CancelCall | CaptureCall, number: int, who: str) -> Executed:
     intent = state.intents[number]
     is_held = intent.status == "requires_capture"
-    if call.name == "cancel" and (is_held or intent.status in FREE):
+    if isinstance(call, CancelCall) and (is_held or intent.status in CAN_CHANGE):
         state = change(state, number, intent._replace(status="canceled", ended_by=who))
-    elif call.name == "capture" and is_held:
-        received: Any = dict(call.changes)["amount"]
-        state = change(state, number, intent._replace(status="succeeded", received=received))
+    elif isinstance(call, CaptureCall) and is_held:
+        state = change(state, number, intent._replace(status="succeeded", received=call.amount))
     else:
-        return state, _show(state, call, "unexpected state")
-    return state, _show(state, call)
+        return Executed(state, _show(state, number), is_refusal=True)
+    return Executed(state, _show(state, number))
 
 
 def change(state: State, number: int, intent: Intent) -> State:
-    """Make or change a PaymentIntent; runs see what Stripe holds, and a webhook tells of another status."""
-    was = state.intents[number].status if number < len(state.intents) else None
+    """Make or change a PaymentIntent; PUTs see what Stripe holds, and a webhook says that its status is another."""
+    before = state.intents[number].status if number < len(state.intents) else None
     intents = (*state.intents[:number], intent, *state.intents[number + 1 :])
-    runs = tuple(_see(run, intent) for run in state.runs)
-    return (
-        state._replace(intents=intents, runs=runs)
-        if was == intent.status
-        else tell(state._replace(intents=intents, runs=runs), number)
-    )
+    state = state._replace(intents=intents, workers=tuple(_see(worker, intent) for worker in state.workers))
+    return state if before == intent.status else send_webhook(state, number)
 
 
-def tell(state: State, number: int) -> State:
-    """Send a webhook."""
+def send_webhook(state: State, number: int) -> State:
     if not state.budget.webhooks:
         return state
-    return state._replace(webhooks=tuple(sorted((*state.webhooks, Snapshot(number, state.intents[number])), key=str)))
+    webhooks = (*state.webhooks, intern(Snapshot(number, state.intents[number])))
+    return state._replace(webhooks=tuple(sorted(webhooks, key=lambda webhook: webhook.number)))
 
 
-def _see(run: Run, intent: Intent) -> Run:
-    return run._replace(seen=run.seen | 1 << intent.amount) if run.name == "PUT" and run.order else run
+def _see(worker: Worker, intent: Intent) -> Worker:
+    return worker._replace(seen=worker.seen | 1 << intent.amount) if worker.name == "PUT" and worker.order else worker
+
+
+def _row(metadata: dict[str, str]) -> int:
+    return int(metadata["payment_intent_id"].replace("-", ""), 16)
+
+
+def _number(stripe_id: str) -> int:
+    return int(stripe_id.removeprefix("pi_"))

@@ -94,7 +94,7 @@ def test_without_one_rule_a_promise_is_broken(
     take_away(monkeypatch)
     [configuration] = [each for each in SMALL + LARGE if each.name == name]
     result = explore(model_of(configuration), is_first_enough=True)
-    assert set(result.stories) == {broken}
+    assert set(result.traces) == {broken}
 
 
 @pytest.mark.parametrize(
@@ -109,4 +109,4 @@ def test_without_one_rule_a_promise_is_broken(
 )
 def test_refunds_keep_their_promises_by_these_rules(rules: refunds.Rules, days: int, broken: set[str]) -> None:
     result = explore(refunds.model("refunds", rules, days=days), is_first_enough=True)
-    assert set(result.stories) == broken
+    assert set(result.traces) == broken
