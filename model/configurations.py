@@ -4,15 +4,17 @@ The small ones are for every run of the tests. What the code is known to break i
 reason in docs/protocol.md.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, replace
+from typing import Any
 
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe
-from model.state import Budget, State, Worker, intern
+from model.state import NOW, Budget, State, Worker, intern
 
-PAYS, ASKS, DECLINES = "succeeded", "requires_action", "requires_payment_method"
-WAITS, HOLDS = "processing", "requires_capture"
-ALL = (PAYS, ASKS, DECLINES)
+# What a shopper's confirmation may come to.
+PAYS, ASKS, DECLINES = ("succeeded",), ("requires_action",), ("requires_payment_method",)
+WAITS, HOLDS = ("processing",), ("requires_capture",)
+ALL = PAYS + ASKS + DECLINES
 
 RESTORED = frozenset({"agree", "kept"})
 
@@ -27,14 +29,14 @@ class Configuration:
     """
 
     name: str
-    puts: tuple[int | PaymentTerms, ...] = ()
-    others: tuple[str, ...] = ()
-    budget: dict[str, int] = field(default_factory=dict)
-    shopper: tuple[str, ...] = ()
+    puts: tuple[int | PaymentTerms, ...]
+    others: tuple[str, ...]
+    shopper: tuple[str, ...]
+    budget: dict[str, int]
+    kind: Kind
+    is_late_harmless: bool
+    excused: frozenset[str]
     is_begun: bool = False
-    is_late_harmless: bool = False
-    kind: Kind = "cart"
-    excused: frozenset[str] = frozenset()
 
     def begin(self) -> State:
         """Return the state in which it begins."""
@@ -66,10 +68,10 @@ def _terms(amount: int, description: str | None = None, cart_version: int | None
 def _with_first(state: State, kind: Kind) -> State:
     """Let a PUT of amount 1 be done, a day ago."""
     put = _put(1, kind, 1)
-    outcome = steps.begin(state.ours, kind, put.name, put.wanted, put.run, steps.NOW)
+    outcome = steps.begin(state.ours, kind, put.name, put.wanted, put.run, NOW)
     assert outcome.call is not None
     state, answer, _ = stripe.execute(state._replace(ours=outcome.ours), outcome.call, put.name)
-    done = steps.record_answer(outcome.ours, kind, outcome.run, outcome.call, answer, steps.NOW)
+    done = steps.record_answer(outcome.ours, kind, outcome.run, outcome.call, answer, NOW)
     return state._replace(ours=steps.abandon(done.ours))
 
 
@@ -81,235 +83,135 @@ def _notes(*terms: tuple[int, str]) -> tuple[PaymentTerms, ...]:
     return tuple(_terms(amount, description) for amount, description in terms)
 
 
+def _first(
+    name: str,
+    puts: tuple[int | PaymentTerms, ...],
+    others: str = "",
+    shopper: tuple[str, ...] = (),
+    *,
+    kind: Kind = "cart",
+    is_late_harmless: bool = False,
+    excused: frozenset[str] = frozenset(),
+    **budget: int,
+) -> Configuration:
+    """Return one that begins with nothing."""
+    names = tuple(others.split(", ")) if others else ()
+    return Configuration(name, puts, names, shopper, budget, kind, is_late_harmless, excused)
+
+
+def _begun(name: str, *args: Any, **more: Any) -> Configuration:
+    """Return one with a PaymentIntent of amount 1 to begin with."""
+    return replace(_first(name, *args, **more), is_begun=True)
+
+
 SMALL = (
-    Configuration("3 PUTs, there and back", (2, 3, 2), is_begun=True),
-    Configuration("2 PUTs, 2 time-outs, payment", (2, 3), (), {"time_out": 2, "confirm": 1}, (PAYS,), is_begun=True),
-    Configuration("first 3 PUTs, 2 of them refused, crash", (0, 2, 0), (), {"crash": 1}),
-    Configuration(
-        "first 2 PUTs, key with other parameters", (2, 3), (), {"take_key": 1, "crash": 2, "confirm": 1}, (PAYS,)
-    ),
-    Configuration(
-        "PUT of a note, time-out, processing, job",
-        _notes((1, "a")),
-        ("JOB",),
-        {"time_out": 1, "confirm": 1},
-        (WAITS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, database restored, payment", (2, 3), (), {"restore": 1, "confirm": 1}, (PAYS,), is_begun=True
-    ),
-    Configuration("PUT, capture, expiry", (2,), ("CAPTURE", "EXPIRE"), {"confirm": 1}, (HOLDS,), is_begun=True),
-    Configuration(
-        "PUT, attach, payment", (2,), ("ATTACH",), {"crash": 1, "confirm": 1}, (PAYS,), is_begun=True, kind="session"
-    ),
+    _begun("3 PUTs, there and back", (2, 3, 2)),
+    _begun("2 PUTs, 2 time-outs, payment", (2, 3), "", PAYS, time_out=2, confirm=1),
+    _first("first 3 PUTs, 2 of them refused, crash", (0, 2, 0), crash=1),
+    _first("first 2 PUTs, key with other parameters", (2, 3), "", PAYS, take_key=1, crash=2, confirm=1),
+    _begun("PUT of a note, time-out, processing, job", _notes((1, "a")), "JOB", WAITS, time_out=1, confirm=1),
+    _begun("2 PUTs, database restored, payment", (2, 3), "", PAYS, restore=1, confirm=1),
+    _begun("PUT, capture, expiry", (2,), "CAPTURE, EXPIRE", HOLDS, confirm=1),
+    _begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1, kind="session"),
 )
 
 LARGE = (
-    Configuration(
-        "2 PUTs, crash, 2 confirmations", (2, 3), (), {"crash": 1, "confirm": 2, "repeat": 1}, ALL, is_begun=True
+    _begun("2 PUTs, crash, 2 confirmations", (2, 3), "", ALL, crash=1, confirm=2, repeat=1),
+    _first("first 2 PUTs, 2 crashes, 2 confirmations", (2, 3), "", ALL, crash=2, confirm=2, repeat=1, lose=1),
+    _begun("2 PUTs, expiry, 2 crashes, sleeper, payment", (2, 3), "EXPIRE", PAYS, crash=2, steal=1, confirm=1, lose=1),
+    _begun("3 PUTs, expiry, crash", (2, 3, 4), "EXPIRE", crash=1),
+    _first(
+        "first 2 PUTs, 2 crashes, sleeper, a day, payment", (2, 3), "", PAYS, crash=2, steal=1, confirm=1, day=1, lose=1
     ),
-    Configuration(
-        "first 2 PUTs, 2 crashes, 2 confirmations", (2, 3), (), {"crash": 2, "confirm": 2, "repeat": 1, "lose": 1}, ALL
-    ),
-    Configuration(
-        "2 PUTs, expiry, 2 crashes, sleeper, payment",
-        (2, 3),
-        ("EXPIRE",),
-        {"crash": 2, "steal": 1, "confirm": 1, "lose": 1},
-        (PAYS,),
-        is_begun=True,
-    ),
-    Configuration("3 PUTs, expiry, crash", (2, 3, 4), ("EXPIRE",), {"crash": 1}, is_begun=True),
-    Configuration(
-        "first 2 PUTs, 2 crashes, sleeper, a day, payment",
-        (2, 3),
-        (),
-        {"crash": 2, "steal": 1, "confirm": 1, "day": 1, "lose": 1},
-        (PAYS,),
-    ),
-    Configuration(
-        "first 3 PUTs with cart versions, dashboard, crash", _versions(2, 3, 4), (), {"crash": 1, "dashboard": 1}
-    ),
-    Configuration("3 PUTs, 2 crashes, sleeper", (2, 3, 2), (), {"crash": 2, "steal": 1}, is_begun=True),
-    Configuration(
-        "2 PUTs, processing, crash",
-        (2, 3),
-        (),
-        {"crash": 1, "confirm": 2},
-        (WAITS, PAYS),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, 2 jobs, processing, time-out",
-        (2, 3),
-        ("JOB", "JOB"),
-        {"time_out": 1, "confirm": 1},
-        (WAITS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, job, capture, hold, time-out",
-        (2, 3),
-        ("JOB", "CAPTURE"),
-        {"time_out": 1, "confirm": 1},
-        (HOLDS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "first 2 PUTs, sync, crash, sleeper, payment",
-        (2, 3),
-        ("SYNC",),
-        {"crash": 1, "steal": 1, "confirm": 1},
-        (PAYS,),
-    ),
-    Configuration(
-        "PUT, expiry, sync, crash, 2 confirmations",
-        (2,),
-        ("EXPIRE", "SYNC"),
-        {"crash": 1, "confirm": 2, "lose": 1},
-        ALL,
-        is_begun=True,
-    ),
-    Configuration(
+    _first("first 3 PUTs with cart versions, dashboard, crash", _versions(2, 3, 4), crash=1, dashboard=1),
+    _begun("3 PUTs, 2 crashes, sleeper", (2, 3, 2), crash=2, steal=1),
+    _begun("2 PUTs, processing, crash", (2, 3), "", WAITS + PAYS, crash=1, confirm=2),
+    _begun("2 PUTs, 2 jobs, processing, time-out", (2, 3), "JOB, JOB", WAITS, time_out=1, confirm=1),
+    _begun("2 PUTs, job, capture, hold, time-out", (2, 3), "JOB, CAPTURE", HOLDS, time_out=1, confirm=1),
+    _first("first 2 PUTs, sync, crash, sleeper, payment", (2, 3), "SYNC", PAYS, crash=1, steal=1, confirm=1),
+    _begun("PUT, expiry, sync, crash, 2 confirmations", (2,), "EXPIRE, SYNC", ALL, crash=1, confirm=2, lose=1),
+    _begun(
         "2 PUTs, expiry, sync, 2 crashes, payment, late harmless",
         (2, 3),
-        ("EXPIRE", "SYNC"),
-        {"crash": 2, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
+        "EXPIRE, SYNC",
+        PAYS,
+        crash=2,
+        confirm=1,
         is_late_harmless=True,
     ),
-    Configuration(
+    _begun(
         "3 PUTs, expiry, crash, payment, late harmless",
         (2, 3, 2),
-        ("EXPIRE",),
-        {"crash": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
+        "EXPIRE",
+        PAYS,
+        crash=1,
+        confirm=1,
         is_late_harmless=True,
     ),
-    Configuration(
+    _begun(
         "2 PUTs, expiry, processing, crash, late harmless",
         (2, 3),
-        ("EXPIRE",),
-        {"crash": 1, "confirm": 1},
-        (WAITS, PAYS),
-        is_begun=True,
+        "EXPIRE",
+        WAITS + PAYS,
+        crash=1,
+        confirm=1,
         is_late_harmless=True,
     ),
-    Configuration(
+    _first(
         "first 2 PUTs, 2 crashes, a day, dashboard, late harmless",
         (2, 3),
-        (),
-        {"crash": 2, "day": 1, "confirm": 1, "dashboard": 1, "lose": 1},
-        (PAYS,),
+        "",
+        PAYS,
+        crash=2,
+        day=1,
+        confirm=1,
+        dashboard=1,
+        lose=1,
         is_late_harmless=True,
     ),
-    Configuration("3 PUTs, 2 with no time left, crash", (2, 3, 4), (), {"give_up": 2, "crash": 1}, is_begun=True),
-    Configuration(
-        "3 PUTs, 1 of them refused, crash, time-out, payment",
-        (2, 0, 3),
-        (),
-        {"crash": 1, "time_out": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
+    _begun("3 PUTs, 2 with no time left, crash", (2, 3, 4), give_up=2, crash=1),
+    _begun("3 PUTs, 1 of them refused, crash, time-out, payment", (2, 0, 3), "", PAYS, crash=1, time_out=1, confirm=1),
+    _begun(
+        "2 PUTs, 1 of them refused, time-out, crash, job", (2, 0), "JOB", PAYS + ASKS, time_out=1, crash=1, confirm=1
     ),
-    Configuration(
-        "2 PUTs, 1 of them refused, time-out, crash, job",
-        (2, 0),
-        ("JOB",),
-        {"time_out": 1, "crash": 1, "confirm": 1},
-        (PAYS, ASKS),
-        is_begun=True,
+    _begun(
+        "2 PUTs, expiry, crash, a refusal without a reason", (2, 3), "EXPIRE", PAYS + ASKS, hide=1, confirm=1, crash=1
     ),
-    Configuration(
-        "2 PUTs, expiry, crash, a refusal without a reason",
-        (2, 3),
-        ("EXPIRE",),
-        {"hide": 1, "confirm": 1, "crash": 1},
-        (PAYS, ASKS),
-        is_begun=True,
-    ),
-    Configuration(
-        "3 PUTs of notes, 2 time-outs",
-        _notes((1, "a"), (1, "b"), (2, "a")),
-        (),
-        {"time_out": 2},
-        is_begun=True,
-    ),
-    Configuration(
+    _begun("3 PUTs of notes, 2 time-outs", _notes((1, "a"), (1, "b"), (2, "a")), time_out=2),
+    _begun(
         "2 PUTs of notes, crash, processing that fails",
         _notes((1, "a"), (1, "b")),
-        (),
-        {"crash": 1, "confirm": 2},
-        (WAITS, DECLINES),
-        is_begun=True,
+        "",
+        WAITS + DECLINES,
+        crash=1,
+        confirm=2,
     ),
-    Configuration(
-        "2 PUTs of notes, database restored, crash",
-        _notes((1, "a"), (1, "b")),
-        (),
-        {"restore": 1, "crash": 1},
-        is_begun=True,
-        excused=RESTORED,
+    _begun(
+        "2 PUTs of notes, database restored, crash", _notes((1, "a"), (1, "b")), restore=1, crash=1, excused=RESTORED
     ),
-    Configuration(
-        "PUT, sync, database restored, crash, payment",
-        (2,),
-        ("SYNC",),
-        {"restore": 1, "crash": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "first 2 PUTs, a 500 for good, a day, crash, payment",
-        (2, 3),
-        (),
-        {"fail": 1, "day": 1, "confirm": 1, "crash": 2},
-        (PAYS,),
-    ),
-    Configuration(
-        "2 PUTs, cancel, crash, payment", (2, 3), ("CANCEL",), {"crash": 1, "confirm": 1}, (PAYS,), is_begun=True
-    ),
-    Configuration(
-        "PUT, 2 captures, crash, hold",
-        (2,),
-        ("CAPTURE", "CAPTURE"),
-        {"crash": 1, "confirm": 1, "hide": 1},
-        (HOLDS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "PUT, capture, cancel, expiry, crash, hold",
-        (2,),
-        ("CAPTURE", "CANCEL", "EXPIRE"),
-        {"crash": 1, "confirm": 1},
-        (HOLDS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "PUT, attach, PUT at the cart, crash",
-        (2,),
-        ("ATTACH", "PUT AT CART"),
-        {"crash": 1},
-        is_begun=True,
-        kind="session",
-    ),
-    Configuration(
+    _begun("PUT, sync, database restored, crash, payment", (2,), "SYNC", PAYS, restore=1, crash=1, confirm=1),
+    _first("first 2 PUTs, a 500 for good, a day, crash, payment", (2, 3), "", PAYS, fail=1, day=1, confirm=1, crash=2),
+    _begun("2 PUTs, cancel, crash, payment", (2, 3), "CANCEL", PAYS, crash=1, confirm=1),
+    _begun("PUT, 2 captures, crash, hold", (2,), "CAPTURE, CAPTURE", HOLDS, crash=1, confirm=1, hide=1),
+    _begun("PUT, capture, cancel, expiry, crash, hold", (2,), "CAPTURE, CANCEL, EXPIRE", HOLDS, crash=1, confirm=1),
+    _begun("PUT, attach, PUT at the cart, crash", (2,), "ATTACH, PUT AT CART", crash=1, kind="session"),
+    _first(
         "first PUT, attach, PUT at the cart, sleeper, dashboard",
         (2,),
-        ("ATTACH", "PUT AT CART"),
-        {"steal": 1, "crash": 1, "dashboard": 1},
+        "ATTACH, PUT AT CART",
+        steal=1,
+        crash=1,
+        dashboard=1,
         kind="session",
     ),
-    Configuration(
+    _begun(
         "2 PUTs, attach, crash, time-out, payment",
         (2, 3),
-        ("ATTACH",),
-        {"crash": 1, "time_out": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
+        "ATTACH",
+        PAYS,
+        crash=1,
+        time_out=1,
+        confirm=1,
         kind="session",
     ),
 )

@@ -23,8 +23,8 @@ from app.payment_intents.protocol.steps import (
 from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
 from model.configurations import Configuration
-from model.state import TERMINAL, Budget, Interned, State, Worker, intern
-from model.steps import A_MINUTE_LATER, LEASE_OVER, NOW, OWNER_GONE, Outcome
+from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern
+from model.steps import A_MINUTE_LATER, LEASE_OVER, OWNER_GONE, Outcome
 
 Next: TypeAlias = tuple[str, State]
 
