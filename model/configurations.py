@@ -5,7 +5,7 @@ reason in docs/protocol.md.
 """
 
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import TypeAlias
 
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe
@@ -18,6 +18,8 @@ ALL = PAYS + ASKS + DECLINES
 
 RESTORED = frozenset({"agree", "kept"})
 
+Puts: TypeAlias = tuple[int | PaymentTerms, ...]
+
 
 @dataclass(frozen=True)
 class Configuration:
@@ -29,14 +31,14 @@ class Configuration:
     """
 
     name: str
-    puts: tuple[int | PaymentTerms, ...]
+    puts: Puts
     others: tuple[str, ...]
     shopper: tuple[str, ...]
     budget: dict[str, int]
-    kind: Kind
-    is_late_harmless: bool
-    excused: frozenset[str]
     is_begun: bool = False
+    is_late_harmless: bool = False
+    kind: Kind = "cart"
+    excused: frozenset[str] = frozenset()
 
     def begin(self) -> State:
         """Return the state in which it begins."""
@@ -83,25 +85,25 @@ def _notes(*terms: tuple[int, str]) -> tuple[PaymentTerms, ...]:
     return tuple(_terms(amount, description) for amount, description in terms)
 
 
-def _first(
-    name: str,
-    puts: tuple[int | PaymentTerms, ...],
-    others: str = "",
-    shopper: tuple[str, ...] = (),
-    *,
-    kind: Kind = "cart",
-    is_late_harmless: bool = False,
-    excused: frozenset[str] = frozenset(),
-    **budget: int,
-) -> Configuration:
+NOTES = _notes((1, "a"), (1, "b"))
+AT_CART = "ATTACH, PUT AT CART"
+
+
+def _first(name: str, puts: Puts, others: str = "", shopper: tuple[str, ...] = (), **budget: int) -> Configuration:
     """Return one that begins with nothing."""
-    names = tuple(others.split(", ")) if others else ()
-    return Configuration(name, puts, names, shopper, budget, kind, is_late_harmless, excused)
+    return Configuration(name, puts, tuple(filter(None, others.split(", "))), shopper, budget)
 
 
-def _begun(name: str, *args: Any, **more: Any) -> Configuration:
-    """Return one with a PaymentIntent of amount 1 to begin with."""
-    return replace(_first(name, *args, **more), is_begun=True)
+def _begun(name: str, puts: Puts, others: str = "", shopper: tuple[str, ...] = (), **budget: int) -> Configuration:
+    return replace(_first(name, puts, others, shopper, **budget), is_begun=True)
+
+
+def _late_harmless(*configurations: Configuration) -> tuple[Configuration, ...]:
+    return tuple(replace(each, name=f"{each.name}, late harmless", is_late_harmless=True) for each in configurations)
+
+
+def _of_session(*configurations: Configuration) -> tuple[Configuration, ...]:
+    return tuple(replace(each, kind="session") for each in configurations)
 
 
 SMALL = (
@@ -112,7 +114,7 @@ SMALL = (
     _begun("PUT of a note, time-out, processing, job", _notes((1, "a")), "JOB", WAITS, time_out=1, confirm=1),
     _begun("2 PUTs, database restored, payment", (2, 3), "", PAYS, restore=1, confirm=1),
     _begun("PUT, capture, expiry", (2,), "CAPTURE, EXPIRE", HOLDS, confirm=1),
-    _begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1, kind="session"),
+    *_of_session(_begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1)),
 )
 
 LARGE = (
@@ -130,44 +132,21 @@ LARGE = (
     _begun("2 PUTs, job, capture, hold, time-out", (2, 3), "JOB, CAPTURE", HOLDS, time_out=1, confirm=1),
     _first("first 2 PUTs, sync, crash, sleeper, payment", (2, 3), "SYNC", PAYS, crash=1, steal=1, confirm=1),
     _begun("PUT, expiry, sync, crash, 2 confirmations", (2,), "EXPIRE, SYNC", ALL, crash=1, confirm=2, lose=1),
-    _begun(
-        "2 PUTs, expiry, sync, 2 crashes, payment, late harmless",
-        (2, 3),
-        "EXPIRE, SYNC",
-        PAYS,
-        crash=2,
-        confirm=1,
-        is_late_harmless=True,
-    ),
-    _begun(
-        "3 PUTs, expiry, crash, payment, late harmless",
-        (2, 3, 2),
-        "EXPIRE",
-        PAYS,
-        crash=1,
-        confirm=1,
-        is_late_harmless=True,
-    ),
-    _begun(
-        "2 PUTs, expiry, processing, crash, late harmless",
-        (2, 3),
-        "EXPIRE",
-        WAITS + PAYS,
-        crash=1,
-        confirm=1,
-        is_late_harmless=True,
-    ),
-    _first(
-        "first 2 PUTs, 2 crashes, a day, dashboard, late harmless",
-        (2, 3),
-        "",
-        PAYS,
-        crash=2,
-        day=1,
-        confirm=1,
-        dashboard=1,
-        lose=1,
-        is_late_harmless=True,
+    *_late_harmless(
+        _begun("2 PUTs, expiry, sync, 2 crashes, payment", (2, 3), "EXPIRE, SYNC", PAYS, crash=2, confirm=1),
+        _begun("3 PUTs, expiry, crash, payment", (2, 3, 2), "EXPIRE", PAYS, crash=1, confirm=1),
+        _begun("2 PUTs, expiry, processing, crash", (2, 3), "EXPIRE", WAITS + PAYS, crash=1, confirm=1),
+        _first(
+            "first 2 PUTs, 2 crashes, a day, dashboard",
+            (2, 3),
+            "",
+            PAYS,
+            crash=2,
+            day=1,
+            confirm=1,
+            dashboard=1,
+            lose=1,
+        ),
     ),
     _begun("3 PUTs, 2 with no time left, crash", (2, 3, 4), give_up=2, crash=1),
     _begun("3 PUTs, 1 of them refused, crash, time-out, payment", (2, 0, 3), "", PAYS, crash=1, time_out=1, confirm=1),
@@ -177,41 +156,17 @@ LARGE = (
     _begun(
         "2 PUTs, expiry, crash, a refusal without a reason", (2, 3), "EXPIRE", PAYS + ASKS, hide=1, confirm=1, crash=1
     ),
-    _begun("3 PUTs of notes, 2 time-outs", _notes((1, "a"), (1, "b"), (2, "a")), time_out=2),
-    _begun(
-        "2 PUTs of notes, crash, processing that fails",
-        _notes((1, "a"), (1, "b")),
-        "",
-        WAITS + DECLINES,
-        crash=1,
-        confirm=2,
-    ),
-    _begun(
-        "2 PUTs of notes, database restored, crash", _notes((1, "a"), (1, "b")), restore=1, crash=1, excused=RESTORED
-    ),
+    _begun("3 PUTs of notes, 2 time-outs", NOTES + _notes((2, "a")), time_out=2),
+    _begun("2 PUTs of notes, crash, processing that fails", NOTES, "", WAITS + DECLINES, crash=1, confirm=2),
+    replace(_begun("2 PUTs of notes, database restored, crash", NOTES, restore=1, crash=1), excused=RESTORED),
     _begun("PUT, sync, database restored, crash, payment", (2,), "SYNC", PAYS, restore=1, crash=1, confirm=1),
     _first("first 2 PUTs, a 500 for good, a day, crash, payment", (2, 3), "", PAYS, fail=1, day=1, confirm=1, crash=2),
     _begun("2 PUTs, cancel, crash, payment", (2, 3), "CANCEL", PAYS, crash=1, confirm=1),
     _begun("PUT, 2 captures, crash, hold", (2,), "CAPTURE, CAPTURE", HOLDS, crash=1, confirm=1, hide=1),
     _begun("PUT, capture, cancel, expiry, crash, hold", (2,), "CAPTURE, CANCEL, EXPIRE", HOLDS, crash=1, confirm=1),
-    _begun("PUT, attach, PUT at the cart, crash", (2,), "ATTACH, PUT AT CART", crash=1, kind="session"),
-    _first(
-        "first PUT, attach, PUT at the cart, sleeper, dashboard",
-        (2,),
-        "ATTACH, PUT AT CART",
-        steal=1,
-        crash=1,
-        dashboard=1,
-        kind="session",
-    ),
-    _begun(
-        "2 PUTs, attach, crash, time-out, payment",
-        (2, 3),
-        "ATTACH",
-        PAYS,
-        crash=1,
-        time_out=1,
-        confirm=1,
-        kind="session",
+    *_of_session(
+        _begun("PUT, attach, PUT at the cart, crash", (2,), AT_CART, crash=1),
+        _first("first PUT, attach, PUT at the cart, sleeper, dashboard", (2,), AT_CART, steal=1, crash=1, dashboard=1),
+        _begun("2 PUTs, attach, crash, time-out, payment", (2, 3), "ATTACH", PAYS, crash=1, time_out=1, confirm=1),
     ),
 )

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from app.payment_intents.protocol.commands import is_abandoned
 from app.payment_intents.protocol.state import Context, PaymentIntentState, due_at
+from app.payment_intents.protocol.steps import Wait
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe, workers
 from model.configurations import Configuration
@@ -172,6 +173,6 @@ def _sweep(state: State, worker: Worker, now: datetime) -> State:
         worker = worker._replace(run=outcome.run, call=outcome.call)
         state, answer, _ = stripe.execute(state, outcome.call, worker.name)
         outcome = workers.recorded(state, worker, answer, NOTHING_LATE)
-    if outcome.is_waiting:
+    if isinstance(outcome.step, Wait):
         raise Violation("agree: the sweep waits for a lease that nobody holds")
     return state._replace(ours=outcome.ours)

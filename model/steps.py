@@ -23,21 +23,7 @@ from app.payment_intents.protocol.state import (
     ProtocolConfig,
     ReferenceState,
 )
-from app.payment_intents.protocol.steps import (
-    Answer,
-    Call,
-    CancelCall,
-    CaptureCall,
-    CreateCall,
-    FindCall,
-    GiveUp,
-    Rejected,
-    RetrieveCall,
-    Run,
-    Step,
-    UpdateCall,
-    Wait,
-)
+from app.payment_intents.protocol.steps import Answer, Call, FindCall, GiveUp, Rejected, RetrieveCall, Run, Step
 from app.payment_intents.protocol.terms import Kind, PaymentTerms, Reference
 from model.state import NOW, Interned, Ours, Snapshot, forget_interned, intern, stripe_id
 
@@ -59,7 +45,6 @@ KEY_FORGOTTEN = NOW - 21 * HOUR
 
 ACTOR = Actor("model")
 SECRETS = frozenset(map(stripe_id, range(9)))
-CALLS = (CreateCall, FindCall, RetrieveCall, UpdateCall, CancelCall, CaptureCall)
 EMPTY = Ours(ReferenceState(Reference("cart", "c1")), ReferenceState(Reference("session", "s1")))
 
 
@@ -71,10 +56,6 @@ class Outcome(NamedTuple):
     step: Step
     call: Interned[Call] | None
     row: PaymentIntentState | None
-
-    @property
-    def is_waiting(self) -> bool:
-        return isinstance(self.step, Wait)
 
 
 _caches: list[Callable[[], None]] = [forget_interned]
@@ -131,10 +112,7 @@ def _command(name: str, state: ReferenceState, wanted: Interned[PaymentTerms] | 
 @remembered
 def look_again(ours: Interned[Ours], kind: Kind, run: Interned[Run], now: datetime) -> Outcome:
     """Look again after waiting."""
-    state = ours.value.of(kind)
-    if state.moved_to is not None:
-        return _gone(ours, run)
-    return _outcome(ours, kind, decide.decide_again(state, run.value, _context(ours, now), ACTOR))
+    return _go_on(ours, kind, run, lambda state: decide.decide_again(state, run.value, _context(ours, now), ACTOR))
 
 
 @remembered
@@ -142,22 +120,18 @@ def record_answer(
     ours: Interned[Ours], kind: Kind, run: Interned[Run], call: Interned[Call], answer: Interned[Answer], now: datetime
 ) -> Outcome:
     """Record how a call ended, and decide the next step. What was retrieved is recorded at once."""
-    state, made = ours.value.of(kind), call.value
-    if state.moved_to is not None:
-        return _gone(ours, run)
-    if isinstance(made, RetrieveCall):
-        made = replace(made, began_at=now)
+    made = call.value
+    made = replace(made, began_at=now) if isinstance(made, RetrieveCall) else made
     context = _context(ours, now)
-    return _outcome(ours, kind, record.record_answer(state, run.value, made, answer.value, context, ACTOR))
+    return _go_on(
+        ours, kind, run, lambda state: record.record_answer(state, run.value, made, answer.value, context, ACTOR)
+    )
 
 
 @remembered
 def give_up(ours: Interned[Ours], kind: Kind, run: Interned[Run]) -> Outcome:
     """End a run that has no time left."""
-    state = ours.value.of(kind)
-    if state.moved_to is not None:
-        return _gone(ours, run)
-    return _outcome(ours, kind, record.give_up(state, run.value, _context(ours, NOW), ACTOR))
+    return _go_on(ours, kind, run, lambda state: record.give_up(state, run.value, _context(ours, NOW), ACTOR))
 
 
 @remembered
@@ -211,16 +185,21 @@ def _context(ours: Interned[Ours], now: datetime) -> Context:
     return Context(CONFIG, now, UUID(int=len(ours.value.rows) + 1), UUID(int=0), SECRETS)
 
 
-def _gone(ours: Interned[Ours], run: Interned[Run]) -> Outcome:
-    """Give up: the session's PaymentIntent was attached to a cart meanwhile."""
-    return Outcome(ours, run, GiveUp(), None, None)
+def _go_on(
+    ours: Interned[Ours], kind: Kind, run: Interned[Run], decide_next: Callable[[ReferenceState], Decision]
+) -> Outcome:
+    """Decide what a run does next; it gives up when the session's PaymentIntent was attached to a cart meanwhile."""
+    state = ours.value.of(kind)
+    if state.moved_to is not None:
+        return Outcome(ours, run, GiveUp(), None, None)
+    return _outcome(ours, kind, decide_next(state))
 
 
 def _outcome(ours: Interned[Ours], kind: Kind, decision: Decision) -> Outcome:
     state, run, step = decision.change.state, decision.run, decision.step
     if isinstance(step, Rejected):
         assert state is decision.change.before, "what is rejected changes nothing"
-    call = intern(_timeless(step)) if isinstance(step, CALLS) else None
+    call = intern(_timeless(step)) if isinstance(step, Call) else None
     after = _replaced(ours, kind, state, run)
     return Outcome(after, intern(replace(run, version=0, is_first=False)), step, call, state.get(run.about))
 

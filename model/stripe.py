@@ -3,19 +3,8 @@
 import json
 from typing import Any, NamedTuple
 
-from app.payment_intents.protocol.steps import (
-    Answer,
-    Answered,
-    Call,
-    CancelCall,
-    CaptureCall,
-    CreateCall,
-    FindCall,
-    FoundNothing,
-    Refused,
-    RetrieveCall,
-    UpdateCall,
-)
+from app.payment_intents.protocol import steps as protocol
+from app.payment_intents.protocol.steps import Answer, Call
 from model.state import CAN_CHANGE, Intent, Interned, Snapshot, State, Worker, intern
 from model.steps import remembered
 
@@ -34,15 +23,15 @@ class Executed(NamedTuple):
 def execute(state: State, interned: Interned[Call], who: str) -> Executed:
     """Do what a request asks for, at the moment when it reaches Stripe."""
     match interned.value:
-        case CreateCall(key=key):
+        case protocol.CreateCall(key=key):
             return _create(state, interned, key)
-        case FindCall(metadata=metadata):
+        case protocol.FindCall(metadata=metadata):
             return Executed(state, _find(state, metadata))
-        case RetrieveCall(stripe_id):
+        case protocol.RetrieveCall(stripe_id):
             return Executed(state, _show(state, _number(stripe_id)))
-        case UpdateCall(stripe_id):
+        case protocol.UpdateCall(stripe_id):
             return _update(state, interned, _number(stripe_id))
-        case CancelCall(stripe_id) | CaptureCall(stripe_id):
+        case protocol.CancelCall(stripe_id) | protocol.CaptureCall(stripe_id):
             return _end(state, interned.value, _number(stripe_id), who)
 
 
@@ -52,7 +41,7 @@ def _create(state: State, call: Interned[Call], key: str) -> Executed:
             return Executed(state, _replayed(answer))
     intent = _created(call)
     if intent.amount == TOO_SMALL:
-        return Executed(state, intern(Refused()))
+        return Executed(state, intern(protocol.Refused()))
     number = len(state.intents)
     state = change(state, number, intent)
     answer = _show(state, number)
@@ -66,14 +55,14 @@ def remember(state: State, key: str, answer: Interned[Answer]) -> State:
 
 def _replayed(answer: Interned[Answer]) -> Interned[Answer]:
     shown = answer.value
-    if isinstance(shown, Answered) and isinstance(shown.snapshot, Snapshot):
-        return intern(Answered(shown.snapshot._replace(is_replay=True)))
+    if isinstance(shown, protocol.Answered) and isinstance(shown.snapshot, Snapshot):
+        return intern(protocol.Answered(shown.snapshot._replace(is_replay=True)))
     return answer
 
 
 @remembered
 def _created(call: Interned[Call]) -> Intent:
-    assert isinstance(call.value, CreateCall)
+    assert isinstance(call.value, protocol.CreateCall)
     params = json.loads(call.value.params)
     row = _row(params["metadata"])
     return _with_params(Intent(row, "requires_payment_method", 0, None, ()), params)
@@ -84,7 +73,7 @@ def _find(state: State, metadata: dict[str, str]) -> Interned[Answer]:
     for number, intent in enumerate(state.intents):
         if intent.row == row:
             return _show(state, number)
-    return intern(FoundNothing())
+    return intern(protocol.FoundNothing())
 
 
 def _show(state: State, number: int) -> Interned[Answer]:
@@ -93,7 +82,7 @@ def _show(state: State, number: int) -> Interned[Answer]:
 
 @remembered
 def _shown(number: int, intent: Intent) -> Interned[Answer]:
-    return intern(Answered(Snapshot(number, intent)))
+    return intern(protocol.Answered(Snapshot(number, intent)))
 
 
 def _update(state: State, call: Interned[Call], number: int) -> Executed:
@@ -102,14 +91,14 @@ def _update(state: State, call: Interned[Call], number: int) -> Executed:
         return Executed(state, _show(state, number), is_refusal=True)
     updated = _updated(call, intent)
     if updated.amount == TOO_SMALL:
-        return Executed(state, intern(Refused()))
+        return Executed(state, intern(protocol.Refused()))
     state = change(state, number, updated)
     return Executed(state, _show(state, number))
 
 
 @remembered
 def _updated(call: Interned[Call], intent: Intent) -> Intent:
-    assert isinstance(call.value, UpdateCall)
+    assert isinstance(call.value, protocol.UpdateCall)
     return _with_params(intent, call.value.params)
 
 
@@ -123,12 +112,12 @@ def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
     )
 
 
-def _end(state: State, call: CancelCall | CaptureCall, number: int, who: str) -> Executed:
+def _end(state: State, call: protocol.CancelCall | protocol.CaptureCall, number: int, who: str) -> Executed:
     intent = state.intents[number]
     is_held = intent.status == "requires_capture"
-    if isinstance(call, CancelCall) and (is_held or intent.status in CAN_CHANGE):
+    if isinstance(call, protocol.CancelCall) and (is_held or intent.status in CAN_CHANGE):
         state = change(state, number, intent._replace(status="canceled", ended_by=who))
-    elif isinstance(call, CaptureCall) and is_held:
+    elif isinstance(call, protocol.CaptureCall) and is_held:
         state = change(state, number, intent._replace(status="succeeded", received=call.amount))
     else:
         return Executed(state, _show(state, number), is_refusal=True)

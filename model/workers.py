@@ -5,21 +5,10 @@ from datetime import datetime
 from functools import lru_cache
 from typing import TypeAlias
 
+from app.payment_intents.protocol import steps as protocol
 from app.payment_intents.protocol.reply import is_displaced, is_satisfied
 from app.payment_intents.protocol.state import PaymentIntentState
-from app.payment_intents.protocol.steps import (
-    Answer,
-    CreateCall,
-    Done,
-    Fail,
-    GiveUp,
-    Refused,
-    Rejected,
-    ReplayedFailure,
-    StateNotShown,
-    Unknown,
-    Wait,
-)
+from app.payment_intents.protocol.steps import Answer, CreateCall, Done, Fail, GiveUp, Refused, Rejected, Wait
 from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
 from model.configurations import Configuration
@@ -129,10 +118,9 @@ def _go_on(state: State, worker: Worker, outcome: Outcome, what: str, answer: In
     if outcome.call is not None:
         after = worker._replace(run=outcome.run, point="call", call=outcome.call, answer=None)
         return f"{worker} {what}: will make {outcome.call}", _with(state, after)
-    if outcome.is_waiting:
-        return f"{worker} {what}: waits", _with(
-            state, worker._replace(run=outcome.run, point="wait", call=None, answer=None)
-        )
+    if isinstance(outcome.step, Wait):
+        after = worker._replace(run=outcome.run, point="wait", call=None, answer=None)
+        return f"{worker} {what}: waits", _with(state, after)
     reply = _reply_of(worker, outcome, answer)
     return f"{worker} {what}: {reply}", _reply(state, worker, outcome.row, reply)
 
@@ -212,7 +200,7 @@ def call(state: State, worker: Worker) -> Iterator[Next]:
         yield f"{worker} crashes with its call on its way", _gone(_sent(spend(state, "crash"), worker), worker)
     if state.budget.time_out:
         late = _sent(spend(state, "time_out"), worker)
-        yield f"{name} times out on its way", _answered(late, worker, intern(Unknown()))
+        yield f"{name} times out on its way", _answered(late, worker, intern(protocol.Unknown()))
     if state.budget.give_up:
         outcome = steps.give_up(state.ours, worker.kind, worker.run)
         yield _go_on(spend(state, "give_up"), worker, outcome, "has no time left")
@@ -228,10 +216,10 @@ def _odd_create(state: State, done: State, worker: Worker, made: CreateCall) -> 
         yield f"{worker}'s key had other parameters", _hidden(spend(state, "take_key"), worker)
     if not is_known and state.budget.fail:
         for what, after in (("is done", done), ("is not done", state)):
-            failed = stripe.remember(spend(after, "fail"), made.key, intern(ReplayedFailure()))
+            failed = stripe.remember(spend(after, "fail"), made.key, intern(protocol.ReplayedFailure()))
             yield (
                 f"Stripe answers {worker}'s create 500 for good; it {what}",
-                _answered(failed, worker, intern(Unknown())),
+                _answered(failed, worker, intern(protocol.Unknown())),
             )
 
 
@@ -246,8 +234,8 @@ def answer(state: State, worker: Worker) -> Iterator[Next]:
         yield _go_on(state, worker, outcome, f"records {worker.answer}{when}", worker.answer)
     if state.budget.crash:
         yield f"{worker} crashes, its answer is lost", _gone(spend(state, "crash"), worker)
-    if state.budget.time_out and not isinstance(said, Unknown):
-        yield f"{worker}'s answer is lost", _answered(spend(state, "time_out"), worker, intern(Unknown()))
+    if state.budget.time_out and not isinstance(said, protocol.Unknown):
+        yield f"{worker}'s answer is lost", _answered(spend(state, "time_out"), worker, intern(protocol.Unknown()))
 
 
 def recorded(state: State, worker: Worker, answer: Interned[Answer], now: datetime) -> Outcome:
@@ -347,4 +335,4 @@ def _answered(state: State, worker: Worker, answer: Interned[Answer]) -> State:
 
 
 def _hidden(state: State, worker: Worker) -> State:
-    return _answered(state, worker, intern(StateNotShown()))
+    return _answered(state, worker, intern(protocol.StateNotShown()))
