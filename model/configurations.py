@@ -4,8 +4,10 @@ The small ones are for every run of the tests. What the code is known to break i
 reason in docs/protocol.md.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import TypeAlias
+from functools import partial
+from typing import Any, TypeAlias
 
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe
@@ -89,21 +91,18 @@ NOTES = _notes((1, "a"), (1, "b"))
 AT_CART = "ATTACH, PUT AT CART"
 
 
-def _first(name: str, puts: Puts, others: str = "", shopper: tuple[str, ...] = (), **budget: int) -> Configuration:
-    """Return one that begins with nothing."""
-    return Configuration(name, puts, tuple(filter(None, others.split(", "))), shopper, budget)
+def _first(
+    name: str, puts: Puts, others: str = "", shopper: tuple[str, ...] = (), *, is_begun: bool = False, **budget: int
+) -> Configuration:
+    """Return one that begins with nothing, or with a PaymentIntent."""
+    return Configuration(name, puts, tuple(filter(None, others.split(", "))), shopper, budget, is_begun)
 
 
-def _begun(name: str, puts: Puts, others: str = "", shopper: tuple[str, ...] = (), **budget: int) -> Configuration:
-    return replace(_first(name, puts, others, shopper, **budget), is_begun=True)
+_begun = partial(_first, is_begun=True)
 
 
-def _late_harmless(*configurations: Configuration) -> tuple[Configuration, ...]:
-    return tuple(replace(each, name=f"{each.name}, late harmless", is_late_harmless=True) for each in configurations)
-
-
-def _of_session(*configurations: Configuration) -> tuple[Configuration, ...]:
-    return tuple(replace(each, kind="session") for each in configurations)
+def _each(configurations: tuple[Configuration, ...], **changes: Any) -> Iterator[Configuration]:
+    return (replace(each, **changes) for each in configurations)
 
 
 SMALL = (
@@ -114,7 +113,29 @@ SMALL = (
     _begun("PUT of a note, time-out, processing, job", _notes((1, "a")), "JOB", WAITS, time_out=1, confirm=1),
     _begun("2 PUTs, database restored, payment", (2, 3), "", PAYS, restore=1, confirm=1),
     _begun("PUT, capture, expiry", (2,), "CAPTURE, EXPIRE", HOLDS, confirm=1),
-    *_of_session(_begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1)),
+    replace(_begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1), kind="session"),
+)
+
+_LATE_HARMLESS = (
+    _begun("2 PUTs, expiry, sync, 2 crashes, payment, late harmless", (2, 3), "EXPIRE, SYNC", PAYS, crash=2, confirm=1),
+    _begun("3 PUTs, expiry, crash, payment, late harmless", (2, 3, 2), "EXPIRE", PAYS, crash=1, confirm=1),
+    _begun("2 PUTs, expiry, processing, crash, late harmless", (2, 3), "EXPIRE", WAITS + PAYS, crash=1, confirm=1),
+    _first(
+        "first 2 PUTs, 2 crashes, a day, dashboard, late harmless",
+        (2, 3),
+        "",
+        PAYS,
+        crash=2,
+        day=1,
+        confirm=1,
+        dashboard=1,
+        lose=1,
+    ),
+)
+_OF_SESSION = (
+    _begun("PUT, attach, PUT at the cart, crash", (2,), AT_CART, crash=1),
+    _first("first PUT, attach, PUT at the cart, sleeper, dashboard", (2,), AT_CART, steal=1, crash=1, dashboard=1),
+    _begun("2 PUTs, attach, crash, time-out, payment", (2, 3), "ATTACH", PAYS, crash=1, time_out=1, confirm=1),
 )
 
 LARGE = (
@@ -132,22 +153,7 @@ LARGE = (
     _begun("2 PUTs, job, capture, hold, time-out", (2, 3), "JOB, CAPTURE", HOLDS, time_out=1, confirm=1),
     _first("first 2 PUTs, sync, crash, sleeper, payment", (2, 3), "SYNC", PAYS, crash=1, steal=1, confirm=1),
     _begun("PUT, expiry, sync, crash, 2 confirmations", (2,), "EXPIRE, SYNC", ALL, crash=1, confirm=2, lose=1),
-    *_late_harmless(
-        _begun("2 PUTs, expiry, sync, 2 crashes, payment", (2, 3), "EXPIRE, SYNC", PAYS, crash=2, confirm=1),
-        _begun("3 PUTs, expiry, crash, payment", (2, 3, 2), "EXPIRE", PAYS, crash=1, confirm=1),
-        _begun("2 PUTs, expiry, processing, crash", (2, 3), "EXPIRE", WAITS + PAYS, crash=1, confirm=1),
-        _first(
-            "first 2 PUTs, 2 crashes, a day, dashboard",
-            (2, 3),
-            "",
-            PAYS,
-            crash=2,
-            day=1,
-            confirm=1,
-            dashboard=1,
-            lose=1,
-        ),
-    ),
+    *_each(_LATE_HARMLESS, is_late_harmless=True),
     _begun("3 PUTs, 2 with no time left, crash", (2, 3, 4), give_up=2, crash=1),
     _begun("3 PUTs, 1 of them refused, crash, time-out, payment", (2, 0, 3), "", PAYS, crash=1, time_out=1, confirm=1),
     _begun(
@@ -164,9 +170,5 @@ LARGE = (
     _begun("2 PUTs, cancel, crash, payment", (2, 3), "CANCEL", PAYS, crash=1, confirm=1),
     _begun("PUT, 2 captures, crash, hold", (2,), "CAPTURE, CAPTURE", HOLDS, crash=1, confirm=1, hide=1),
     _begun("PUT, capture, cancel, expiry, crash, hold", (2,), "CAPTURE, CANCEL, EXPIRE", HOLDS, crash=1, confirm=1),
-    *_of_session(
-        _begun("PUT, attach, PUT at the cart, crash", (2,), AT_CART, crash=1),
-        _first("first PUT, attach, PUT at the cart, sleeper, dashboard", (2,), AT_CART, steal=1, crash=1, dashboard=1),
-        _begun("2 PUTs, attach, crash, time-out, payment", (2, 3), "ATTACH", PAYS, crash=1, time_out=1, confirm=1),
-    ),
+    *_each(_OF_SESSION, kind="session"),
 )

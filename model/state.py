@@ -9,8 +9,8 @@ from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
-from app.payment_intents.protocol.steps import Answer, Call, Run
-from app.payment_intents.protocol.terms import Kind, PaymentTerms
+from app.payment_intents.protocol.steps import Answer, Answered, Call, CreateCall, Run, UpdateCall
+from app.payment_intents.protocol.terms import Kind, PaymentTerms, created_with
 
 T = TypeVar("T", bound=Hashable)
 
@@ -28,8 +28,23 @@ class Interned(Generic[T]):
         self.value, self.number, self.text = value, number, ""
 
     def __str__(self) -> str:
-        self.text = self.text or str(self.value)
+        self.text = self.text or _described(self.value)
         return self.text
+
+
+def _described(value: Hashable) -> str:
+    """Return what a trace says of a call or an answer."""
+    match value:
+        case Answered(Snapshot() as snapshot) | (Snapshot() as snapshot):
+            return f"{snapshot.id} {snapshot.status} {snapshot.amount}{' (a replay)' if snapshot.is_replay else ''}"
+        case CreateCall(params):
+            sent = created_with(params)
+            return f"CreateCall of {sent.terms.amount} at revision {sent.revision}"
+        case UpdateCall(_, params):
+            changes = {name: each for name, each in params.items() if name != "metadata"}
+            return f"UpdateCall of {changes} at revision {params['metadata']['revision']}"
+        case _:
+            return type(value).__name__
 
 
 _interned: dict[Hashable, Interned[Any]] = {}

@@ -12,7 +12,7 @@ from app.payment_intents.protocol.steps import Answer, CreateCall, Done, Fail, G
 from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
 from model.configurations import Configuration
-from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern
+from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern, stripe_id
 from model.steps import A_MINUTE_LATER, LEASE_OVER, OWNER_GONE, Outcome
 
 Next: TypeAlias = tuple[str, State]
@@ -60,7 +60,7 @@ def _is_known_hold(state: State, row: PaymentIntentState | None) -> bool:
     if row is None or row.stripe_id is None or row.stripe_id in shown:
         return False
     return any(
-        intent.status == "requires_capture" and state.ours.value.at_stripe(number) == row
+        intent.status == "requires_capture" and stripe_id(number) == row.stripe_id
         for number, intent in enumerate(state.intents)
     )
 
