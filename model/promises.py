@@ -79,24 +79,24 @@ def _is_quiet(state: State) -> bool:
 def _check_quiet(state: State, configuration: Configuration) -> None:
     """Let the sweep come until it finds nothing to do, then compare both sides."""
     swept = _sweep_all(state, is_silent=bool({"lose", "restore"} & set(configuration.budget)))
-    for number, intent in enumerate(swept.intents):
-        row = swept.ours.value.at_stripe(number)
+    for intent in swept.intents:
+        row = swept.ours.value.at_stripe(intent.id)
         if row is None:
-            raise Violation(f"agree: pi_{number} is {intent.status} at Stripe and unknown here")
-        _check_agreement(number, intent, row)
+            raise Violation(f"agree: {intent.id} is {intent.status} at Stripe and unknown here")
+        _check_agreement(intent, row)
     if not {"PUT AT CART", "CANCEL"} & set(configuration.others):
         _check_requests(state, swept)
 
 
-def _check_agreement(number: int, intent: Intent, row: PaymentIntentState) -> None:
+def _check_agreement(intent: Intent, row: PaymentIntentState) -> None:
     if (row.status, row.amount) != (intent.status, intent.amount):
-        raise Violation(f"agree: pi_{number} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
+        raise Violation(f"agree: {intent.id} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
     requested, held = _price_and_text(row.requested_terms), (intent.amount, intent.description)
     if row.is_open and intent.status in CAN_CHANGE and held != requested:
         raise Violation(f"agree: Stripe holds {held}, and {requested} is requested")
     owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
-    if intent.status == "succeeded" and intent.received != owed and "amount_mismatch" not in row.flags:
-        raise Violation(f"flag: {intent.received} was paid of {owed}, and nothing says so")
+    if intent.status == "succeeded" and intent.amount_received != owed and "amount_mismatch" not in row.flags:
+        raise Violation(f"flag: {intent.amount_received} was paid of {owed}, and nothing says so")
 
 
 def _price_and_text(terms: PaymentTerms) -> tuple[int, str | None]:
@@ -108,7 +108,7 @@ def _check_requests(state: State, swept: State) -> None:
     replies, row = state.replies, swept.newest("cart") or swept.newest("session")
     if row is None:
         return
-    intent = None if row.stripe_id is None else swept.intents[int(row.stripe_id.removeprefix("pi_"))]
+    intent = next((each for each in swept.intents if each.id == row.stripe_id), None)
     stands = (intent.amount, intent.description) if intent is not None and intent.status in CAN_CHANGE else None
     accepted = _price_and_text(replies.accepted[1].value) if replies.accepted else None
     if stands in [_price_and_text(each.value) for each in replies.refused] and stands != accepted:

@@ -35,8 +35,8 @@ class Interned(Generic[T]):
 def _described(value: Hashable) -> str:
     """Return what a trace says of a call or an answer."""
     match value:
-        case Answered(Snapshot() as snapshot) | (Snapshot() as snapshot):
-            return f"{snapshot.id} {snapshot.status} {snapshot.amount}{' (a replay)' if snapshot.is_replay else ''}"
+        case Answered(snapshot=Intent() as shown) | (Intent() as shown):
+            return f"{shown.id} {shown.status} {shown.amount}{' (a replay)' if shown.is_replay else ''}"
         case CreateCall(params):
             sent = created_with(params)
             return f"CreateCall of {sent.terms.amount} at revision {sent.revision}"
@@ -80,28 +80,25 @@ class Ours(NamedTuple):
         """Return the row with this number as its id."""
         return next((row for row in self.rows if row.id.int == number), None)
 
-    def at_stripe(self, number: int) -> PaymentIntentState | None:
-        """Return the row of Stripe's PaymentIntent with this number."""
-        return next((row for row in self.rows if row.stripe_id == stripe_id(number)), None)
+    def at_stripe(self, stripe_id: str) -> PaymentIntentState | None:
+        """Return the row of one of Stripe's PaymentIntents."""
+        return next((row for row in self.rows if row.stripe_id == stripe_id), None)
 
 
 class Intent(NamedTuple):
-    """A PaymentIntent at Stripe; `row` is our id in its metadata, `ended_by` who canceled it."""
+    """A PaymentIntent at Stripe; each is a PaymentIntentSnapshot of the protocol too.
 
+    `row` is our id in its metadata, `ended_by` who canceled it.
+    """
+
+    number: int
     row: int
     status: str
     amount: int
     description: str | None
-    metadata: tuple[tuple[str, str], ...]
-    received: int = 0
+    items: tuple[tuple[str, str], ...]
+    amount_received: int = 0
     ended_by: str = ""
-
-
-class Snapshot(NamedTuple):
-    """What Stripe said of the PaymentIntent with this number: a PaymentIntentSnapshot of the protocol."""
-
-    number: int
-    intent: Intent
     is_replay: bool = False
     currency: str = "eur"
     cancellation_reason: str | None = None
@@ -110,19 +107,7 @@ class Snapshot(NamedTuple):
 
     @property
     def id(self) -> str:
-        return stripe_id(self.number)
-
-    @property
-    def status(self) -> str:
-        return self.intent.status
-
-    @property
-    def amount(self) -> int:
-        return self.intent.amount
-
-    @property
-    def amount_received(self) -> int:
-        return self.intent.received
+        return f"pi_{self.number}"
 
     @property
     def amount_capturable(self) -> int:
@@ -130,11 +115,11 @@ class Snapshot(NamedTuple):
 
     @property
     def metadata(self) -> Mapping[str, str]:
-        return dict(self.intent.metadata)
+        return dict(self.items)
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        return {"description": self.intent.description}
+        return {"description": self.description}
 
 
 class Worker(NamedTuple):
@@ -203,17 +188,13 @@ class State(NamedTuple):
     intents: tuple[Intent, ...] = ()
     keys: tuple[tuple[str, Interned[Answer]], ...] = ()
     late: tuple[Late, ...] = ()
-    webhooks: tuple[Interned[Snapshot], ...] = ()
+    webhooks: tuple[Interned[Intent], ...] = ()
     workers: tuple[Worker, ...] = ()
     budget: Budget = Budget()
     replies: Replies = Replies()
 
     def newest(self, kind: Kind) -> PaymentIntentState | None:
         return self.ours.value.of(kind).newest
-
-
-def stripe_id(number: int) -> str:
-    return f"pi_{number}"
 
 
 def without(items: tuple[Any, ...], number: int) -> tuple[Any, ...]:

@@ -25,7 +25,7 @@ from app.payment_intents.protocol.state import (
 )
 from app.payment_intents.protocol.steps import Answer, Call, FindCall, GiveUp, Rejected, RetrieveCall, Run, Step
 from app.payment_intents.protocol.terms import Kind, PaymentTerms, Reference
-from model.state import NOW, Interned, Ours, Snapshot, forget_interned, intern, stripe_id
+from model.state import NOW, Intent, Interned, Ours, forget_interned, intern
 
 F = TypeVar("F", bound=Callable[..., object])
 
@@ -44,7 +44,7 @@ ABANDONED = NOW - CONFIG.abandoned_after - 2 * HOUR
 KEY_FORGOTTEN = NOW - 21 * HOUR
 
 ACTOR = Actor("model")
-SECRETS = frozenset(map(stripe_id, range(9)))
+SECRETS = frozenset(f"pi_{number}" for number in range(9))
 EMPTY = Ours(ReferenceState(Reference("cart", "c1")), ReferenceState(Reference("session", "s1")))
 
 
@@ -145,11 +145,10 @@ def attach_to_cart(ours: Interned[Ours], now: datetime) -> Interned[Ours] | Step
 
 
 @remembered
-def take_webhook(ours: Interned[Ours], snapshot: Interned[Snapshot]) -> Interned[Ours]:
+def take_webhook(ours: Interned[Ours], webhook: Interned[Intent]) -> Interned[Ours]:
     """Record a webhook in the row with Stripe's id, or with ours if that has none yet."""
-    shown, row = snapshot.value, ours.value.at_stripe(snapshot.value.number)
-    if row is None:
-        row = ours.value.get(shown.intent.row)
+    shown = webhook.value
+    row = ours.value.at_stripe(shown.id) or ours.value.get(shown.row)
     if row is None or row.stripe_id not in (None, shown.id):
         return ours
     change = Change(ours.value.of(row.reference.kind), _context(ours, NOW), ACTOR)

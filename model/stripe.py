@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from app.payment_intents.protocol import steps as protocol
 from app.payment_intents.protocol.steps import Answer, Call
-from model.state import CAN_CHANGE, Intent, Interned, Snapshot, State, Worker, intern
+from model.state import CAN_CHANGE, Intent, Interned, State, Worker, intern
 from model.steps import remembered
 
 # Stripe refuses such an amount for good.
@@ -28,24 +28,22 @@ def execute(state: State, interned: Interned[Call], who: str) -> Executed:
         case protocol.FindCall(metadata=metadata):
             return Executed(state, _find(state, metadata))
         case protocol.RetrieveCall(stripe_id):
-            return Executed(state, _show(state, _number(stripe_id)))
+            return Executed(state, _shown(_named(state, stripe_id)))
         case protocol.UpdateCall(stripe_id):
-            return _update(state, interned, _number(stripe_id))
+            return _update(state, interned, _named(state, stripe_id))
         case protocol.CancelCall(stripe_id) | protocol.CaptureCall(stripe_id):
-            return _end(state, interned.value, _number(stripe_id), who)
+            return _end(state, interned.value, _named(state, stripe_id), who)
 
 
 def _create(state: State, call: Interned[Call], key: str) -> Executed:
     for known, answer in state.keys:
         if known == key:
             return Executed(state, _replayed(answer))
-    intent = _created(call)
+    intent = _created(call, len(state.intents))
     if intent.amount == TOO_SMALL:
         return Executed(state, intern(protocol.Refused()))
-    number = len(state.intents)
-    state = change(state, number, intent)
-    answer = _show(state, number)
-    return Executed(remember(state, key, answer), answer)
+    answer = _shown(intent)
+    return Executed(remember(change(state, intent), key, answer), answer)
 
 
 def remember(state: State, key: str, answer: Interned[Answer]) -> State:
@@ -55,45 +53,39 @@ def remember(state: State, key: str, answer: Interned[Answer]) -> State:
 
 def _replayed(answer: Interned[Answer]) -> Interned[Answer]:
     shown = answer.value
-    if isinstance(shown, protocol.Answered) and isinstance(shown.snapshot, Snapshot):
+    if isinstance(shown, protocol.Answered) and isinstance(shown.snapshot, Intent):
         return intern(protocol.Answered(shown.snapshot._replace(is_replay=True)))
     return answer
 
 
 @remembered
-def _created(call: Interned[Call]) -> Intent:
+def _created(call: Interned[Call], number: int) -> Intent:
     assert isinstance(call.value, protocol.CreateCall)
     params = json.loads(call.value.params)
     row = _row(params["metadata"])
-    return _with_params(Intent(row, "requires_payment_method", 0, None, ()), params)
+    return _with_params(Intent(number, row, "requires_payment_method", 0, None, ()), params)
 
 
 def _find(state: State, metadata: dict[str, str]) -> Interned[Answer]:
     row = _row(metadata)
-    for number, intent in enumerate(state.intents):
+    for intent in state.intents:
         if intent.row == row:
-            return _show(state, number)
+            return _shown(intent)
     return intern(protocol.FoundNothing())
 
 
-def _show(state: State, number: int) -> Interned[Answer]:
-    return _shown(number, state.intents[number])
-
-
 @remembered
-def _shown(number: int, intent: Intent) -> Interned[Answer]:
-    return intern(protocol.Answered(Snapshot(number, intent)))
+def _shown(intent: Intent) -> Interned[Answer]:
+    return intern(protocol.Answered(intent))
 
 
-def _update(state: State, call: Interned[Call], number: int) -> Executed:
-    intent = state.intents[number]
+def _update(state: State, call: Interned[Call], intent: Intent) -> Executed:
     if intent.status not in CAN_CHANGE:
-        return Executed(state, _show(state, number), is_refusal=True)
+        return Executed(state, _shown(intent), is_refusal=True)
     updated = _updated(call, intent)
     if updated.amount == TOO_SMALL:
         return Executed(state, intern(protocol.Refused()))
-    state = change(state, number, updated)
-    return Executed(state, _show(state, number))
+    return Executed(change(state, updated), _shown(updated))
 
 
 @remembered
@@ -104,39 +96,39 @@ def _updated(call: Interned[Call], intent: Intent) -> Intent:
 
 def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
     """Return it with what form parameters set; an empty string unsets."""
-    metadata = {name: value for name, value in (dict(intent.metadata) | params["metadata"]).items() if value != ""}
+    metadata = {name: value for name, value in {**intent.metadata, **params["metadata"]}.items() if value != ""}
     return intent._replace(
         amount=params.get("amount", intent.amount),
         description=params.get("description", intent.description) or None,
-        metadata=tuple(sorted(metadata.items())),
+        items=tuple(sorted(metadata.items())),
     )
 
 
-def _end(state: State, call: protocol.CancelCall | protocol.CaptureCall, number: int, who: str) -> Executed:
-    intent = state.intents[number]
+def _end(state: State, call: protocol.CancelCall | protocol.CaptureCall, intent: Intent, who: str) -> Executed:
     is_held = intent.status == "requires_capture"
     if isinstance(call, protocol.CancelCall) and (is_held or intent.status in CAN_CHANGE):
-        state = change(state, number, intent._replace(status="canceled", ended_by=who))
+        ended = intent._replace(status="canceled", ended_by=who)
     elif isinstance(call, protocol.CaptureCall) and is_held:
-        state = change(state, number, intent._replace(status="succeeded", received=call.amount))
+        ended = intent._replace(status="succeeded", amount_received=call.amount)
     else:
-        return Executed(state, _show(state, number), is_refusal=True)
-    return Executed(state, _show(state, number))
+        return Executed(state, _shown(intent), is_refusal=True)
+    return Executed(change(state, ended), _shown(ended))
 
 
-def change(state: State, number: int, intent: Intent) -> State:
+def change(state: State, intent: Intent) -> State:
     """Make or change a PaymentIntent; PUTs see what Stripe holds, and a webhook says that its status is another."""
+    number = intent.number
     before = state.intents[number].status if number < len(state.intents) else None
     intents = (*state.intents[:number], intent, *state.intents[number + 1 :])
     state = state._replace(intents=intents, workers=tuple(_see(worker, intent) for worker in state.workers))
-    return state if before == intent.status else send_webhook(state, number)
+    return state if before == intent.status else send_webhook(state, intent)
 
 
-def send_webhook(state: State, number: int) -> State:
+def send_webhook(state: State, intent: Intent) -> State:
     if not state.budget.webhooks:
         return state
-    webhooks = (*state.webhooks, intern(Snapshot(number, state.intents[number])))
-    return state._replace(webhooks=tuple(sorted(webhooks, key=lambda webhook: webhook.number)))
+    webhooks = sorted((*state.webhooks, intern(intent)), key=lambda webhook: webhook.number)
+    return state._replace(webhooks=tuple(webhooks))
 
 
 def _see(worker: Worker, intent: Intent) -> Worker:
@@ -147,5 +139,5 @@ def _row(metadata: dict[str, str]) -> int:
     return int(metadata["payment_intent_id"].replace("-", ""), 16)
 
 
-def _number(stripe_id: str) -> int:
-    return int(stripe_id.removeprefix("pi_"))
+def _named(state: State, stripe_id: str) -> Intent:
+    return state.intents[int(stripe_id.removeprefix("pi_"))]

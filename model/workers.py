@@ -12,7 +12,7 @@ from app.payment_intents.protocol.steps import Answer, CreateCall, Done, Fail, G
 from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
 from model.configurations import Configuration
-from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern, stripe_id
+from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern
 from model.steps import A_MINUTE_LATER, LEASE_OVER, OWNER_GONE, Outcome
 
 Next: TypeAlias = tuple[str, State]
@@ -56,13 +56,8 @@ def _attach(state: State, worker: Worker) -> Iterator[Next]:
 
 def _is_known_hold(state: State, row: PaymentIntentState | None) -> bool:
     """Whether money is held on a row's PaymentIntent and each webhook about it was taken in."""
-    shown = [webhook.value.id for webhook in state.webhooks]
-    if row is None or row.stripe_id is None or row.stripe_id in shown:
-        return False
-    return any(
-        intent.status == "requires_capture" and stripe_id(number) == row.stripe_id
-        for number, intent in enumerate(state.intents)
-    )
+    held = {intent.id for intent in state.intents if intent.status == "requires_capture"}
+    return row is not None and row.stripe_id in held - {webhook.value.id for webhook in state.webhooks}
 
 
 def _committed(state: State, worker: Worker, outcome: Outcome) -> State:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from model import steps, stripe, workers
 from model.configurations import Configuration
-from model.state import CAN_CHANGE, State, distinct, without
+from model.state import CAN_CHANGE, Intent, State, distinct, without
 from model.workers import Next, spend
 
 
@@ -49,31 +49,29 @@ def _webhooks(state: State) -> Iterator[Next]:
 
 
 def _shopper(state: State, configuration: Configuration) -> Iterator[Next]:
-    for number, intent in enumerate(state.intents):
+    for intent in state.intents:
         if intent.status == "processing":
-            yield from _confirmed(state, number, ("succeeded", "requires_payment_method"))
-        if state.budget.confirm and intent.status in CAN_CHANGE and state.ours.value.at_stripe(number):
-            yield from _confirmed(spend(state, "confirm"), number, configuration.shopper)
+            yield from _confirmed(state, intent, ("succeeded", "requires_payment_method"))
+        if state.budget.confirm and intent.status in CAN_CHANGE and state.ours.value.at_stripe(intent.id):
+            yield from _confirmed(spend(state, "confirm"), intent, configuration.shopper)
 
 
-def _confirmed(state: State, number: int, statuses: tuple[str, ...]) -> Iterator[Next]:
-    intent = state.intents[number]
+def _confirmed(state: State, intent: Intent, statuses: tuple[str, ...]) -> Iterator[Next]:
     for status in statuses:
         if status == "requires_action" and intent.status == status:
             continue
-        received = intent.amount if status == "succeeded" else 0
-        after = stripe.change(state, number, intent._replace(status=status, received=received))
-        after = stripe.send_webhook(after, number) if status == intent.status else after  # a decline
-        yield f"the shopper confirms pi_{number} of {intent.amount}: {status}", after
+        confirmed = intent._replace(status=status, amount_received=intent.amount if status == "succeeded" else 0)
+        after = stripe.change(state, confirmed)
+        after = stripe.send_webhook(after, confirmed) if status == intent.status else after  # a decline
+        yield f"the shopper confirms {intent.id} of {intent.amount}: {status}", after
 
 
 def _misfortune(state: State) -> Iterator[Next]:
     budget = state.budget
-    if budget.dashboard:
-        for number, intent in enumerate(state.intents):
-            if intent.status in CAN_CHANGE:
-                ended = intent._replace(status="canceled", ended_by="dashboard")
-                yield f"the dashboard cancels pi_{number}", stripe.change(spend(state, "dashboard"), number, ended)
+    for intent in state.intents if budget.dashboard else ():
+        if intent.status in CAN_CHANGE:
+            ended = intent._replace(status="canceled", ended_by="dashboard")
+            yield f"the dashboard cancels {intent.id}", stripe.change(spend(state, "dashboard"), ended)
     if not (budget.day or budget.restore) or state.late or any(each.point != "start" for each in state.workers):
         return
     if budget.day:
