@@ -196,6 +196,9 @@ class State(NamedTuple):
     def newest(self, kind: Kind) -> PaymentIntentState | None:
         return self.ours.value.of(kind).newest
 
+    def without(self, worker: Worker) -> "State":
+        return self._replace(workers=tuple(each for each in self.workers if each.number != worker.number))
+
 
 def without(items: tuple[Any, ...], number: int) -> tuple[Any, ...]:
     return items[:number] + items[number + 1 :]

@@ -6,19 +6,16 @@ from functools import lru_cache
 from typing import TypeAlias
 
 from app.payment_intents.protocol import steps as protocol
-from app.payment_intents.protocol.reply import is_displaced, is_satisfied
 from app.payment_intents.protocol.state import PaymentIntentState
-from app.payment_intents.protocol.steps import Answer, CreateCall, Done, Fail, GiveUp, Refused, Rejected, Wait
+from app.payment_intents.protocol.steps import Answer, CreateCall, Done, GiveUp, Rejected, Wait
 from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
 from model.configurations import Configuration
+from model.replies import DONE, reply, reply_of, with_untruth
 from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern
 from model.steps import A_MINUTE_LATER, LEASE_OVER, OWNER_GONE, Outcome
 
 Next: TypeAlias = tuple[str, State]
-
-# What a caller is told.
-DONE, REFUSED, UNKNOWN = "200", "refused", "503"
 
 # They have something to do while there is an open row.
 SECONDARY = frozenset({"SYNC", "JOB"})
@@ -48,7 +45,7 @@ def _attach(state: State, worker: Worker) -> Iterator[Next]:
     is_left = _is_left(state, state.newest("session"))
     after = steps.attach_to_cart(state.ours, LEASE_OVER if is_left else NOW)
     if isinstance(after, Rejected):
-        yield f"{worker}: {after.reason}", _without(state, worker)
+        yield f"{worker}: {after.reason}", state.without(worker)
     elif not isinstance(after, Wait):
         ours = after if isinstance(after, Interned) else state.ours
         yield f"{worker} makes it the cart's", _with(state._replace(ours=ours), worker._replace(kind="cart"))
@@ -116,72 +113,8 @@ def _go_on(state: State, worker: Worker, outcome: Outcome, what: str, answer: In
     if isinstance(outcome.step, Wait):
         after = worker._replace(run=outcome.run, point="wait", call=None, answer=None)
         return f"{worker} {what}: waits", _with(state, after)
-    reply = _reply_of(worker, outcome, answer)
-    return f"{worker} {what}: {reply}", _reply(state, worker, outcome.row, reply)
-
-
-def _reply_of(worker: Worker, outcome: Outcome, answer: Interned[Answer] | None) -> str:
-    """Answer as the service does: a PUT's caller hears whether Stripe holds what they asked for."""
-    row, run = outcome.row, outcome.run.value
-    match outcome.step:
-        case Done() if worker.wanted is None:
-            return DONE
-        case Done():
-            assert row is not None
-            assert worker.wanted is not None
-            if not is_satisfied(row, worker.wanted.value):
-                return REFUSED
-            is_lost = run.revision is not None and is_displaced(row, worker.wanted.value, run.revision)
-            return UNKNOWN if is_lost else DONE
-        case Rejected():
-            return REFUSED
-        case Fail() if answer is not None and isinstance(answer.value, Refused):
-            return REFUSED
-        case _:
-            return UNKNOWN
-
-
-def _reply(state: State, worker: Worker, row: PaymentIntentState | None, reply: str) -> State:
-    state = _without(state, worker)
-    if worker.name == "SYNC" and reply == DONE:
-        return _check_synced(state, worker, row)
-    if worker.wanted is None:
-        return state
-    if reply == DONE:
-        assert row is not None
-        state = _check_accepted(state, worker, row)
-    replies = state.replies
-    if reply == DONE:
-        if worker.order and (replies.accepted is None or worker.order >= replies.accepted[0]):
-            replies = replies._replace(accepted=(worker.order, worker.wanted))
-    elif reply == UNKNOWN:
-        replies = replies._replace(is_all_known=False)
-    elif worker.order and worker.order == replies.orders:
-        refused = sorted({*replies.refused, worker.wanted}, key=lambda each: each.number)
-        replies = replies._replace(refused=tuple(refused))
-    return state._replace(replies=replies)
-
-
-def _check_synced(state: State, worker: Worker, row: PaymentIntentState | None) -> State:
-    if row is None or row.generation != worker.seen or row.status in TERMINAL:
-        return state
-    return with_untruth(state, f"fresh: {worker} was told {row.status}, though it had ended at Stripe before it asked")
-
-
-def _check_accepted(state: State, worker: Worker, row: PaymentIntentState) -> State:
-    if not worker.order or worker.wanted is None:
-        return state
-    if not worker.seen >> (row.amount or 0) & 1:
-        return with_untruth(state, f"truth: {worker} was told {row.amount}, which Stripe did not hold since it began")
-    is_newest = worker.run.value.revision is None or row.revision == worker.run.value.revision
-    if row.amount != worker.wanted.value.amount and is_newest:
-        return with_untruth(state, f"truth: {worker} was the newest, and was told {row.amount}")
-    return state
-
-
-def with_untruth(state: State, untruth: str) -> State:
-    """Note that a promise was broken by what was just done; all goes on after that."""
-    return state._replace(replies=state.replies._replace(untruth=untruth))
+    said = reply_of(worker, outcome, answer)
+    return f"{worker} {what}: {said}", reply(state, worker, outcome.row, said)
 
 
 def call(state: State, worker: Worker) -> Iterator[Next]:
@@ -262,7 +195,7 @@ def _look(state: State, worker: Worker) -> Iterator[Next]:
         outcome = steps.look_again(state.ours, worker.kind, worker.run, now)
         looked = _go_on(state, worker, outcome, f"looks again{when}")
         yield looked
-        if isinstance(outcome.step, Done) and _reply_of(worker, outcome, None) == DONE:
+        if isinstance(outcome.step, Done) and reply_of(worker, outcome, None) == DONE:
             yield from _share(looked, worker.kind)
 
 
@@ -308,14 +241,10 @@ def _with(state: State, worker: Worker) -> State:
     return state._replace(workers=workers)
 
 
-def _without(state: State, worker: Worker) -> State:
-    return state._replace(workers=tuple(each for each in state.workers if each.number != worker.number))
-
-
 def _gone(state: State, worker: Worker) -> State:
     """Let a process die: its callers hear nothing."""
     is_all_known = state.replies.is_all_known and worker.name != "PUT"
-    return _without(state, worker)._replace(replies=state.replies._replace(is_all_known=is_all_known))
+    return state.without(worker)._replace(replies=state.replies._replace(is_all_known=is_all_known))
 
 
 def _sent(state: State, worker: Worker) -> State:

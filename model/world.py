@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from model import steps, stripe, workers
 from model.configurations import Configuration
+from model.replies import with_untruth
 from model.state import CAN_CHANGE, Intent, State, distinct, without
 from model.workers import Next, spend
 
@@ -11,7 +12,7 @@ from model.workers import Next, spend
 def successors(state: State, configuration: Configuration) -> Iterator[Next]:
     """Yield everything that can happen next, with its name."""
     if state.replies.untruth:  # it was said, and all goes on
-        state = workers.with_untruth(state, "")
+        state = with_untruth(state, "")
     for worker in state.workers:
         match worker.point:
             case "start":
