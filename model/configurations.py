@@ -148,6 +148,7 @@ LARGE = (
     ),
     _first("first 3 PUTs with cart versions, dashboard, crash", _versions(2, 3, 4), crash=1, dashboard=1),
     _begun("3 PUTs, 2 crashes, sleeper", (2, 3, 2), crash=2, steal=1),
+    _begun("3 PUTs, 2 of the same, time-out, crash", (2, 3, 3), time_out=1, crash=1),
     _begun("2 PUTs, processing, crash", (2, 3), "", WAITS + PAYS, crash=1, confirm=2),
     _begun("2 PUTs, 2 jobs, processing, time-out", (2, 3), "JOB, JOB", WAITS, time_out=1, confirm=1),
     _begun("2 PUTs, job, capture, hold, time-out", (2, 3), "JOB, CAPTURE", HOLDS, time_out=1, confirm=1),

@@ -9,6 +9,7 @@ from typing import Any, cast
 import pytest
 
 from app.payment_intents.protocol import commands, decide, record, state
+from app.payment_intents.protocol.commands import PutTerms
 from app.payment_intents.protocol.decide import Decision, next_step, roll_back
 from app.payment_intents.protocol.record import record_adopted, record_hint
 from app.payment_intents.protocol.state import (
@@ -86,6 +87,14 @@ def _trust_webhooks(patch: Patch) -> None:
     _put_in_place(patch, record_hint, believe)
 
 
+def _answer_at_once_while_a_request_may_arrive(patch: Patch) -> None:
+    def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentState) -> bool:
+        return commands_is_answered_at_once(context, command, replace(row, recheck_after=None))
+
+    commands_is_answered_at_once = commands.is_answered_at_once
+    _put_in_place(patch, commands_is_answered_at_once, is_answered_at_once)
+
+
 def _look_at_leases_no_more(patch: Patch) -> None:
     def due_when_released(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
         return None if row.lease_until is not None else due_at(row, config)
@@ -106,6 +115,7 @@ def _look_when_silent_only(patch: Patch) -> None:
         (_expire_what_is_unknown, "PUT, capture, expiry", "hold"),
         (_forget_what_is_late, "2 PUTs, 2 time-outs, payment", "agree"),
         (_trust_webhooks, "PUT, capture, expiry", "agree"),
+        (_answer_at_once_while_a_request_may_arrive, "3 PUTs, 2 of the same, time-out, crash", "truth"),
         (_look_at_leases_no_more, "PUT, attach, payment", "due"),
         (_look_when_silent_only, "PUT, attach, payment", "due"),
     ],
@@ -116,6 +126,7 @@ def _look_when_silent_only(patch: Patch) -> None:
         "unknown outcomes",
         "late requests",
         "hints",
+        "asking before answering",
         "a look at what has a lease",
         "a look at what needs one",
     ],
