@@ -24,7 +24,7 @@ IsQuick = Annotated[bool, typer.Option("--quick", help="Only see that everything
 
 @app.callback(invoke_without_command=True)
 def everything(context: typer.Context, is_quick: IsQuick = False) -> None:
-    """Measure all of it, print the table and write it into docs/performance.md: about half an hour."""
+    """Measure all of it, print the table and write it into docs/performance.md: about an hour."""
     if context.invoked_subcommand is not None:
         return
     throughput_(is_quick=is_quick)

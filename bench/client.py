@@ -10,6 +10,7 @@ from typing import cast
 import httptools
 
 HTTP_OK, HTTP_REDIRECT = 200, 300
+LONGEST = 1800  # seconds, for one call of `send`
 
 
 class UnexpectedAnswer(Exception):
@@ -49,11 +50,14 @@ async def send(
     run = _Run(requests, seconds, is_keeping=is_keeping)
     loop = asyncio.get_running_loop()
     run.left = connections
-    async with asyncio.timeout(600):
-        await asyncio.gather(
-            *(loop.create_connection(lambda: _Connection(run), "127.0.0.1", port) for _ in range(connections))
-        )
-        await run.finished
+    try:
+        async with asyncio.timeout(LONGEST):
+            for _ in range(connections):
+                await loop.create_connection(lambda: _Connection(run), "127.0.0.1", port)
+            await run.finished
+    finally:
+        for transport in run.transports:
+            transport.abort()
     return run.measured
 
 
@@ -62,6 +66,7 @@ class _Run:
         self.measured = Measured()
         self.finished = asyncio.get_running_loop().create_future()
         self.left = 0
+        self.transports: list[asyncio.Transport] = []
         self.is_keeping = is_keeping
         self._requests = requests
         self._until = self.measured.began + seconds
@@ -92,6 +97,7 @@ class _Connection(asyncio.Protocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast("asyncio.Transport", transport)  # uvloop's own class is none by inheritance
+        self._run.transports.append(self._transport)
         self._send()
 
     def _send(self) -> None:

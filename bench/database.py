@@ -18,6 +18,7 @@ WHERE attrelid = $1::regclass AND attnum > 0 AND NOT attisdropped AND attidentit
   AND attname <> ALL ($2)
 """
 STEP = 50_000
+FILL_SECONDS = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,12 +55,30 @@ async def rows(url: str, name: str, *arguments: object) -> list[Any]:
         await connection.close()
 
 
+async def written_bytes(url: str) -> int:
+    """Return how much the server has written to its log of changes, all databases together."""
+    return int(await _value(url, "SELECT pg_current_wal_lsn() - '0/0'"))
+
+
+async def size(url: str) -> int:
+    """Return the bytes that the database takes on the disk, indexes included."""
+    return int(await _value(url, "SELECT pg_database_size(current_database())"))
+
+
+async def _value(url: str, query: str) -> Any:
+    connection = await asyncpg.connect(plain_url(url))
+    try:
+        return await connection.fetchval(query)
+    finally:
+        await connection.close()
+
+
 async def clone(url: str, cart: str, prefix: str, count: int) -> list[Payment]:
     """Copy the cart with all that belongs to it; return the copies.
 
     Foreign keys are not checked meanwhile: the copies are whole, and checking takes most of the time.
     """
-    connection = await asyncpg.connect(plain_url(url), command_timeout=600)
+    connection = await asyncpg.connect(plain_url(url), command_timeout=FILL_SECONDS)
     try:
         await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         for name in (name for name in STATEMENTS if name.startswith("clone ")):

@@ -11,7 +11,7 @@ from app.payment_intents import recovery
 from app.resources import open_resources
 from app.settings import Settings
 from bench import client
-from bench.database import Payment, clone
+from bench.database import Payment, clone, size
 from bench.figures import Figures
 from bench.stack import Server, create_key, environment, migrated_database, service, stripe_stub
 from bench.stripe_objects import events
@@ -47,7 +47,7 @@ async def measure(server: EmbeddedPostgres, plan: Plan) -> Figures:
     async with AsyncExitStack() as stack:
         stripe = await stack.enter_async_context(stripe_stub())
         filled = {
-            name: await stack.enter_async_context(_filled(server, stripe, name, payments, plan))
+            name: await stack.enter_async_context(_filled(server, stripe, name, payments, plan, figures))
             for name, payments in (("few", FEW), ("many", plan.payments))
         }
         for number in range(plan.rounds + 1):  # the first only warms up
@@ -79,7 +79,7 @@ def _requests(filled: Filled, count: int) -> dict[str, Callable[[], Iterator[byt
 
 @asynccontextmanager
 async def _filled(
-    server: EmbeddedPostgres, stripe: Server, name: str, payments: int, plan: Plan
+    server: EmbeddedPostgres, stripe: Server, name: str, payments: int, plan: Plan, figures: Figures
 ) -> AsyncIterator[Filled]:
     """Fill a database with copies of one whole payment, and serve it."""
     url = await migrated_database(server, f"history_{name}")
@@ -89,10 +89,11 @@ async def _filled(
         is_paid = await ours.make_template(running.port, url, stripe.port, "paid")
         bodies = events(is_paid.own_intent())
         await client.send(running.port, ours.webhook(bodies), connections=1)
-        began = time.perf_counter()
+        began, empty = time.perf_counter(), await size(url)
         paid = await clone(url, is_paid.cart, "paid", payments)
         fresh = await clone(url, is_open.cart, "fresh", (plan.rounds + 1) * (plan.requests // 5))
         print(f"  {payments:,} payments were inserted in {time.perf_counter() - began:.0f} s.", flush=True)
+        figures.add("history-size", name, kb_per_payment=(await size(url) - empty) / payments / 1000)
         yield Filled(running, ours, is_open, paid, iter(fresh))
 
 

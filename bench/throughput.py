@@ -11,7 +11,7 @@ import psutil
 
 from app.dev.postgres import EmbeddedPostgres
 from bench import client, sync_engine
-from bench.database import Payment, clone, plain_url
+from bench.database import Payment, clone, plain_url, written_bytes
 from bench.figures import Figures
 from bench.stack import (
     STRIPE_KEY,
@@ -109,8 +109,17 @@ async def measure(server: EmbeddedPostgres, plan: Plan) -> Figures:
             for number in range(plan.rounds):
                 for name in load.contenders:
                     if name in bench.servers:
-                        await _measure(bench, load, name, plan, figures, is_first=number == 0)
+                        await _try(bench, load, name, plan, figures, is_first=number == 0)
     return figures
+
+
+async def _try(bench: Bench, load: Load, name: str, plan: Plan, figures: Figures, *, is_first: bool) -> None:
+    """Measure one load; what was not answered as it should be is no figure, and is told beside the table."""
+    try:
+        await _measure(bench, load, name, plan, figures, is_first=is_first)
+    except client.UnexpectedAnswer as error:
+        figures.notes.append(f"{load.name} failed in a round of {name}: {error}")
+        print(f"  {figures.notes[-1]}", flush=True)
 
 
 async def _measure(bench: Bench, load: Load, name: str, plan: Plan, figures: Figures, *, is_first: bool) -> None:
@@ -120,7 +129,7 @@ async def _measure(bench: Bench, load: Load, name: str, plan: Plan, figures: Fig
         await client.send(server.port, warm_up, connections=load.connections, seconds=plan.seconds)
     requests = load.contenders[name]()
     seconds = plan.seconds if load.is_timed else math.inf
-    cpu, postgres = server.cpu_seconds(), cpu_seconds(bench.postgres)
+    cpu, postgres, written = server.cpu_seconds(), cpu_seconds(bench.postgres), await written_bytes(bench.url)
     measured = await client.send(server.port, requests, connections=load.connections, seconds=seconds)
     count = len(measured.taken)
     figures.add(
@@ -132,6 +141,7 @@ async def _measure(bench: Bench, load: Load, name: str, plan: Plan, figures: Fig
         p99_ms=measured.percentile(0.99) * 1000,
         cpu_ms=(server.cpu_seconds() - cpu) / count * 1000,
         postgres_ms=(cpu_seconds(bench.postgres) - postgres) / count * 1000,
+        wal_kb=(await written_bytes(bench.url) - written) / count / 1000,
     )
 
 
