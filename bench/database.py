@@ -82,7 +82,7 @@ async def clone(url: str, cart: str, prefix: str, count: int) -> list[Payment]:
     try:
         await connection.execute("SET session_replication_role = replica; SET synchronous_commit = off")
         for name in (name for name in STATEMENTS if name.startswith("clone ")):
-            statement = await _with_columns(connection, name.removeprefix("clone "), STATEMENTS[name])
+            statement = await complete(connection, name)
             for first in range(1, count + 1, STEP):
                 await connection.execute(statement, prefix, cart, first, min(first + STEP - 1, count))
         await connection.execute("VACUUM ANALYZE")
@@ -91,8 +91,12 @@ async def clone(url: str, cart: str, prefix: str, count: int) -> list[Payment]:
     return [Payment(prefix, number) for number in range(1, count + 1)]
 
 
-async def _with_columns(connection: Any, table: str, statement: str) -> str:
-    """Name all columns that the statement does not set itself."""
+async def complete(connection: Any, name: str) -> str:
+    """Return the statement with all columns named that it does not set itself."""
+    statement = STATEMENTS[name]
+    if "{columns}" not in statement:
+        return statement
     own = re.findall(r"\w+", statement.partition("{columns}")[0].partition("(")[2])
+    table = name.removeprefix("clone ")
     others = ", ".join(f'"{row["attname"]}"' for row in await connection.fetch(COLUMNS, table, own))
     return statement.replace("{columns}", others)
