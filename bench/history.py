@@ -43,7 +43,9 @@ class Filled:
 
 async def measure(server: EmbeddedPostgres, plan: Plan) -> Figures:
     """Measure reads, creates and webhooks over a small and a large history, in turn; then the sweep."""
-    figures = Figures([], [f"The large history has {plan.payments:,} payments."])
+    figures = Figures(
+        [], [f"The large history had {plan.payments:,} payments, the sweep {plan.open_carts:,} open carts."]
+    )
     async with AsyncExitStack() as stack:
         stripe = await stack.enter_async_context(stripe_stub())
         filled = {

@@ -98,7 +98,9 @@ def _first(make: Requests, count: int) -> Callable[[], Iterator[bytes]]:
 
 async def measure(server: EmbeddedPostgres, plan: Plan) -> Figures:
     """Send each load to each contender, in each round."""
-    figures = Figures()
+    figures = Figures(
+        [], [f"Throughput: {plan.rounds} rounds, {plan.seconds:g} s for each load, {plan.payments:,} payments."]
+    )
     async with _bench(server, figures) as bench:
         service = bench.servers["service"]
         await client.send(service.port, bench.ours.put(MANY), connections=8)
