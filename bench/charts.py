@@ -24,7 +24,7 @@ CONTENDERS = {"service": "this service", "sample": "Stripe's sample", "sync-engi
 
 def draw(figures: Figures) -> None:
     """Write each chart for which there are figures."""
-    loads = [load for load in THROUGHPUT if figures.median(load, "service", "per_second") is not None]
+    loads = [load for load in reversed(THROUGHPUT) if figures.median(load, "service", "per_second") is not None]
     if loads:
         _throughput(figures, loads)
         _cpu(figures, loads)
@@ -33,7 +33,9 @@ def draw(figures: Figures) -> None:
 
 
 def _throughput(figures: Figures, loads: Iterable[str]) -> None:
-    chart = pygal.HorizontalBar(style=STYLE, title="Requests a second, one process", js=[], print_values=True)
+    chart = pygal.HorizontalBar(
+        style=STYLE, title="Requests a second, one process", js=[], legend_at_bottom=True, print_values=True
+    )
     chart.value_formatter = lambda value: f"{value:,.0f}"
     chart.x_labels = [THROUGHPUT[load] for load in loads]
     for name, title in CONTENDERS.items():
@@ -42,7 +44,9 @@ def _throughput(figures: Figures, loads: Iterable[str]) -> None:
 
 
 def _cpu(figures: Figures, loads: Iterable[str]) -> None:
-    chart = pygal.HorizontalStackedBar(style=STYLE, title="CPU time for one request, in ms", js=[])
+    chart = pygal.HorizontalStackedBar(
+        style=STYLE, title="CPU time for one request, in ms", js=[], legend_at_bottom=True
+    )
     chart.x_labels = [THROUGHPUT[load] for load in loads]
     chart.add("this service", [figures.median(load, "service", "cpu_ms") for load in loads])
     chart.add("PostgreSQL", [figures.median(load, "service", "postgres_ms") for load in loads])

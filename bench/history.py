@@ -2,7 +2,7 @@
 
 import itertools
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -15,7 +15,7 @@ from bench.database import Payment, clone, size
 from bench.figures import Figures
 from bench.stack import Server, create_key, environment, migrated_database, service, stripe_stub
 from bench.stripe_objects import events
-from bench.traffic import Service, Template, in_stages
+from bench.traffic import Requests, Service, Template, in_stages
 
 FEW = 1_000
 CONNECTIONS = 8
@@ -65,7 +65,7 @@ async def measure(server: EmbeddedPostgres, plan: Plan) -> Figures:
     return figures
 
 
-def _requests(filled: Filled, count: int) -> dict[str, Callable[[], Iterator[bytes]]]:
+def _requests(filled: Filled, count: int) -> dict[str, Requests]:
     step = max(len(filled.paid) // count, 1)  # carts from all over the table
 
     def webhooks() -> Iterator[bytes]:

@@ -3,7 +3,7 @@
 import itertools
 import math
 import sys
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -46,7 +46,7 @@ class Load:
 
     name: str
     connections: int
-    contenders: dict[str, Callable[[], Iterator[bytes]]]
+    contenders: dict[str, Requests]
     latency: int = 0  # of Stripe, in milliseconds
     is_timed: bool = True
 
@@ -92,7 +92,7 @@ def run_loads(bench: Bench, plan: Plan, payments: list[Payment]) -> list[Load]:
     ]
 
 
-def _first(make: Requests, count: int) -> Callable[[], Iterator[bytes]]:
+def _first(make: Requests, count: int) -> Requests:
     return lambda: itertools.islice(make(), count)
 
 

@@ -3,13 +3,15 @@
 import itertools
 import json
 import uuid
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
 from bench import client
 from bench.database import Payment, rows
 from bench.stripe_objects import events, payment_intent, signature
+
+Requests = Callable[[], Iterator[bytes]]  # makes a load's requests anew for each round
 
 AMOUNT = 1000
 MANY = [f"cart-{number}" for number in range(1, 501)]
@@ -116,9 +118,3 @@ class Service:
         asked = iter([http("GET", f"/v1/payment_intents/{row['stripe_id']}")])
         answer = await client.send(stripe_port, asked, connections=1, is_keeping=True)
         return Template(cart, str(row["id"]), row["stripe_id"], json.loads(answer.bodies[0])["metadata"])
-
-
-class Requests(Protocol):
-    """What makes a load's requests anew for each round."""
-
-    def __call__(self) -> Iterator[bytes]: ...
