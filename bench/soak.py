@@ -19,8 +19,6 @@ import httpx
 from app.db import migrations
 from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
-from app.settings import Settings
-from app.stripe_gateway import open_gateway
 from bench import client
 from bench.database import rows
 from bench.stack import STRIPE_KEY, create_key, environment
@@ -52,9 +50,8 @@ async def _soak(server: EmbeddedPostgres) -> None:
     url, address = server.url("soak"), f"http://127.0.0.1:{stripe}"
     _start_sandbox(stripe, api)
     known = environment(url, address) | {"STRIPE_TIMEOUT": "PT10S", "CONVERGE_DEADLINE": "PT20S"}
-    settings = Settings.model_validate({name.lower(): value for name, value in known.items()})
     surroundings = {"PATH": os.environ["PATH"], **known}
-    async with open_gateway(settings) as gateway, SandboxClient(address, timeout=PATIENCE) as sandbox:
+    async with SandboxClient(address, timeout=PATIENCE) as sandbox:
         await _until_up(sandbox)
         process = await _serve(api, surroundings)
         await _create(api, url)

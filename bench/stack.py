@@ -16,7 +16,6 @@ from types import MappingProxyType
 import aiohttp
 import asyncpg
 import psutil
-from sandbox.client import SandboxClient
 
 from app.auth import api_keys
 from app.db import migrations
@@ -26,6 +25,7 @@ from app.dev.postgres import EmbeddedPostgres
 from app.settings import DatabaseSettings
 from bench.database import plain_url
 from bench.stripe_objects import WEBHOOK_SECRET, signature
+from sandbox.client import SandboxClient
 
 INSTANCE = "bench"
 STRIPE_KEY = "sk_test_bench"

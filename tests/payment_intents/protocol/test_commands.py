@@ -114,7 +114,7 @@ def test_a_put_of_what_stands_writes_nothing_within_a_minute(
     changes: Changes, known_secrets: set[str], is_written: bool
 ) -> None:
     context = replace(CONTEXT, known_secrets=frozenset(known_secrets))
-    decision = decide(state_of(**changes), PutTerms(TEN), replace(RUN, wants_secret=True), context, ACTOR)
+    decision = decide(state_of(**changes), PutTerms(TEN), RUN._replace(wants_secret=True), context, ACTOR)
     assert decision.change.is_empty != is_written
     assert (decision.run.revision is not None) == is_written
 
@@ -126,7 +126,7 @@ def test_a_put_that_finds_its_generation_closed_opens_the_next_with_the_newest_r
     if step != "canceled":
         changes |= REFUSED | {"create_params": create_params(TWENTY, 4, StripeMetadata("test", ID, CART))}
         revision = 4 if step == "refused, its own" else 3
-    decision = decide_again(state_of(**changes), replace(RUN, revision=revision), CONTEXT, ACTOR)
+    decision = decide_again(state_of(**changes), RUN._replace(revision=revision), CONTEXT, ACTOR)
     if step == "refused, another's":
         assert isinstance(decision.step, GiveUp)
     else:
