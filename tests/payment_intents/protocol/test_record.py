@@ -174,8 +174,7 @@ def test_how_a_call_that_shows_nothing_ends(
 ) -> None:
     decision = record(answer, call, run, **changes)
     assert isinstance(decision.step, expected)
-    if isinstance(decision.step, Fail):
-        assert newest_of(decision).lease_token is None
+    assert newest_of(decision).lease_token != TOKEN or isinstance(decision.step, Call)
 
 
 @pytest.mark.parametrize(
