@@ -17,6 +17,7 @@ from app.doctor.cli import doctor
 from app.http import openapi
 from app.http.server import server_config
 from app.main import create_app
+from app.observability import metrics
 from app.observability.logging import configure_logging
 from app.payment_intents import recovery
 from app.payment_intents.models import PaymentIntent
@@ -56,6 +57,7 @@ def serve(
     """Serve the API."""
     settings = _start(host)
     api = create_app(settings)
+    metrics.serve(host, settings.metrics_port)
     # What is loaded by now stays. Looking through it for garbage would stop all requests for a tenth of a second.
     gc.collect()
     gc.freeze()

@@ -16,7 +16,9 @@ from app.settings import Settings
 def environment(settings: Settings) -> dict[str, str]:
     """Give what a process needs to run with these settings."""
     values = settings.model_dump(mode="json", include=settings.model_fields_set)
-    return {"PATH": os.environ["PATH"]} | {name.upper(): _text(settings, name, value) for name, value in values.items()}
+    return {"PATH": os.environ["PATH"], "METRICS_PORT": "0"} | {
+        name.upper(): _text(settings, name, value) for name, value in values.items()
+    }
 
 
 def _text(settings: Settings, name: str, value: Any) -> str:

@@ -82,13 +82,13 @@ async def revoke(session: AsyncSession, key_id: str) -> None:
 
 
 async def list_all(session: AsyncSession) -> tuple[list[ApiKey], datetime]:
-    """Give every key that there ever was, by client and age, and the time at the database."""
+    """Return every key that there ever was, by client and age, and the time at the database."""
     rows = await session.scalars(select(ApiKey).order_by(ApiKey.client, ApiKey.created_at))
     return list(rows), await _now(session)
 
 
 async def find_caller(session: AsyncSession, key: str) -> Caller | None:
-    """Give the client that the key belongs to, or None when it is unknown, wrong, revoked or expired."""
+    """Return the client that the key belongs to, or None when it is unknown, wrong, revoked or expired."""
     prefix, _, rest = key.partition("_")
     public, _, secret = rest.partition("_")
     if prefix != PREFIX or not public.isalnum() or not public.isascii():

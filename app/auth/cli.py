@@ -24,6 +24,11 @@ keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.
 # As events name it: `client:<client>/<key id>`.
 CLIENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
 
+FORGETTING = (
+    f"a process that has just accepted it may do so for {round(REMEMBERED_FOR.total_seconds())} s longer, "
+    "others refuse it at once."
+)
+
 Answer = TypeVar("Answer")
 KeyId = Annotated[str, typer.Argument(help="The public id of the key, as `keys list` shows it.")]
 Json = Annotated[bool, typer.Option("--json", help="Print one line of JSON.")]
@@ -70,14 +75,14 @@ def rotate(
     """Make a key's successor with the same client and scopes; both are valid for a while."""
     overlap = timedelta(hours=overlap_hours)
     _show_once(_in_database(lambda session: api_keys.rotate(session, key_id, overlap=overlap)), is_json=is_json)
+    typer.echo(f"{key_id} works for {overlap_hours:g} h more; {FORGETTING}", err=True)
 
 
 @keys.command()
 def revoke(key_id: KeyId) -> None:
     """Make a key useless."""
     _in_database(lambda session: api_keys.revoke(session, key_id))
-    seconds = round(REMEMBERED_FOR.total_seconds())
-    typer.echo(f"{key_id} is revoked; processes that know it forget it within {seconds} s.")
+    typer.echo(f"{key_id} is revoked; {FORGETTING}")
 
 
 def _show_once(made: NewKey, *, is_json: bool) -> None:

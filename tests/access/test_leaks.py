@@ -12,6 +12,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from app.dev.ports import free_port
 from app.settings import Settings
 from sandbox.control import SandboxControl
 from tests.conftest import SECRET_KEY, NewKey
@@ -167,6 +168,7 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
     settings: Settings, sandbox: SandboxControl, new_key: NewKey, database_url: str, webhook_secret: str, tmp_path: Path
 ) -> None:
     key = await new_key("payments:read", "payments:write")
+    settings = settings.model_copy(update={"metrics_port": free_port()})
     log_file = tmp_path / "log"
     with log_file.open("wb") as log:
         async with (
@@ -180,7 +182,7 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
             await flow.be_declined()
             await flow.do_wrong(key)
             await flow.meet_a_broken_stripe()
-            metrics = await api.get("/metrics")
+            metrics = await api.get(f"http://127.0.0.1:{settings.metrics_port}/metrics")
             await sandbox.wait_idle()
 
     left = {
