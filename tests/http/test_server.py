@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.http.security_headers import HEADERS
-from app.http.server import MAX_HEAD, Bounds
+from app.http.server import MAX_HEAD, Bounds, server_config
 from app.settings import Settings
 from tests.http.raw import Answer, connect, request
 
@@ -153,6 +154,14 @@ async def test_a_header_that_may_stand_once_and_stands_twice_is_a_400(
     async with connect(api_url) as connection:
         await connection.send(request("GET", CART, *headers))
         assert_is_problem(await connection.answer(), 400, "duplicate_header")
+
+
+def test_a_connection_is_kept_longer_than_a_load_balancer_keeps_it(settings: Settings) -> None:
+    assert server_config(FastAPI(), settings).timeout_keep_alive == 75
+    assert (
+        server_config(FastAPI(), settings.model_copy(update={"keep_alive": timedelta(seconds=9)})).timeout_keep_alive
+        == 9
+    )
 
 
 async def test_no_redirect_names_a_host_of_the_request(anonymous: httpx.AsyncClient, api_url: str) -> None:
