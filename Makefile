@@ -24,7 +24,7 @@ test-all: .venv ## run every test
 	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
 
 fuzz: .venv ## let schemathesis look for faults in the running service for some minutes
-	$(BIN)/python -m pytest -m slow tests/access/test_fuzz.py $(ARGS)
+	$(BIN)/python -m pytest -m slow tests/http/test_fuzz.py $(ARGS)
 
 check: .venv ## format, lint, types, import rules, drift of openapi.yaml and of the migrations
 	$(BIN)/ruff format --check

@@ -20,7 +20,7 @@ from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds
 from app.resources import Resources, open_resources
 from app.settings import Settings
-from app.webhooks.event_batcher import Intake
+from app.webhooks.event_batcher import EventBatcher
 from app.webhooks.router import PATH as WEBHOOK_PATH
 from app.webhooks.router import answer_event
 from app.webhooks.router import router as webhooks
@@ -41,7 +41,7 @@ class State(TypedDict):
 
     resources: Resources
     access: Access
-    intake: Intake
+    batcher: EventBatcher
     bodies: BodyReader
 
 
@@ -51,7 +51,8 @@ def create_app(settings: Settings) -> FastAPI:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with open_resources(settings) as resources, open_access(resources) as access:
-            yield {"resources": resources, "access": access, "intake": Intake(resources), "bodies": bodies}
+            batcher = EventBatcher(resources)
+            yield {"resources": resources, "access": access, "batcher": batcher, "bodies": bodies}
 
     bodies = BodyReader()
     app = FastAPI(

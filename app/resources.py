@@ -7,8 +7,8 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from app.db.engine import Sessions, create_engine, create_sessions
-from app.db.single_flight import Turns
+from app.db.engine import Database, open_database
+from app.db.single_flight import SingleFlight
 from app.settings import Settings
 from app.stripe_gateway import StripeGateway, open_gateway
 
@@ -18,20 +18,16 @@ class Resources:
     """The services' surroundings: made in one place, closed in one place."""
 
     settings: Settings
-    sessions: Sessions
+    database: Database
     stripe: StripeGateway
-    turns: Turns = field(default_factory=Turns)
+    single_flight: SingleFlight = field(default_factory=SingleFlight)
 
 
 @asynccontextmanager
 async def open_resources(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Resources]:
-    """Open them all. They are bound to this event loop. In the background, calls to Stripe keep to a pace."""
-    engine = create_engine(settings)
-    try:
-        async with open_gateway(settings, is_background=is_background) as stripe:
-            yield Resources(settings, create_sessions(engine), stripe)
-    finally:
-        await engine.dispose()
+    """Open them all. They are bound to this event loop. In the background, calls to Stripe are limited by a rate."""
+    async with open_database(settings) as database, open_gateway(settings, is_background=is_background) as stripe:
+        yield Resources(settings, database, stripe)
 
 
 async def _of_request(request: Request) -> Resources:

@@ -55,12 +55,12 @@ class DatabaseSettings(BaseSettings):
 
     @field_validator("database_url")
     @classmethod
-    def _speak_asyncpg(cls, url: SecretStr) -> SecretStr:
+    def _accept_both_schemes(cls, url: SecretStr) -> SecretStr:
         """Accept `postgres://` and `postgresql://` as hosting services hand them out."""
         scheme, separator, rest = url.get_secret_value().partition("://")
         if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
             raise ValueError("must be a postgresql:// URL")
-        return SecretStr(f"postgresql+asyncpg://{rest}")
+        return SecretStr(f"postgresql://{rest}")
 
 
 class Settings(DatabaseSettings):

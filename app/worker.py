@@ -14,9 +14,9 @@ from pgqueuer.models import Job, Schedule
 from prometheus_client import start_http_server
 
 from app.disputes import recording as disputes
-from app.domain_events.repository import Actor
 from app.errors import Unavailable
 from app.payment_intents import recovery
+from app.payment_intents.protocol.state import Actor
 from app.reconcile import service as reconcile
 from app.refunds import finishing as refunds
 from app.resources import Resources, open_resources
@@ -48,11 +48,7 @@ def register(queue: PgQueuer, resources: Resources) -> None:
 def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
     @queue.entrypoint("converge", concurrency_limit=CONCURRENCY)
     async def converge(job: Job) -> None:
-        await recovery.settle(resources, _id(job, "payment_intent_id"))
-
-    @queue.entrypoint("expire", concurrency_limit=CONCURRENCY)
-    async def expire(job: Job) -> None:
-        await recovery.expire(resources, _id(job, "payment_intent_id"))
+        await recovery.recover(resources, _id(job, "payment_intent_id"))
 
     @queue.entrypoint("adopt", concurrency_limit=CONCURRENCY)
     async def adopt(job: Job) -> None:
@@ -106,7 +102,7 @@ def _ids(job: Job) -> dict[str, str]:
 
 async def run(settings: Settings) -> None:
     """Do jobs until SIGTERM or SIGINT, then finish those under way."""
-    url = settings.database_url.get_secret_value().replace("postgresql+asyncpg://", "postgresql://", 1)
+    url = settings.database_url.get_secret_value()
     async with (
         open_resources(settings, is_background=True) as resources,
         asyncpg.create_pool(url, min_size=2, max_size=5) as pool,

@@ -23,11 +23,10 @@ from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
 from app.settings import DatabaseSettings, Settings
 from app.stripe_gateway import StripeGateway, open_gateway
-from app.stripe_gateway.errors import StripeRefused
 from bench.payments import REQUESTED, SECRET, Payment, insert, payments
 from bench.stack import STRIPE_KEY, environment
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from sandbox.server import make_server
 
 PAYMENTS = int(os.environ.get("BENCH_PAYMENTS", "2000"))
@@ -55,12 +54,12 @@ async def _soak(server: EmbeddedPostgres) -> None:
         {name.lower(): value for name, value in environment(server.url("soak"), address).items()}
     )
     surroundings = {"PATH": os.environ["PATH"], **environment(server.url("soak"), address)}
-    async with open_gateway(settings) as gateway, SandboxControl(address, timeout=PATIENCE) as sandbox:
+    async with open_gateway(settings) as gateway, SandboxClient(address, timeout=PATIENCE) as sandbox:
         await _until_up(sandbox)
         made = [await _create(gateway, payment) for payment in payments(PAYMENTS)]
         await insert(server.url("soak"), made)
         chaos = asyncio.create_task(_chaos(server, api, surroundings))
-        await _shop(gateway, made)
+        await _shop(sandbox, made)
         process = await chaos
         await sandbox.wait_idle(timeout=PATIENCE)
         sent = [int(delivery["attempts"]) for delivery in await sandbox.deliveries()]
@@ -81,7 +80,7 @@ def _start_sandbox(port: int, api: int) -> None:
     threading.Thread(target=make_server(config, port=port).run, daemon=True).start()
 
 
-async def _until_up(sandbox: SandboxControl) -> None:
+async def _until_up(sandbox: SandboxClient) -> None:
     while True:
         with contextlib.suppress(httpx.TransportError):
             await sandbox.now()
@@ -96,17 +95,15 @@ async def _create(gateway: StripeGateway, payment: Payment) -> Payment:
     return Payment(payment.id, snapshot.id, payment.cart)
 
 
-async def _shop(gateway: StripeGateway, made: list[Payment]) -> None:
+async def _shop(sandbox: SandboxClient, made: list[Payment]) -> None:
     """Let every payment be declined once, then succeed."""
     waiting = list(made)
 
     async def shopper() -> None:
         while waiting:
-            path = f"/v1/payment_intents/{waiting.pop().stripe_id}/confirm"
+            payment = waiting.pop()
             for method in ("pm_card_visa_chargeDeclined", "pm_card_visa"):
-                params = {"payment_method": method, "return_url": "https://shop.example"}
-                with contextlib.suppress(StripeRefused):  # the decline
-                    await gateway._calls.send("post", path, params)  # noqa: SLF001 - shoppers confirm, the service never does
+                await sandbox.confirm(payment.stripe_id, method)
 
     await asyncio.gather(*(shopper() for _ in range(SHOPPERS)))
 
@@ -135,7 +132,7 @@ async def _chaos(server: EmbeddedPostgres, port: int, surroundings: dict[str, st
     return process
 
 
-async def _compare(url: str, sandbox: SandboxControl) -> None:
+async def _compare(url: str, sandbox: SandboxClient) -> None:
     """Compare object by object."""
     found = await sandbox.objects("payment_intents")
     intents = {each["id"]: (each["status"], each["amount_received"]) for each in found}

@@ -23,7 +23,7 @@ from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
 from app.settings import DatabaseSettings
 from bench.payments import INSTANCE, SECRET
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 STRIPE_KEY = "sk_test_bench"
 
@@ -34,7 +34,7 @@ class Stack:
 
     api: str
     database_url: str
-    sandbox: SandboxControl
+    sandbox: SandboxClient
     client: aiohttp.ClientSession
 
 
@@ -44,7 +44,7 @@ async def stack(server: EmbeddedPostgres, name: str) -> AsyncIterator[Stack]:
     server.create_database(name)
     url = os.environ["DATABASE_URL"] = server.url(name)
     await asyncio.to_thread(migrations.upgrade)
-    async with running("-m", "sandbox", "--port") as sandbox_url, SandboxControl(sandbox_url) as sandbox:
+    async with running("-m", "sandbox", "--port") as sandbox_url, SandboxClient(sandbox_url) as sandbox:
         settings = environment(url, sandbox_url) | {
             "STRIPE_TIMEOUT": "PT60S",  # so that none gives up while it is measured
             "CONVERGE_DEADLINE": "PT70S",

@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: the same way and with the same settings as the service."""
+"""Run Alembic's migrations with the service's own engine and settings."""
 
 import asyncio
 from typing import Any, Literal
@@ -7,17 +7,18 @@ from alembic import context
 from alembic.autogenerate.api import AutogenContext
 from sqlalchemy import Connection
 from sqlalchemy.dialects.postgresql.base import ischema_names
+from sqlalchemy.ext.asyncio import create_async_engine
+from sqlalchemy.pool import NullPool
 
-from app.db.engine import create_engine
 from app.db.metadata import metadata
 from app.domain_events.models import XID8
 from app.settings import DatabaseSettings
 
-ischema_names["xid8"] = XID8  # so that reading the database back knows it
+ischema_names["xid8"] = XID8  # so that Alembic recognizes the type when it reads the database
 
 
 def _is_ours(name: str | None, kind: str, _: Any) -> bool:
-    """Leave the job engine's tables to it."""
+    """Whether Alembic manages this object: the job queue manages its own tables."""
     return not (kind == "table" and name is not None and name.startswith("pgqueuer"))
 
 
@@ -42,7 +43,8 @@ def _run(connection: Connection) -> None:
 
 
 async def _migrate() -> None:
-    engine = create_engine(DatabaseSettings())
+    url = DatabaseSettings().database_url.get_secret_value()
+    engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1), poolclass=NullPool)
     async with engine.connect() as connection:
         await connection.run_sync(_run)
         await connection.commit()

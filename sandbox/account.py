@@ -1,4 +1,4 @@
-"""The Stripe account that the sandbox plays: its objects, its clock, and what is known about them besides.
+"""The Stripe account that the sandbox simulates: its objects, its clock, and the sandbox's notes on them.
 
 All work on it is synchronous, so a request is one step that nothing interrupts, and one commit.
 """
@@ -56,21 +56,21 @@ class Account:
         return value
 
     def change(self, value: JsonObject, **changes: Any) -> JsonObject:
-        """Put a changed copy in the place of the object and give it."""
+        """Replace the object with a changed copy and return the copy."""
         return self.add({**value, **changes})
 
     def get(self, kind: str, identifier: str) -> JsonObject | None:
         return self.store.get(kind, identifier)
 
     def the(self, kind: str, identifier: str) -> JsonObject:
-        """Give an object that another one names, which therefore exists."""
+        """Return an object that another one names, which therefore exists."""
         found = self.store.get(kind, identifier)
         if found is None:
             raise LookupError(f"The {kind} is gone; is `keep` too small?")
         return found
 
     def notes(self, identifier: str) -> JsonObject:
-        """Give what the sandbox knows about an object and Stripe does not show."""
+        """Return what the sandbox knows about an object and Stripe does not show."""
         return self.store.get("notes", identifier) or {}
 
     def note(self, identifier: str, **facts: Any) -> None:

@@ -1,4 +1,4 @@
-"""The sandbox is put together here, nowhere else."""
+"""Assembles the sandbox; nothing else does."""
 
 import asyncio
 import contextlib
@@ -18,7 +18,7 @@ from sandbox.browser.checkout import checkout_routes
 from sandbox.browser.routes import browser_routes
 from sandbox.checkout import sessions
 from sandbox.config import SandboxConfig
-from sandbox.controls.routes import control_routes
+from sandbox.control_api.routes import control_routes
 from sandbox.payment_intents import operations as payment_intents
 from sandbox.timers import run_due
 from sandbox.webhooks import endpoints
@@ -73,7 +73,7 @@ def create_app(config: SandboxConfig) -> Starlette:
 
 
 async def _run_timers(account: Account, sender: Sender) -> None:
-    """Look at the clock a few times a second; a request looks too."""
+    """Run the due timers a few times a second; each request does so too."""
     while True:
         await asyncio.sleep(0.2)
         run_due(account)

@@ -68,7 +68,7 @@ class TestMethod:
 
 
 def _declining(suffix: str) -> tuple[str, ...]:
-    """Give the names of both families: `pm_card_visa_chargeDeclined…` and the older `pm_card_chargeDeclined…`."""
+    """Return the names of both families: `pm_card_visa_chargeDeclined…` and the older `pm_card_chargeDeclined…`."""
     return (f"pm_card_visa_chargeDeclined{suffix}", f"pm_card_chargeDeclined{suffix}")
 
 

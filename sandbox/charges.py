@@ -78,7 +78,7 @@ def new_charge(account: Account, intent: JsonObject, method: JsonObject, **chang
 
 
 def failure(decline: Decline) -> JsonObject:
-    """Give the fields of a Charge that was declined."""
+    """Return the fields of a Charge that was declined."""
     return {
         "failure_code": decline.code,
         "failure_message": decline.message,
@@ -105,7 +105,7 @@ def outcome(kind: str, network_status: str, **details: Any) -> JsonObject:
 def method_details(
     method: JsonObject, known: TestMethod, authentication: JsonObject | None, capture_before: int | None
 ) -> JsonObject:
-    """Give `payment_method_details`; the Charge shows less of a card than the PaymentMethod does."""
+    """Return `payment_method_details`; the Charge shows less of a card than the PaymentMethod does."""
     if method["type"] != "card":
         return {"type": method["type"], method["type"]: _bank_details(method["us_bank_account"])}
     card = method["card"]
@@ -146,13 +146,13 @@ def _bank_details(bank: JsonObject) -> JsonObject:
 
 
 def settled_at_once(account: Account, charge: JsonObject) -> JsonObject:
-    """Give the Charge as a synchronous capture leaves it."""
+    """Return the Charge as a synchronous capture leaves it."""
     entry = add_balance_transaction(account, "charge", charge["amount_captured"], charge)
     return {**charge, "balance_transaction": entry["id"], "receipt_url": _receipt(account, charge["id"])}
 
 
 def settle(account: Account, charge_id: str) -> None:
-    """Bring the balance transaction, which an asynchronous capture leaves for later."""
+    """Add the balance transaction, which an asynchronous capture leaves for later."""
     charge = account.get("charge", charge_id)
     if charge is None or charge["balance_transaction"] is not None:
         return

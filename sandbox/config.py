@@ -60,7 +60,7 @@ class SandboxConfig:
     seed: int | None = None
     """With a seed, two runs with the same requests give the same ids."""
     frozen_at: int | None = None
-    """With a Unix time, the clock stands still there and moves only when told."""
+    """With a Unix time, the clock stands still there and moves only when it is advanced."""
     keep: int | None = None
     """How many objects of each kind are kept, the newest; None keeps all."""
     webhook_backoff: tuple[float, ...] = (1, 3, 10, 60, 600, 3600, 10800)

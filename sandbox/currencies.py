@@ -42,7 +42,7 @@ def check_amount(amount: int, currency: str, unconfirmed: Unconfirmed) -> None:
 
 
 def read_currency(name: str, value: object) -> str:
-    """Be a kind of parameter: a currency code in either case."""
+    """Return the currency code in lower case; this is a kind of parameter (see api/params.py)."""
     code = value.lower() if isinstance(value, str) else ""
     if code not in SUPPORTED:
         listed = ", ".join(sorted(SUPPORTED))

@@ -1,4 +1,4 @@
-"""Disputes: the shopper's bank takes the money back, and we may object."""
+"""Disputes: the shopper's bank takes the money back, and the merchant may object."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -95,9 +95,11 @@ def find(account: Account, call: Call) -> JsonObject:
 
 
 def update(account: Account, call: Call) -> JsonObject:
-    """Take evidence; once it is submitted, its magic words decide."""
-    dispute = find(account, call)
-    given = call.params
+    return change_dispute(account, find(account, call), call.params)
+
+
+def change_dispute(account: Account, dispute: JsonObject, given: Mapping[str, Any]) -> JsonObject:
+    """Store evidence; once it is submitted, its magic words decide the outcome."""
     if dispute["status"] != "needs_response" and "evidence" in given:
         raise ApiError(f"This dispute is already {dispute['status']} and takes no more evidence.")
     changes = _changes(dispute, given)
@@ -129,8 +131,11 @@ def _changes(dispute: JsonObject, given: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def close(account: Account, call: Call) -> JsonObject:
-    """Give in: the dispute is lost."""
-    dispute = find(account, call)
+    return close_dispute(account, find(account, call))
+
+
+def close_dispute(account: Account, dispute: JsonObject) -> JsonObject:
+    """Accept the dispute: it is lost."""
     if dispute["status"] in {"won", "lost"}:
         raise ApiError("This dispute is already closed.")
     return _close(account, dispute, "lost")

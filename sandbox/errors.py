@@ -1,4 +1,4 @@
-"""What the API says no with, in Stripe's shape.
+"""The errors that the API answers with, in Stripe's shape.
 
 ApiError
 ├── InvalidParamError       the parameters themselves are wrong: not stored under the idempotency key
@@ -66,5 +66,5 @@ class NotImplementedHereError(ApiError):
 
 
 def missing(kind: str, identifier: str, param: str, status: int = HTTPStatus.BAD_REQUEST) -> ApiError:
-    """Say that there is no such object: 404 for one named in the path, 400 in a parameter."""
+    """Return the error for an object that does not exist: 404 for one named in the path, 400 in a parameter."""
     return ApiError(f"No such {kind}: '{identifier}'", code="resource_missing", param=param, status=status)

@@ -1,4 +1,4 @@
-"""The account itself: whose keys these are."""
+"""The account that the keys belong to."""
 
 from sandbox.account import Account
 from sandbox.api.operation import Call, Operation

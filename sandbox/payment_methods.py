@@ -51,7 +51,7 @@ _MAX_MONTH = 12
 
 
 def resolve(account: Account, identifier: str, customer: str | None = None) -> JsonObject:
-    """Give the PaymentMethod of this id; a test name makes a new one, as at Stripe."""
+    """Return the PaymentMethod of this id; a test name makes a new one, as at Stripe."""
     method = BY_NAME.get(identifier)
     if method is not None:
         return _new(account, method, exp_month=12, exp_year=2034, customer=customer)
@@ -102,7 +102,7 @@ def _full_year(year: int) -> int:
 
 
 def _shown(card: Mapping[str, Any]) -> JsonObject:
-    """Give what may be shown of a card that the table does not know."""
+    """Return what may be shown of a card that the table does not know."""
     digits = card["number"].replace(" ", "").replace("-", "")
     brand = _BRANDS.get(digits[:2]) or _BRANDS.get(digits[:1]) or "unknown"
     return {"brand": brand, "display_brand": brand, "last4": digits[-4:]}

@@ -9,7 +9,6 @@ import os
 import socket
 import ssl
 import threading
-import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
@@ -21,11 +20,10 @@ import pytest
 import uvicorn
 from pgqueuer import PgQueuer
 from pgqueuer.types import QueueExecutionMode
-from sqlalchemy import text
 
 from app import worker
 from app.auth import api_keys
-from app.auth.api_keys import Scope
+from app.auth.scopes import Scope
 from app.db import migrations
 from app.dev.postgres import temporary_postgres
 from app.http.server import server_config
@@ -33,20 +31,16 @@ from app.main import create_app
 from app.observability.logging import configure_logging
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from sandbox.server import make_server
+from tests.database import Database, open_database
+from tests.waiting import until, wait_until
 
 SECRET_KEY = "sk_test_service"
 WEBHOOK_SECRET = "whsec_service"
 TEMPLATE = "payments_template"
 SERVER = "PAYMENTS_TEST_SERVER"  # the address of the run's PostgreSQL, as the workers get it
-
-# Those that refer to others first. To delete a few rows takes a tenth of the time of TRUNCATE.
-TABLES = (
-    *("events", "payment_attempts", "refunds", "disputes", "payment_intents", "payment_references"),
-    *("webhook_events", "reconcile_progress", "api_keys", "pgqueuer"),
-)
 
 TLS = ssl.create_default_context()  # once: to read the certificates takes longer than most tests
 
@@ -75,17 +69,13 @@ def database_url(worker_id: str) -> str:
     name = f"payments_{worker_id}"
 
     async def create() -> None:
-        connection = await asyncpg.connect(plain(os.environ[SERVER].format("postgres")))
+        connection = await asyncpg.connect((os.environ[SERVER].format("postgres")))
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         await connection.close()
 
     asyncio.run(create())
     return os.environ[SERVER].format(name)
-
-
-def plain(url: str) -> str:
-    return url.replace("+asyncpg", "")
 
 
 @pytest.fixture(scope="session")
@@ -114,18 +104,17 @@ def sandbox_url(api_url: str) -> Iterator[str]:
     server = make_server(config, port=0)
     thread = threading.Thread(target=server.run, daemon=True)
     thread.start()
-    while not server.started:
-        assert thread.is_alive(), "the sandbox did not start"
-        time.sleep(0.005)
+    wait_until(lambda: server.started or not thread.is_alive(), "the sandbox starts")
+    assert thread.is_alive(), "the sandbox did not start"
     yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
     server.should_exit = True
     thread.join(timeout=10)
 
 
 @pytest.fixture
-async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxControl]:
+async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
     """Give a Stripe that knows nothing yet."""
-    async with SandboxControl(sandbox_url) as control:
+    async with SandboxClient(sandbox_url) as control:
         await control.reset()
         yield control
 
@@ -149,18 +138,24 @@ def settings(database_url: str, sandbox_url: str) -> Settings:
 
 
 @pytest.fixture
-async def resources(settings: Settings, sandbox: SandboxControl) -> AsyncIterator[Resources]:
-    """Give an empty database with its surroundings, for a look behind the API."""
+async def database(database_url: str) -> AsyncIterator[Database]:
+    """Return the service's database, in which an earlier test left nothing."""
+    async with open_database(database_url) as database:
+        await database.empty()
+        yield database
+
+
+@pytest.fixture
+async def resources(settings: Settings, sandbox: SandboxClient, database: Database) -> AsyncIterator[Resources]:
+    """Return what the service works with, for a look behind the API."""
     async with open_resources(settings) as resources:
-        await empty(resources)
         yield resources
 
 
 async def empty(resources: Resources) -> None:
-    """Forget all that an earlier test stored."""
-    async with resources.sessions.begin() as session:
-        for table in TABLES:
-            await session.execute(text(f"DELETE FROM {table}"))  # noqa: S608 - our own names
+    """Delete what an earlier example stored."""
+    async with open_database(resources.settings.database_url.get_secret_value()) as database:
+        await database.empty()
 
 
 NewKey = Callable[..., Awaitable[str]]
@@ -171,8 +166,7 @@ def new_key(resources: Resources) -> NewKey:
     """Make API keys."""
 
     async def create(*scopes: Scope, client: str = "shop") -> str:
-        async with resources.sessions.begin() as session:
-            return api_keys.create(session, client=client, scopes=scopes).secret
+        return (await api_keys.create(resources.database, client=client, scopes=scopes)).secret
 
     return create
 
@@ -183,9 +177,12 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
     server = uvicorn.Server(server_config(create_app(settings), settings))
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
-    while not server.started:
-        assert not task.done(), "the API did not start"
-        await asyncio.sleep(0.005)
+
+    async def is_up() -> bool:
+        return server.started or task.done()
+
+    await until(is_up, "the API starts")
+    assert not task.done(), "the API did not start"
     yield
     server.should_exit = True
     await task
@@ -213,7 +210,7 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
 
 async def do_jobs(resources: Resources, database_url: str) -> None:
     """Do all queued jobs and come back when none is left."""
-    async with asyncpg.create_pool(plain(database_url), min_size=2, max_size=4) as pool:
+    async with asyncpg.create_pool((database_url), min_size=2, max_size=4) as pool:
         queue = PgQueuer.from_asyncpg_pool(pool)
         worker.register(queue, resources)
         with suppress(asyncio.CancelledError):

@@ -11,6 +11,7 @@ import httpx
 
 from app.dev.ports import free_port
 from app.settings import Settings
+from tests.waiting import until
 
 
 def environment(settings: Settings) -> dict[str, str]:
@@ -69,10 +70,12 @@ async def _process(
 
 async def _until_ready(url: str, process: asyncio.subprocess.Process) -> None:
     async with httpx.AsyncClient(base_url=url, trust_env=False) as client:
-        while True:
+
+        async def is_ready() -> bool:
             assert process.returncode is None, "the API did not start"
             try:
-                if (await client.get("/readyz")).status_code == httpx.codes.OK:
-                    return
+                return (await client.get("/readyz")).status_code == httpx.codes.OK
             except httpx.TransportError:
-                await asyncio.sleep(0.05)
+                return False
+
+        await until(is_ready, "the API is ready", seconds=60)

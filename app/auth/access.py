@@ -75,7 +75,7 @@ class Access:
 async def open_access(resources: Resources) -> AsyncIterator[Access]:
     """Open what authenticates; the last uses of keys are written beside the requests, and once more at the end."""
     settings = resources.settings
-    keys = VerifiedKeys(resources.sessions)
+    keys = VerifiedKeys(resources.database)
     tokens = CheckoutTokens(settings.checkout_token_keys, instance=settings.instance)
     limits = RateLimits(
         failed_authentications_per_minute=settings.failed_authentications_per_minute,

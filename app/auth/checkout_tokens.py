@@ -14,7 +14,7 @@ from typing import get_args
 import jwt
 from pydantic import SecretStr
 
-from app.references.models import Kind, Reference
+from app.payment_intents.protocol.terms import Kind, Reference
 
 LIFETIME = timedelta(minutes=15)
 

@@ -1,33 +1,28 @@
 """`python -m app keys …`."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import Annotated, TypeVar, get_args
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.auth import api_keys
-from app.auth.api_keys import KeyRefused, NewKey, Scope
-from app.auth.models import ApiKey
-from app.auth.verified_keys import REMEMBERED_FOR
-from app.db.engine import create_engine, create_sessions
-from app.settings import DatabaseSettings
+from app.auth.scopes import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from app.auth.api_keys import NewKey, StoredKey
+    from app.db.engine import Connection
 
 keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.")
 
 # As events name it: `client:<client>/<key id>`.
 CLIENT = r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}"
-
-FORGETTING = (
-    f"a process that has just accepted it may do so for {round(REMEMBERED_FOR.total_seconds())} s longer, "
-    "others refuse it at once."
-)
 
 Answer = TypeVar("Answer")
 KeyId = Annotated[str, typer.Argument(help="The public id of the key, as `keys list` shows it.")]
@@ -41,13 +36,15 @@ def create(
     is_json: Json = False,
 ) -> None:
     """Make an API key; it is shown once."""
+    from app.auth import api_keys
+
     if unknown := set(scope) - set(get_args(Scope)):
         raise typer.BadParameter(f"no such scope: {', '.join(sorted(unknown))}")
     if re.fullmatch(CLIENT, client) is None:
         raise typer.BadParameter("a client's name has letters, digits and . _ - alone")
 
-    async def make(session: AsyncSession) -> NewKey:
-        return api_keys.create(session, client=client, scopes=scope)
+    async def make(connection: Connection) -> NewKey:
+        return await api_keys.create(connection, client=client, scopes=scope)
 
     _show_once(_in_database(make), is_json=is_json)
 
@@ -55,6 +52,11 @@ def create(
 @keys.command("list")
 def list_() -> None:
     """Show every key: whose, what it may do, when it was last used (to the minute), whether it is valid."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from app.auth import api_keys
+
     rows, now = _in_database(api_keys.list_all)
     table = Table(
         Column("Key", no_wrap=True), "Client", "Scopes", "Created", "Last used", "State", box=None, pad_edge=False
@@ -73,16 +75,27 @@ def rotate(
     is_json: Json = False,
 ) -> None:
     """Make a key's successor with the same client and scopes; both are valid for a while."""
+    from app.auth import api_keys
+
     overlap = timedelta(hours=overlap_hours)
-    _show_once(_in_database(lambda session: api_keys.rotate(session, key_id, overlap=overlap)), is_json=is_json)
-    typer.echo(f"{key_id} works for {overlap_hours:g} h more; {FORGETTING}", err=True)
+    _show_once(_in_database(lambda connection: api_keys.rotate(connection, key_id, overlap=overlap)), is_json=is_json)
+    typer.echo(f"{key_id} works for {overlap_hours:g} h more; {_forgetting()}", err=True)
 
 
 @keys.command()
 def revoke(key_id: KeyId) -> None:
     """Make a key useless."""
-    _in_database(lambda session: api_keys.revoke(session, key_id))
-    typer.echo(f"{key_id} is revoked; {FORGETTING}")
+    from app.auth import api_keys
+
+    _in_database(lambda connection: api_keys.revoke(connection, key_id))
+    typer.echo(f"{key_id} is revoked; {_forgetting()}")
+
+
+def _forgetting() -> str:
+    from app.auth.verified_keys import REMEMBERED_FOR
+
+    seconds = round(REMEMBERED_FOR.total_seconds())
+    return f"a process that has just accepted it may do so for {seconds} s longer, others refuse it at once."
 
 
 def _show_once(made: NewKey, *, is_json: bool) -> None:
@@ -93,16 +106,15 @@ def _show_once(made: NewKey, *, is_json: bool) -> None:
         typer.echo(made.secret)
 
 
-def _in_database(work: Callable[[AsyncSession], Awaitable[Answer]]) -> Answer:
+def _in_database(work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     """Do it in one transaction; end with one line when it can't be done."""
+    from app.auth.api_keys import KeyRefused
+    from app.db.engine import open_database
+    from app.settings import DatabaseSettings
 
     async def run() -> Answer:
-        engine = create_engine(DatabaseSettings())
-        try:
-            async with create_sessions(engine).begin() as session:
-                return await work(session)
-        finally:
-            await engine.dispose()
+        async with open_database(DatabaseSettings()) as database, database.transaction() as connection:
+            return await work(connection)
 
     try:
         return asyncio.run(run())
@@ -115,7 +127,7 @@ def _time(at: datetime | None) -> str:
     return at.strftime("%Y-%m-%d %H:%M") if at else "never"
 
 
-def _state(row: ApiKey, now: datetime) -> str:
+def _state(row: StoredKey, now: datetime) -> str:
     if row.revoked_at is not None:
         return "revoked"
     if row.expires_at is None:

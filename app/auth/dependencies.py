@@ -11,7 +11,8 @@ from fastapi.openapi.models import HTTPBearer
 from fastapi.security.base import SecurityBase
 
 from app.auth.access import Access, Credential
-from app.auth.api_keys import Caller, Scope
+from app.auth.api_keys import Caller
+from app.auth.scopes import Scope
 from app.errors import Forbidden, Unauthorized
 from app.references.path import reference_in
 

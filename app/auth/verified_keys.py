@@ -8,14 +8,11 @@ from datetime import UTC, datetime, timedelta
 
 import structlog
 from cachetools import TTLCache
-from sqlalchemy import func, or_, select, update
-from sqlalchemy.exc import SQLAlchemyError
-from sqlalchemy.ext.asyncio import AsyncSession
 
 from app.auth import api_keys
 from app.auth.api_keys import Caller
-from app.auth.models import ApiKey
-from app.db.engine import Sessions
+from app.db.engine import Database
+from app.db.errors import DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -31,12 +28,22 @@ USES_WRITTEN_EVERY = timedelta(minutes=1)
 # What a process that stops spends on it.
 WRITING_TAKES = timedelta(seconds=2)
 
+# What another process writes just now is left to it.
+_WRITE = """
+UPDATE api_keys SET last_used_at = now()
+WHERE id IN (
+    SELECT id FROM api_keys
+    WHERE id = ANY ($1) AND (last_used_at IS NULL OR last_used_at < now() - $2::interval)
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
 
 class VerifiedKeys:
     """Finds callers by their API keys, and remembers them for a while: by a hash, not by the key itself."""
 
-    def __init__(self, sessions: Sessions, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._sessions = sessions
+    def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
+        self._database = database
         self._callers: TTLCache[bytes, Caller] = TTLCache(MAX_KEYS, REMEMBERED_FOR.total_seconds(), timer=clock)
         self._used: set[str] = set()
         self._proving: dict[bytes, asyncio.Task[Caller | None]] = {}
@@ -62,8 +69,7 @@ class VerifiedKeys:
         return await asyncio.shield(proving)
 
     async def _prove(self, key: str, digest: bytes) -> Caller | None:
-        async with self._sessions() as session:
-            caller = await api_keys.find_caller(session, key)
+        caller = await api_keys.find_caller(self._database, key)
         if caller is not None:
             self._callers[digest] = caller
             self._used.add(caller.key_id)
@@ -75,9 +81,9 @@ class VerifiedKeys:
         if not used:
             return
         try:
-            async with asyncio.timeout(WRITING_TAKES.total_seconds()), self._sessions.begin() as session:
-                await _write(session, used)
-        except (SQLAlchemyError, OSError) as error:
+            async with asyncio.timeout(WRITING_TAKES.total_seconds()):
+                await self._database.execute(_WRITE, list(used), USES_WRITTEN_EVERY)
+        except (DatabaseUnavailable, TimeoutError) as error:
             self._used |= used
             log.warning("api_keys.last_uses_not_written", kind=type(error).__name__)
 
@@ -85,18 +91,6 @@ class VerifiedKeys:
         while True:
             await asyncio.sleep(USES_WRITTEN_EVERY.total_seconds())
             await self.write_last_uses()
-
-
-async def _write(session: AsyncSession, key_ids: set[str]) -> None:
-    """Write the last uses; what another process writes just now is left to it."""
-    is_due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < func.now() - USES_WRITTEN_EVERY)
-    due = select(ApiKey.id).where(ApiKey.id.in_(key_ids), is_due).with_for_update(skip_locked=True)
-    await session.execute(
-        update(ApiKey)
-        .where(ApiKey.id.in_(due))
-        .values(last_used_at=func.now())
-        .execution_options(synchronize_session=False)
-    )
 
 
 def _digest(key: str) -> bytes:

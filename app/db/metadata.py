@@ -2,7 +2,7 @@
 
 from app.attempts import models as attempts
 from app.auth import models as auth
-from app.db.engine import Base
+from app.db.base import Base
 from app.disputes import models as disputes
 from app.domain_events import models as events
 from app.payment_intents import models as payment_intents

@@ -6,8 +6,8 @@ from pathlib import Path
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import AsyncSession
+
+from app.db.engine import Database
 
 INI = Path(__file__).parents[2] / "alembic.ini"
 
@@ -19,11 +19,11 @@ def upgrade() -> None:
 
 @cache
 def head() -> str | None:
-    """Name the newest migration of this code."""
+    """Return the newest migration of this code."""
     return ScriptDirectory.from_config(Config(INI)).get_current_head()
 
 
-async def is_current(session: AsyncSession) -> bool:
-    """Tell whether the database has exactly this code's shape."""
-    exists = await session.scalar(text("SELECT to_regclass('alembic_version') IS NOT NULL"))
-    return bool(exists) and await session.scalar(text("SELECT version_num FROM alembic_version")) == head()
+async def is_current(database: Database) -> bool:
+    """Whether the database has exactly this code's shape."""
+    exists = await database.fetchval("SELECT to_regclass('alembic_version') IS NOT NULL")
+    return bool(exists) and await database.fetchval("SELECT version_num FROM alembic_version") == head()

@@ -1,6 +1,7 @@
-"""Take turns within this process, so that a crowd at one thing does not take the pool of connections.
+"""Single flight: within this process, one request at a time works on a thing, and the others reuse what it found.
 
-Of all that come to it, one at a time asks the database for it; of all that wait for it, one at a time looks.
+A crowd at one cart must not take the pool of connections: one request for each reference opens a statement, and one
+that waits for another process polls for all of them.
 """
 
 import asyncio
@@ -9,26 +10,26 @@ from typing import Any
 from weakref import WeakValueDictionary
 
 
-class Turn:
-    """Who holds `entry` comes in, who holds `lock` looks.
+class Flight:
+    """One thing. Who holds `admission` reads and writes it, who holds `polling` looks whether it is free.
 
-    `settled` is what the last one, who began to look at `looked_at`, found done.
+    `last_result` is what the last poll, which began at `polled_at` (monotonic seconds), found finished.
     """
 
     def __init__(self) -> None:
-        self.entry = asyncio.Lock()
-        self.lock = asyncio.Lock()
-        self.looked_at = 0.0
-        self.settled: Any = None
+        self.admission = asyncio.Lock()
+        self.polling = asyncio.Lock()
+        self.polled_at = 0.0
+        self.last_result: Any = None
 
 
-class Turns:
-    """A turn for each thing that is waited for, as long as somebody waits. Bound to one event loop."""
+class SingleFlight:
+    """A flight for each thing, as long as somebody needs it. Bound to one event loop."""
 
     def __init__(self) -> None:
-        self._turns: WeakValueDictionary[Hashable, Turn] = WeakValueDictionary()
+        self._flights: WeakValueDictionary[Hashable, Flight] = WeakValueDictionary()
 
-    def of(self, thing: Hashable) -> Turn:
-        if (turn := self._turns.get(thing)) is None:
-            turn = self._turns[thing] = Turn()
-        return turn
+    def of(self, thing: Hashable) -> Flight:
+        if (flight := self._flights.get(thing)) is None:
+            flight = self._flights[thing] = Flight()
+        return flight

@@ -5,21 +5,17 @@ from datetime import datetime
 
 from sqlalchemy import CheckConstraint, ForeignKey, func
 from sqlalchemy.orm import Mapped, mapped_column
-from uuid_utils.compat import uuid7
 
-from app.db.engine import Base
-
-# Stripe's last words, though an appeal may follow some of them.
-CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})
+from app.db.base import Base
 
 
 class Dispute(Base):
-    """A dispute as Stripe told it last; status and reason are Stripe's words."""
+    """The table of `dispute.Dispute`."""
 
     __tablename__ = "disputes"
     __table_args__ = (CheckConstraint("amount >= 0", name="amount"),)
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     payment_intent_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("payment_intents.id"), index=True)
     stripe_id: Mapped[str] = mapped_column(unique=True)
     charge_id: Mapped[str | None]
@@ -29,4 +25,4 @@ class Dispute(Base):
     currency: Mapped[str]
     opened_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

@@ -1,74 +1,59 @@
-"""The door's wing for disputes. The reference is locked by whoever opened the door.
+"""How what Stripe says of disputes changes a PaymentIntent.
 
-A closed dispute is taken at once. Any other status that differs from ours may be old news or an appeal: a job asks
-Stripe, and its answer counts if nothing moved here meanwhile.
+A closed dispute is taken at once. Any other status that differs from ours may be old or an appeal: a job asks Stripe,
+and its answer counts if nothing moved here meanwhile.
 """
 
-import uuid
+from uuid import UUID
 
-from sqlalchemy import select
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.db import queue
-from app.disputes.models import CLOSED, Dispute
-from app.domain_events.repository import Actor
-from app.payment_intents import recording, repository
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.recording import Door
+from app.disputes import repository
+from app.disputes.dispute import CLOSED, Dispute
+from app.disputes.repository import DISPUTES
+from app.payment_intents import repository as payment_intents
+from app.payment_intents.changes import change_one
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.resources import Resources
 from app.stripe_gateway import DisputeSnapshot
 
 DISPUTED = "disputed"
 
 
-async def record_hint(door: Door, row: PaymentIntent, snapshot: DisputeSnapshot) -> None:
-    """Take what a webhook tells of a dispute."""
-    dispute = await _find(door.session, snapshot.id)
-    if dispute is None or (snapshot.status in CLOSED and dispute.status not in CLOSED):
-        _take(door, row, dispute, snapshot)
+def record_hint(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: dict[str, Dispute]) -> None:
+    """Record what a webhook shows of a dispute; `known` is kept up."""
+    dispute = known.get(snapshot.id)
+    if dispute is None or (snapshot.status in CLOSED and not dispute.is_closed):
+        known[snapshot.id] = _record(change, row, snapshot, dispute)
     elif dispute.status != snapshot.status:
-        await queue.enqueue(door.session, "sync_disputes", payment_intent_id=row.id)
+        change.enqueue("sync_disputes", row)
 
 
-async def sync(resources: Resources, payment_intent_id: uuid.UUID) -> int:
-    """Ask Stripe for all disputes of a PaymentIntent; give how many were news. Raises Unavailable."""
-    async with resources.sessions() as session:
-        row = await repository.get(session, payment_intent_id)
-        before = {dispute.stripe_id: dispute.status for dispute in await _of(session, payment_intent_id)}
-    if row.stripe_id is None:
+async def sync(resources: Resources, payment_intent_id: UUID) -> int:
+    """Ask Stripe for all disputes of a PaymentIntent; return how many were new or had changed. Raises Unavailable."""
+    before = await repository.read_of(resources.database, [payment_intent_id])
+    stripe_id = (await payment_intents.get(resources.database, payment_intent_id)).stripe_id
+    if stripe_id is None:
         return 0
-    snapshots = await resources.stripe.list_disputes(row.stripe_id)
-    async with resources.sessions.begin() as session:
-        actor = Actor("job:sync")
-        door, row = await recording.open_door_of(session, payment_intent_id, actor, resources.settings.instance)
-        known = {dispute.stripe_id: dispute for dispute in await _of(session, payment_intent_id)}
-        if {name: dispute.status for name, dispute in known.items()} != before:
-            await queue.enqueue(session, "sync_disputes", payment_intent_id=payment_intent_id)
+    snapshots = await resources.stripe.list_disputes(stripe_id)
+
+    async def record(change: Change, row: PaymentIntentState) -> int:
+        known = await repository.read_of(resources.database, [payment_intent_id])
+        if known != before:
+            change.enqueue("sync_disputes", row)  # what was listed is older than what is here by now
             return 0
-        news = [each for each in snapshots if before.get(each.id) != each.status]
-        for snapshot in news:
-            _take(door, row, known.get(snapshot.id), snapshot)
-    return len(news)
+        changed = [each for each in snapshots if each.id not in known or known[each.id].status != each.status]
+        for snapshot in changed:
+            _record(change, change.state.get(row.id) or row, snapshot, known.get(snapshot.id))
+        return len(changed)
+
+    return await change_one(resources, payment_intent_id, Actor("job:sync"), record)
 
 
-async def _of(session: AsyncSession, payment_intent_id: uuid.UUID) -> list[Dispute]:
-    return list(await session.scalars(select(Dispute).where(Dispute.payment_intent_id == payment_intent_id)))
-
-
-async def _find(session: AsyncSession, stripe_id: str) -> Dispute | None:
-    found: Dispute | None = await session.scalar(select(Dispute).where(Dispute.stripe_id == stripe_id))
-    return found
-
-
-def _take(door: Door, row: PaymentIntent, dispute: Dispute | None, snapshot: DisputeSnapshot) -> None:
-    """Write the dispute as it is now, and tell of it."""
-    if dispute is None:
-        dispute = Dispute(payment_intent_id=row.id, stripe_id=snapshot.id, opened_at=snapshot.created)
-        door.session.add(dispute)
-    dispute.charge_id, dispute.reason = snapshot.charge_id, snapshot.reason
-    dispute.status, dispute.amount, dispute.currency = snapshot.status, snapshot.amount, snapshot.currency
-    recording.flag(door, row, DISPUTED)
-    door.append(
+def _record(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: Dispute | None) -> Dispute:
+    """Record the dispute as it is now."""
+    dispute = Dispute.of(row.id, snapshot, known)
+    change.save(DISPUTES, dispute.stripe_id, repository.row_of(dispute, now=change.now))
+    row = change.flag(change.touch(row), DISPUTED)
+    change.append(
         row,
         f"dispute.{snapshot.status}",
         stripe_id=snapshot.id,
@@ -76,3 +61,4 @@ def _take(door: Door, row: PaymentIntent, dispute: Dispute | None, snapshot: Dis
         currency=snapshot.currency,
         reason=snapshot.reason,
     )
+    return dispute

@@ -8,7 +8,7 @@ from sqlalchemy import ForeignKeyConstraint, Identity, Index, UniqueConstraint, 
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
-from app.db.engine import Base
+from app.db.base import Base
 
 
 class XID8(UserDefinedType[int]):
@@ -24,11 +24,11 @@ class Event(Base):
     """Something that happened to a payment; append-only.
 
     `sequence` counts within its reference without a gap. `xid` is the writing transaction: with `id` it
-    makes a feed cursor that never skips a row that was committed late, which `id` alone would.
+    makes a feed cursor that never skips a row that was committed late, which `id` alone would. It rises along each
+    reference's sequence: a write gets its number after it read what the one before had committed.
     """
 
-    __tablename__ = "events"
-    __mapper_args__ = {"eager_defaults": False}  # noqa: RUF012 - as in Base; nobody reads what was just appended
+    __tablename__ = "domain_events"
     __table_args__ = (
         UniqueConstraint("reference_kind", "reference_id", "sequence"),
         ForeignKeyConstraint(["reference_kind", "reference_id"], ["payment_references.kind", "payment_references.id"]),

@@ -99,7 +99,7 @@ class Exchange:
 
     async def fail(self, error: Exception, receive: Receive) -> None:
         """Answer what nobody below has answered, with a problem; without details if nobody foresaw it."""
-        problem = problems.problem_of(error)
+        problem = error if isinstance(error, PaymentsError) else None
         if problem is None:
             method, path = self._scope["method"], self._scope["path"][:MAX_LOGGED_PATH]
             log.error("request.failed", method=method, path=path, exc_info=error)

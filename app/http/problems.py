@@ -16,8 +16,6 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel, Field
-from sqlalchemy.exc import DBAPIError
-from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
@@ -36,10 +34,6 @@ from app.http.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
 from app.observability.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
-
-# The database stops, was stopped, starts, has no connection left, did not give a lock in time, or ended one of two
-# transactions that waited for each other.
-UNAVAILABLE_SQLSTATES = frozenset({"57P01", "57P02", "57P03", "53300", "55P03", "40P01"})
 
 log = structlog.get_logger()
 
@@ -175,33 +169,15 @@ def _methods(request: Request) -> list[str]:
     )
 
 
-def _of_database(error: Exception) -> PaymentsError | None:
-    """Tell a database that is away from one that refused a statement, which is our own fault."""
-    if isinstance(error, DBAPIError):
-        is_away = error.connection_invalidated or getattr(error.orig, "sqlstate", None) in UNAVAILABLE_SQLSTATES
-    else:
-        is_away = isinstance(error, PoolTimeoutError | OSError)
-    if not is_away:
-        return None
-    log.warning("database.unavailable", kind=type(error).__name__)
-    return DatabaseUnavailable()
-
-
-def problem_of(error: Exception) -> PaymentsError | None:
-    """Return what an error is to the caller, or None when nobody foresaw it."""
-    return error if isinstance(error, PaymentsError) else _of_database(error)
-
-
 def install(app: FastAPI) -> None:
     """Make the application answer every error as a problem.
 
     It happens inside the application, so that CORS covers these answers too.
     """
 
-    async def known_error(request: Request, error: Exception) -> Response:
-        if problem := problem_of(error):
-            return respond(problem, request.scope)
-        raise error
+    async def payments_error(request: Request, error: Exception) -> Response:
+        assert isinstance(error, PaymentsError)  # noqa: S101 - registered for this class alone
+        return respond(error, request.scope)
 
     async def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
@@ -211,7 +187,6 @@ def install(app: FastAPI) -> None:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
         return respond(_of_http(error, request), request.scope)
 
+    app.add_exception_handler(PaymentsError, payments_error)
     app.add_exception_handler(RequestValidationError, validation_error)
     app.add_exception_handler(HTTPException, http_error)
-    for kind in (PaymentsError, DBAPIError, PoolTimeoutError, OSError):
-        app.add_exception_handler(kind, known_error)

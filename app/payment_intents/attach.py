@@ -1,80 +1,51 @@
-"""Move a session's PaymentIntent to a cart: the guest logged in, and pays what they had begun to pay."""
+"""Attach a session's PaymentIntent to a cart: the guest logged in, and pays what they had begun to pay."""
 
 import asyncio
 import time
-from dataclasses import dataclass
 
 from app.auth.api_keys import Caller
-from app.domain_events.repository import Actor
-from app.payment_intents import recording, service
-from app.payment_intents.convergence import LONGEST_PAUSE, converge
-from app.payment_intents.errors import CartHasPaymentIntent, Moved, PaymentIntentNotFound, SyncPending
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.protocol import Run
-from app.payment_intents.recording import Door
-from app.payment_intents.service import Answer, actor_of
-from app.references.models import Reference
+from app.payment_intents import repository, service
+from app.payment_intents.convergence import LONGEST_PAUSE, context_at, converge
+from app.payment_intents.errors import REJECTIONS, SyncPending
+from app.payment_intents.protocol import attach as protocol
+from app.payment_intents.protocol.commands import Converge
+from app.payment_intents.protocol.state import Actor
+from app.payment_intents.protocol.steps import Done, Rejected, Wait
+from app.payment_intents.protocol.terms import Reference
+from app.payment_intents.service import PaymentIntentView, actor_of
+from app.references.repository import compare_and_set, insert_missing
 from app.resources import Resources
 
 
-@dataclass(frozen=True, slots=True)
-class Route:
-    """From a session to a cart. They are locked in this order everywhere, so that no two moves block each other."""
-
-    session: Reference
-    cart: Reference
-
-
-async def move(resources: Resources, reference: Reference, cart_id: str, caller: Caller) -> Answer:
-    """Give the session's PaymentIntent to the cart, as the cart's next generation; moved already is done.
+async def attach_to_cart(resources: Resources, session: Reference, cart_id: str, caller: Caller) -> PaymentIntentView:
+    """Make the session's PaymentIntent the cart's next generation; attached already is done.
 
     Its metadata at Stripe follows. Webhooks find it wherever it is; events keep the reference that they were
     written under. Raises PaymentIntentNotFound, CartHasPaymentIntent, Moved (to another cart), SyncPending.
     """
-    route = Route(reference, Reference("cart", cart_id))
+    cart, actor = Reference("cart", cart_id), actor_of(caller)
     deadline = time.monotonic() + resources.settings.converge_deadline.total_seconds()
-    while not await _moved(resources, route, actor_of(caller)):
+    while not await _is_attached(resources, session, cart, actor):
         if time.monotonic() > deadline:
             raise SyncPending
         await asyncio.sleep(LONGEST_PAUSE)  # another writer works on it
-    row = await converge(resources, route.cart, Run(actor_of(caller)), _newest)
-    return await service.answer(resources, row)
+    row, _ = await converge(resources, cart, Converge(), actor)
+    return await service.view(resources, row)
 
 
-async def _moved(resources: Resources, route: Route, actor: Actor) -> bool:
-    """Move it now, unless a writer holds its lease."""
-    instance = resources.settings.instance
-    async with resources.sessions.begin() as session:
-        origin, row = await recording.open_door(session, route.session, actor, instance)
-        if origin.reference.moved_to == route.cart.id:
-            return True
-        if origin.reference.moved_to is not None:
-            raise Moved(cart_id=origin.reference.moved_to)
-        if row is None or row.closed_at is not None:
-            raise PaymentIntentNotFound
-        goal, occupant = await recording.open_door(session, route.cart, actor, instance)
-        if occupant is not None and occupant.closed_at is None:
-            raise CartHasPaymentIntent(payment_intent_id=str(occupant.id))
-        if row.lease_until is not None and row.lease_until > origin.now:
+async def _is_attached(resources: Resources, session: Reference, cart: Reference, actor: Actor) -> bool:
+    """Attach it now, unless a writer holds its lease or was faster; whether it is attached."""
+    limit = resources.settings.max_failed_attempts
+    async with resources.database.connection() as connection:
+        origin = await repository.read(connection, session, threshold=limit)
+        goal = await repository.read(connection, cart, threshold=limit)
+        attachment = protocol.attach(origin.state, goal.state, context_at(resources, origin), actor)
+        if isinstance(attachment, Rejected):
+            raise REJECTIONS[attachment.reason](**attachment.facts)
+        if isinstance(attachment, Done | Wait):
+            return isinstance(attachment, Done)
+        if goal.state.version == 0:
+            await insert_missing(connection, cart)
             return False
-        _hand_over(origin, goal, row, occupant)
-        return True
-
-
-def _hand_over(origin: Door, goal: Door, row: PaymentIntent, occupant: PaymentIntent | None) -> None:
-    """Give the row to the cart, with a revision that is newer than any request which still waits there."""
-    told = {"session_id": origin.reference.id, "cart_id": goal.reference.id}
-    origin.append(row, "payment_intent.moved", **told)
-    row.reference_kind, row.reference_id = goal.reference.kind, goal.reference.id
-    row.generation = goal.reference.take_generation()
-    row.revision = max(row.revision, occupant.revision if occupant else 0) + 1
-    if row.is_payable and row.applied is not None:  # so that all of it is sent again, our marks with it
-        row.applied = {"amount": row.applied["amount"], "currency": row.applied["currency"]}
-    origin.reference.moved_to = goal.reference.id
-    goal.append(row, "payment_intent.moved", **told)
-
-
-async def _newest(_: Door, row: PaymentIntent | None) -> tuple[PaymentIntent, bool]:
-    if row is None:
-        raise PaymentIntentNotFound
-    return row, row.is_open
+        writes = [repository.writes_of(change) for change in (attachment.session, attachment.cart)]
+        return bool(await compare_and_set(connection, writes, "all"))

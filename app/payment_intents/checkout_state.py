@@ -1,13 +1,13 @@
-"""What a shopper's browser sees of a PaymentIntent."""
+"""The state of a PaymentIntent, as a shopper's browser sees it."""
 
 from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.attempts.schemas import AttemptSummary
-from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol.state import PaymentIntentState
 
-# Our own sentences: Stripe's may tell why a bank or its fraud rules said no, which a thief would like to know.
+# Our own sentences: Stripe's may say why a bank or a fraud rule declined, and a thief could use that.
 MESSAGES = {
     "requires_payment_method": "Please choose how to pay.",
     "requires_confirmation": "Please confirm the payment.",
@@ -22,7 +22,7 @@ NOT_READY = "The payment is being prepared."
 
 
 class CheckoutStateRead(BaseModel):
-    """What a shopper's browser sees of the state: no decline code, no risk, no other cart."""
+    """The state as a shopper's browser sees it: no decline code, no risk level, no other cart."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -38,13 +38,13 @@ class CheckoutStateRead(BaseModel):
         },
     )
 
-    status: str | None = Field(description="In Stripe's words; null until Stripe answered.")
+    status: str | None = Field(description="Stripe's status; null until Stripe answered.")
     amount: int | None = Field(description="In minor units; null until Stripe answered.")
     currency: str | None
     message: str = Field(description="A sentence for the shopper.")
 
     @classmethod
-    def of(cls, row: PaymentIntent, attempts: AttemptSummary) -> Self:
+    def of(cls, row: PaymentIntentState, attempts: AttemptSummary) -> Self:
         has_failed = row.status == "requires_payment_method" and attempts.failed > 0
         message = DECLINED if has_failed else MESSAGES.get(row.status or "", NOT_READY)
         return cls(status=row.status, amount=row.amount, currency=row.currency, message=message)

@@ -1,290 +1,233 @@
-"""Bring Stripe to what was requested: perform the protocol's steps, one writer at a time.
+"""Bring Stripe to what was requested: read, decide, compare and set, call Stripe, record; one writer at a time.
 
-Each look is one short transaction that locks the reference first; no transaction and no connection is held
-while Stripe works or while another writer holds the lease.
+Nothing is open while Stripe works or while another writer holds the lease: no transaction, no lock, no connection.
 """
 
 import asyncio
+import random
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import timedelta
-from typing import Never
+from typing import NamedTuple
 
 import structlog
+from uuid_utils.compat import uuid4, uuid7
 
-from app.errors import Unavailable
-from app.payment_intents import content, recording, repository
-from app.payment_intents.errors import Moved, PaymentIntentNotFound, SyncPending
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.protocol import (
-    Call,
-    Cancel,
-    Capture,
-    Create,
-    Done,
-    Find,
-    GiveUp,
-    Retrieve,
-    Rules,
-    Run,
-    Step,
-    Update,
-    Wait,
-    decide,
-    doubt,
-    release,
-    roll_back,
-)
-from app.payment_intents.recording import Door
-from app.references.models import Reference
+from app.db.single_flight import Flight
+from app.payment_intents import repository
+from app.payment_intents.errors import REJECTIONS, SyncPending
+from app.payment_intents.protocol.commands import Command, decide
+from app.payment_intents.protocol.decide import Decision, decide_again, is_answered_by
+from app.payment_intents.protocol.record import give_up, record_answer
+from app.payment_intents.protocol.state import Actor, Context, PaymentIntentState, ProtocolConfig, ReferenceState
+from app.payment_intents.protocol.steps import Answered, Call, Done, Fail, GiveUp, Rejected, Run, Step, Wait
+from app.payment_intents.protocol.terms import Reference
+from app.payment_intents.repository import Read
+from app.payment_intents.stripe_calls import answer_of
 from app.resources import Resources
 from app.settings import Settings
-from app.stripe_gateway import (
-    IdempotencyKeyConflict,
-    PaymentIntentSnapshot,
-    ReplayedServerError,
-    StripeGateway,
-    UnexpectedState,
-)
-from app.stripe_gateway.errors import StripeNotReached, StripeRefused
 
 log = structlog.get_logger()
 
 # A waiter looks again after so long, then ever later: most calls take Stripe a few hundred milliseconds.
 FIRST_PAUSE, LONGEST_PAUSE = 0.02, 0.25
 
+# Who lost a compare-and-set reads again after up to so long, at random.
+RACE_PAUSE = 0.01
 
-def rules_of(settings: Settings) -> Rules:
-    """Say what the settings mean for a run. A request that was given up may still live in the network a while."""
-    return Rules(
+
+class Converged(NamedTuple):
+    """The reference's newest PaymentIntent as the run left it, and what the run learnt."""
+
+    row: PaymentIntentState
+    run: Run
+
+
+def config_of(settings: Settings) -> ProtocolConfig:
+    """Return what the settings mean for the protocol. A request that was given up may live in the network a while."""
+    return ProtocolConfig(
         instance=settings.instance,
         lease=settings.lease_duration,
         send_within=settings.lease_slack / 2,
         patience=settings.converge_deadline + settings.lease_slack,
         longest_request=settings.lease_duration + timedelta(seconds=30),
+        abandoned_after=settings.abandoned_after,
+        silent_after=settings.silent_after,
+        is_expiry_enabled=settings.is_expiry_enabled,
+        max_failed_attempts=settings.max_failed_attempts,
     )
 
 
-Declare = Callable[[Door, PaymentIntent | None], Awaitable[tuple[PaymentIntent, bool]]]
+def context_at(resources: Resources, read: Read) -> Context:
+    """Return what a decision at the time of a read may look at."""
+    return Context(config_of(resources.settings), read.now, uuid7(), uuid4())
 
 
-async def converge(resources: Resources, reference: Reference, run: Run, declare: Declare) -> PaymentIntent:
-    """Commit a wish under the reference's lock and bring Stripe to it; give the newest row as it is then.
+def new_run(*, wants_secret: bool = False) -> Run:
+    return Run(uuid4(), wants_secret=wants_secret)
 
-    `declare` writes the wish into the row, or raises what forbids it, and tells whether anything is to be done.
 
-    Raises SyncPending (too many calls, or others held the lease too long), StripeRefused (this run's own
-    request) or StripeUnavailable (unknown; the wish stands).
+async def converge(
+    resources: Resources, reference: Reference, command: Command, actor: Actor, *, wants_secret: bool = False
+) -> Converged:
+    """Commit a command's desired state and bring Stripe to it.
+
+    Raises what the command's rejection means, SyncPending (too many calls, or others held the lease too long),
+    StripeRefused (this run's own request) or StripeUnavailable (unknown; the request stands).
     """
-    convergence = Convergence(resources, reference, run)
-    turn = resources.turns.of(reference)
-    async with convergence.in_line(turn.entry), resources.sessions.begin() as session:
-        door, newest = await recording.open_door(session, reference, run.actor, resources.settings.instance)
-        if door.reference.moved_to is not None:
-            raise Moved(cart_id=door.reference.moved_to)
-        row, is_wanted = await declare(door, newest)
-        step = convergence.begin(door, row) if is_wanted else Done()
-    return await convergence.finish(step) if is_wanted else row
+    convergence = Convergence(resources, reference, new_run(wants_secret=wants_secret), actor)
+    row = await convergence.run(command)
+    return Converged(row, convergence.learnt)
 
 
 class Convergence:
-    """One run on one reference; `row` is the reference's newest as of the last look."""
+    """One run on one reference."""
 
-    def __init__(self, resources: Resources, reference: Reference, run: Run) -> None:
+    def __init__(self, resources: Resources, reference: Reference, run: Run, actor: Actor) -> None:
         self._resources = resources
         self._reference = reference
-        self._run = run
-        self._rules = rules_of(resources.settings)
-        self._began = self._looked = time.monotonic()
+        self._actor = actor
+        self._config = config_of(resources.settings)
+        self._began = self._read_at = self._committed_at = time.monotonic()
         self._pause = FIRST_PAUSE
-        self.row: PaymentIntent
+        self._read: Read | None = None
+        self._answered: str | None = None
+        self._result: PaymentIntentState
+        self.learnt = run
 
-    def begin(self, door: Door, row: PaymentIntent) -> Step:
-        """Decide the next step under the lock; a PUT that finds the row closed opens the next with its request."""
-        if row.closed_at is not None and self._run.is_put:
-            if _is_given_up(row) and row.revision != self._run.revision:
-                return GiveUp()  # the newest request is another's and was refused; this one may be sent again
-            row = recording.open_next(door, requested=row.requested, revision=row.revision, previous_id=row.previous_id)
-            self._run.must_search = self._run.has_searched = False  # that was for the one before
-        self.row = row
-        return decide(row, self._run, self._rules, now=door.now, is_secret_known=self._knows_secret_of(row))
-
-    async def finish(self, step: Step) -> PaymentIntent:
-        """Perform this step and all that follow; give the reference's newest row, as it is then."""
+    async def run(self, command: Command) -> PaymentIntentState:
+        """Do the command and all that follows; return the reference's newest PaymentIntent, as it is then."""
+        async with self._queued(self._flight().admission):
+            step = await self._commit(lambda state, context: decide(state, command, self.learnt, context, self._actor))
         while not isinstance(step, Done):
-            if isinstance(step, GiveUp):
+            if isinstance(step, Rejected):
+                raise REJECTIONS[step.reason](**step.facts)
+            if isinstance(step, GiveUp | Fail):
                 raise SyncPending
-            if self._left() <= 0:
-                await self._let_go(is_in_doubt=False)
+            if self._seconds_left() <= 0:
+                await self._commit(lambda state, context: give_up(state, self.learnt, context, self._actor))
                 raise SyncPending
-            step = await self._after(step)
-        return self.row
+            step = await self._execute(step)
+        return self._result
 
-    async def _after(self, step: Call | Wait) -> Step:
+    async def _execute(self, step: Call | Wait) -> Step:
         if isinstance(step, Wait):
             return await self._wait()
-        if time.monotonic() - self._looked > self._rules.send_within.total_seconds():
-            return await self._look()
-        try:
-            snapshot = await perform(self._resources.stripe, step)
-        except UnexpectedState as refusal:
-            snapshot = refusal.snapshot
-            if snapshot is None:
-                return await self._unclear()
-        except (IdempotencyKeyConflict, ReplayedServerError) as failure:
-            if isinstance(step, Create) and isinstance(failure, ReplayedServerError) and self._has_searched_all():
-                await self._give_up(failure)
-            return await self._unclear()
-        except StripeRefused as refusal:
-            return await self._refused(step, refusal)
-        except Unavailable as error:
-            await self._let_go(is_in_doubt=not isinstance(error, StripeNotReached))
-            raise
-        return await self._answered(step, snapshot)
+        if time.monotonic() - self._committed_at > self._config.send_within.total_seconds():
+            return await self._look_again()
+        answer, error = await answer_of(self._resources.stripe, step)
+        actor = self._actor
+        if isinstance(answer, Answered):
+            self._answered = answer.snapshot.id
+            actor = actor.with_request(answer.snapshot.request_id)
+            log.info("payment_intent.recorded", stripe_id=answer.snapshot.id, status=answer.snapshot.status)
+        after = await self._commit(
+            lambda state, context: record_answer(state, self.learnt, step, answer, context, actor)
+        )
+        if isinstance(after, Fail) and error is not None:
+            raise error
+        return after
 
-    def _left(self) -> float:
-        """Give how many seconds are left before this run gives up."""
+    async def _commit(self, decide: Callable[[ReferenceState, Context], Decision]) -> Step:
+        """Decide and write the decision, again and again until nobody else was faster."""
+        while True:
+            read = await self._current()
+            decision = decide(read.state, self._context(read))
+            if decision.change.is_empty or await repository.write(self._resources.database, decision.change):
+                self._remember(read, decision)
+                return decision.step
+            self._read = None
+            if self._seconds_left() <= 0:
+                raise SyncPending
+            await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
+
+    def _remember(self, read: Read, decision: Decision) -> None:
+        """Keep the state as it was written: until somebody else writes, it is the present one."""
+        self.learnt, self._committed_at = decision.run, time.monotonic()
+        state = decision.change.state
+        if not decision.change.is_empty:
+            state = replace(state, version=state.version + 1)
+        self._read = replace(read, state=state)
+        if (row := state.get(decision.run.about)) is not None:
+            self._result = row
+
+    async def _current(self) -> Read:
+        """Return the state as it was last read or written, with what the run's last call was about."""
+        if self._read is None:
+            database, threshold = self._resources.database, self._config.max_failed_attempts
+            is_first = self.learnt.about is None
+            read = await repository.read(database, self._reference, threshold=threshold)
+            if read.state.moved_to is not None and not is_first:
+                raise SyncPending  # with what this run asked for; sent again, it is told where to
+            self._read_at = time.monotonic()
+            self._read = await self._with_called(read)
+        return self._read
+
+    async def _with_called(self, read: Read) -> Read:
+        """Add the PaymentIntent that the last call was about, if a newer one has been opened since."""
+        about = self.learnt.about
+        if about is None or read.state.get(about) is not None:
+            return read
+        called = await repository.get(self._resources.database, about)
+        rows = (called, *read.state.payment_intents)
+        return replace(read, state=replace(read.state, payment_intents=rows))
+
+    def _context(self, read: Read) -> Context:
+        elapsed = timedelta(seconds=time.monotonic() - self._read_at)
+        known = self._known_secrets(row.stripe_id for row in read.state.payment_intents)
+        return Context(self._config, read.now + elapsed, uuid7(), uuid4(), known)
+
+    def _known_secrets(self, stripe_ids: Iterable[str | None]) -> frozenset[str]:
+        """Return which of these, and of what Stripe answered last, this process has the client secret of."""
+        asked = {*stripe_ids, self._answered}
+        return frozenset(each for each in asked if each is not None and self._resources.stripe.client_secret(each))
+
+    def _seconds_left(self) -> float:
+        """Return how many seconds are left before this run gives up."""
         return self._began + self._resources.settings.converge_deadline.total_seconds() - time.monotonic()
+
+    def _flight(self) -> Flight:
+        return self._resources.single_flight.of(self._reference)
 
     async def _wait(self) -> Step:
         """Wait without a connection until the other writer is done.
 
-        Of those in this process one looks at a time. What it finds settled is the answer of all whose request it
+        Of those in this process one polls at a time. What it finds finished is the answer of all whose request it
         holds; they had committed theirs before it looked.
         """
-        turn = self._resources.turns.of(self._reference)
+        flight = self._flight()
         asked_at = time.monotonic()
-        async with self.in_line(turn.lock):
-            if turn.settled is not None and turn.looked_at > asked_at and self._is_content_with(turn.settled):
-                self.row = turn.settled
+        async with self._queued(flight.polling):
+            if flight.polled_at > asked_at and self._is_answered_by(flight.last_result):
+                self._result = flight.last_result
                 return Done()
-            if turn.settled is None:
+            if flight.last_result is None:
                 await asyncio.sleep(self._pause)
                 self._pause = min(self._pause * 1.5, LONGEST_PAUSE)
-            turn.looked_at, turn.settled = time.monotonic(), None
-            step = await self._look()
-            turn.settled = self.row if isinstance(step, Done) else None
+            flight.polled_at, flight.last_result = time.monotonic(), None
+            step = await self._look_again()
+            flight.last_result = self._result if isinstance(step, Done) else None
             return step
 
+    def _is_answered_by(self, row: PaymentIntentState | None) -> bool:
+        return row is not None and is_answered_by(row, self.learnt, self._known_secrets([row.stripe_id]))
+
+    async def _look_again(self) -> Step:
+        """Read anew and decide."""
+        self._read = None
+        return await self._commit(lambda state, context: decide_again(state, self.learnt, context, self._actor))
+
     @asynccontextmanager
-    async def in_line(self, lock: asyncio.Lock) -> AsyncIterator[None]:
+    async def _queued(self, lock: asyncio.Lock) -> AsyncIterator[None]:
         """Wait for others of this process. Raises SyncPending at the deadline."""
         try:
-            async with asyncio.timeout(self._left()):
+            async with asyncio.timeout(self._seconds_left()):
                 await lock.acquire()
         except TimeoutError:
             raise SyncPending from None
-        self._looked = time.monotonic()
         try:
             yield
         finally:
             lock.release()
-
-    def _is_content_with(self, row: PaymentIntent) -> bool:
-        """Whether a look at this row would find nothing to do, and this run's request in it."""
-        is_known = not self._run.wants_secret or self._knows_secret_of(row)
-        is_newer = self._run.revision is None or row.revision >= self._run.revision
-        return row.is_payable and row.is_synced and row.check_at is None and is_newer and is_known
-
-    def _knows_secret_of(self, row: PaymentIntent) -> bool:
-        return row.stripe_id is not None and self._resources.stripe.client_secret(row.stripe_id) is not None
-
-    async def _look(self) -> Step:
-        async with self._open() as (door, newest, _):
-            return self.begin(door, newest)
-
-    async def _answered(self, step: Call, snapshot: PaymentIntentSnapshot | None) -> Step:
-        async with self._open(snapshot.request_id if snapshot else None) as (door, newest, called):
-            if snapshot is None:
-                self._run.has_searched = True
-            else:
-                is_first = called.applied is None
-                await recording.record_answer(door, called, self._run, self._rules, snapshot, call=step)
-                self._run.is_first |= is_first and called.applied is not None
-                log.info("payment_intent.recorded", stripe_id=snapshot.id, status=snapshot.status)
-            return self.begin(door, newest)
-
-    async def _unclear(self) -> Step:
-        """Look for what an answer speaks of and does not show: the PaymentIntent's state, or what its key made."""
-        self._run.must_search, self._run.has_searched = True, False
-        async with self._open() as (door, newest, called):
-            called.needs_sync = True
-            return self.begin(door, newest)
-
-    def _has_searched_all(self) -> bool:
-        return self._run.must_search and self._run.has_searched
-
-    async def _give_up(self, failure: ReplayedServerError) -> Never:
-        """End a creation that Stripe made nothing of and, since it keeps saying so from memory, never will."""
-        async with self._open() as (door, _, called):
-            if called.lease_token == self._run.token:
-                recording.give_up(door, called)
-        raise failure
-
-    async def _refused(self, step: Call, refusal: StripeRefused) -> Step:
-        """Take Stripe's definite "no": close what could not be created, give up what could not be applied."""
-        async with self._open() as (door, newest, called):
-            if called.lease_token != self._run.token:
-                return self.begin(door, newest)
-            release(called)
-            match step:
-                case Create() if recording.refuse(door, called, refusal) not in {None, self._run.revision}:
-                    return self.begin(door, newest)
-                case Update() if self._run.sent and called.revision != self._run.sent["revision"]:
-                    return self.begin(door, newest)
-                case Update() if not self._run.may_roll_back(called, self._rules, door.now):
-                    return Done()  # its own caller waits for the lease, tries it, and is told
-                case Update():
-                    roll_back(called)
-                case Cancel():
-                    called.is_closing = False
-                case Capture():
-                    called.capture_amount = None
-        raise refusal
-
-    async def _let_go(self, *, is_in_doubt: bool) -> None:
-        """Release the lease; in doubt, leave the trace that a request may still be on its way."""
-        async with self._open() as (door, _, called):
-            if called.lease_token == self._run.token:
-                release(called)
-                if is_in_doubt:
-                    doubt(called, self._rules, door.now)
-
-    @asynccontextmanager
-    async def _open(self, request_id: str | None = None) -> AsyncIterator[tuple[Door, PaymentIntent, PaymentIntent]]:
-        """Lock the reference; give the way in, the newest row and the one that the last call was about."""
-        self._looked = time.monotonic()
-        async with self._resources.sessions.begin() as session:
-            actor = self._run.actor.because_of(request_id)
-            door, newest = await recording.open_door(session, self._reference, actor, self._rules.instance)
-            if door.reference.moved_to is not None:
-                raise SyncPending  # with what this run asked for; sent again, it is told where to
-            if newest is None:
-                raise PaymentIntentNotFound
-            called = newest if newest.id == self.row.id else await repository.get(session, self.row.id)
-            yield door, newest, called
-
-
-def _is_given_up(row: PaymentIntent) -> bool:
-    """Tell whether Stripe did not make the very request that is still the newest."""
-    return row.is_unmade and content.opened_with(row.opening)["revision"] == row.revision
-
-
-async def perform(stripe: StripeGateway, step: Call) -> PaymentIntentSnapshot | None:
-    """Make the step's call to Stripe; only Find may find nothing."""
-    match step:
-        case Create(opening, key):
-            return await stripe.create_payment_intent(opening, key=key)
-        case Find(metadata, created_after, created_before):
-            return await stripe.find_payment_intent(
-                metadata=metadata, created_after=created_after, created_before=created_before
-            )
-        case Retrieve(stripe_id):
-            return await stripe.retrieve_payment_intent(stripe_id)
-        case Update(stripe_id, params, key):
-            return await stripe.update_payment_intent(stripe_id, params, key=key)
-        case Cancel(stripe_id, reason, key):
-            return await stripe.cancel_payment_intent(stripe_id, reason=reason, key=key)
-        case Capture(stripe_id, amount, key):
-            return await stripe.capture_payment_intent(stripe_id, amount=amount, key=key)

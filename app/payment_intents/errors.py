@@ -1,6 +1,8 @@
 """Why a request about a PaymentIntent is not done."""
 
-from app.errors import Conflict, NotFound, TooManyRequests, Unavailable
+from collections.abc import Mapping
+
+from app.errors import Conflict, NotFound, PaymentsError, TooManyRequests, Unavailable
 
 
 class PaymentIntentNotFound(NotFound):
@@ -82,3 +84,21 @@ class TooManyFailedAttempts(TooManyRequests):
     """Paying this reference failed too often, as when stolen cards are tried out; wait `Retry-After` seconds."""
 
     code, title = "too_many_failed_attempts", "Too many failed attempts"
+
+
+# What the protocol rejects, by its reason.
+REJECTIONS: Mapping[str, type[PaymentsError]] = {
+    error.code: error
+    for error in (
+        AlreadyPaid,
+        CaptureExceedsAuthorization,
+        CartHasPaymentIntent,
+        CartVersionConflict,
+        Moved,
+        PaymentInProgress,
+        PaymentIntentNotFound,
+        PreviousPaymentIntentMismatch,
+        StaleCartVersion,
+        TooManyFailedAttempts,
+    )
+}

@@ -16,32 +16,15 @@ from sqlalchemy import (
     text,
 )
 from sqlalchemy.orm import Mapped, mapped_column
-from uuid_utils.compat import uuid7
 
-from app.db.engine import Base
-from app.payment_intents import content
-from app.references.models import Kind, Reference
-from app.stripe_gateway import FROZEN, PAYABLE
-
-UNPAID = "status IS DISTINCT FROM 'succeeded'"
-
-# Why a row was closed that Stripe never made anything for: it said no, or went wrong for good.
-NEVER_MADE = frozenset({"refused", "failed"})
+from app.db.base import Base
+from app.payment_intents.protocol.terms import Kind
 
 
 class PaymentIntent(Base):
-    """A generation of a reference. The one without `closed_at` is live; the database allows one.
+    """The table of `protocol.state.PaymentIntentState`, which says what the columns mean.
 
-    What we know of Stripe: `stripe_id`, `status` (its words; null until it answers), the amounts, and
-    `applied`: the content that it holds, with its revision, null until it answers.
-    What the caller wants: `requested` with its `revision`, which only grows, over generations too; `is_rolled_back`
-    says that the newest request was given up and `requested` is what Stripe held.
-    Who writes: `lease_token` until `lease_until`; `version` goes up with every recorded change;
-    `needs_sync` and `check_at` say that Stripe must be asked, `is_closing` that it must be cancelled, and
-    `capture_amount` what is to be captured. `touched_at` is the last sign of a shopper, `asked_at` the last time that
-    a caller made us ask Stripe.
-    `attempts_told` counts how often we were told of an attempt: at least as many as there are, so 0 is none.
-    What went back: `amount_refunded` is what Stripe holds as refunded, `amount_reserved` that with what is on its way.
+    `due_at` is when somebody should look at the row, whatever happens; null when it is final.
     """
 
     __tablename__ = "payment_intents"
@@ -56,7 +39,7 @@ class PaymentIntent(Base):
             unique=True,
             postgresql_where=text("closed_at IS NULL"),
         ),
-        Index("ix_payment_intents_open", "touched_at", postgresql_where=text(f"closed_at IS NULL AND {UNPAID}")),
+        Index("ix_payment_intents_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
         CheckConstraint("amount >= 1", name="amount"),
         CheckConstraint("capture_amount >= 1", name="capture_amount"),
         CheckConstraint("amount_received >= 0 AND amount_capturable >= 0", name="amounts"),
@@ -69,29 +52,30 @@ class PaymentIntent(Base):
         CheckConstraint("(status IS NULL) = (amount IS NULL)", name="status"),
     )
 
-    id: Mapped[uuid.UUID] = mapped_column(primary_key=True, default=uuid7)
+    id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     reference_kind: Mapped[Kind] = mapped_column(Text)
     reference_id: Mapped[str]
     generation: Mapped[int]
     stripe_id: Mapped[str | None]
     previous_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payment_intents.id"))
 
-    opening: Mapped[dict[str, Any]]
-    requested: Mapped[dict[str, Any]]
+    create_params: Mapped[dict[str, Any]]
+    requested_terms: Mapped[dict[str, Any]]
     revision: Mapped[int]
     is_rolled_back: Mapped[bool] = mapped_column(server_default=false())
-    applied: Mapped[dict[str, Any] | None]
+    applied_terms: Mapped[dict[str, Any] | None]
 
     version: Mapped[int]
     lease_token: Mapped[uuid.UUID | None]
     lease_until: Mapped[datetime | None]
-    needs_sync: Mapped[bool]
-    check_at: Mapped[datetime | None]
-    is_closing: Mapped[bool]
-    closing_reason: Mapped[str | None]
+    needs_refresh: Mapped[bool]
+    recheck_after: Mapped[datetime | None]
+    is_cancel_requested: Mapped[bool]
+    cancel_reason: Mapped[str | None]
     capture_amount: Mapped[int | None]
-    touched_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    asked_at: Mapped[datetime | None]
+    last_activity_at: Mapped[datetime] = mapped_column(server_default=func.now())
+    refresh_requested_at: Mapped[datetime | None]
+    due_at: Mapped[datetime | None]
 
     status: Mapped[str | None]
     amount: Mapped[int | None]
@@ -101,50 +85,9 @@ class PaymentIntent(Base):
     amount_refunded: Mapped[int]
     amount_reserved: Mapped[int] = mapped_column(server_default=text("0"))
     flags: Mapped[list[str]]
-    attempts_told: Mapped[int] = mapped_column(server_default=text("0"))
+    attempt_notifications: Mapped[int] = mapped_column(server_default=text("0"))
 
     closed_at: Mapped[datetime | None]
     closed_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-    updated_at: Mapped[datetime] = mapped_column(server_default=func.now(), onupdate=func.now())
-
-    def __init__(self, **values: Any) -> None:
-        """Start with what a new row knows of Stripe: nothing. It is decided upon before it is inserted."""
-        blank = {"version": 0, "is_rolled_back": False, "needs_sync": False, "is_closing": False, "flags": []}
-        amounts = {"amount_received": 0, "amount_capturable": 0, "amount_refunded": 0, "amount_reserved": 0}
-        super().__init__(**blank, **amounts, attempts_told=0, **values)
-
-    @property
-    def reference(self) -> Reference:
-        return Reference(self.reference_kind, self.reference_id)
-
-    @property
-    def amount_refundable(self) -> int:
-        """What is left of what was received, without what refunds of unknown outcome have reserved."""
-        return max(0, self.amount_received - self.amount_reserved)
-
-    @property
-    def is_payable(self) -> bool:
-        """Whether a shopper may be handed its client secret."""
-        return self.status in PAYABLE and not self.is_closing and self.closed_at is None
-
-    @property
-    def is_frozen(self) -> bool:
-        """Whether money is on its way or held, so that nothing may change."""
-        return self.status in FROZEN
-
-    @property
-    def is_synced(self) -> bool:
-        """Whether Stripe is known to hold exactly what was requested last: nobody writes, nothing is in doubt."""
-        is_quiet = self.lease_token is None and not self.needs_sync
-        return is_quiet and self.applied is not None and content.agree(self.applied, self.requested)
-
-    @property
-    def is_unmade(self) -> bool:
-        """Whether it was closed before Stripe made anything for it."""
-        return self.closed_reason in NEVER_MADE
-
-    @property
-    def is_open(self) -> bool:
-        """Whether there is anything left to converge: not closed and not paid."""
-        return self.closed_at is None and self.status != "succeeded"
+    updated_at: Mapped[datetime] = mapped_column(server_default=func.now())

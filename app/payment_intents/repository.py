@@ -1,258 +1,309 @@
-"""Find PaymentIntents."""
+"""Read references with their PaymentIntents as values, and say how a change of them is written.
 
-import uuid
-from collections.abc import Sequence
+What the hot paths read and write stands here, as SQL: one statement to read, one to compare and set.
+"""
+
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import (
-    ARRAY,
-    BigInteger,
-    ColumnElement,
-    Interval,
-    Text,
-    Uuid,
-    any_,
-    bindparam,
-    func,
-    or_,
-    select,
-    tuple_,
+import msgspec
+
+from app.db import queue
+from app.db.engine import Connection, Database, Record
+from app.domain_events import repository as domain_events
+from app.domain_events.repository import DOMAIN_EVENTS
+from app.payment_intents.protocol.state import (
+    FAILURE_WINDOW,
+    Change,
+    PaidIntent,
+    PaymentIntentState,
+    ProtocolConfig,
+    ReferenceState,
+    due_at,
 )
-from sqlalchemy.ext.asyncio import AsyncSession
-from sqlalchemy.orm import aliased
+from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Reference
+from app.references import repository as references
+from app.references.repository import Row, Table, Write
 
-from app.attempts.models import PaymentAttempt
-from app.http.pagination import Cursor
-from app.payment_intents.models import PaymentIntent
-from app.references.models import PaymentReference, Reference
-from app.stripe_gateway import FROZEN, PAYABLE
+# What a change of a PaymentIntent writes. Its reference and generation change when it is attached to a cart.
+_KEPT = ("id", "create_params", "previous_id", "created_at")
+_CHANGED = (
+    *("reference_kind", "reference_id", "generation", "stripe_id", "requested_terms", "revision", "is_rolled_back"),
+    *("applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
+    *("is_cancel_requested", "cancel_reason", "capture_amount", "last_activity_at", "refresh_requested_at", "due_at"),
+    *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
+    *("flags", "attempt_notifications", "closed_at", "closed_reason", "updated_at"),
+)
+COLUMNS = (*_KEPT, *_CHANGED)
 
+# In the order in which they changed: a generation is closed before the next one opens.
+PAYMENT_INTENTS = Table(
+    "payment_intents",
+    f"""
+    INSERT INTO payment_intents AS known ({", ".join(COLUMNS)})
+    SELECT {", ".join(f"p.{name}" for name in COLUMNS)}
+    FROM ROWS FROM (jsonb_populate_recordset(NULL::payment_intents, $1::jsonb -> 'payment_intents'))
+        WITH ORDINALITY AS p
+    JOIN written ON written.kind = p.reference_kind AND written.id = p.reference_id
+    ORDER BY p.ordinality
+    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGED)}
+    RETURNING known.id
+    """,  # noqa: S608 - our own names
+)
 
-async def read_newest(session: AsyncSession, reference: Reference) -> tuple[PaymentIntent | None, str | None]:
-    """Give the newest generation, and the cart that a session was moved to."""
-    statement = (
-        select(PaymentIntent, PaymentReference.moved_to)
-        .select_from(PaymentReference)
-        .outerjoin(
-            PaymentIntent,
-            (PaymentIntent.reference_kind == PaymentReference.kind)
-            & (PaymentIntent.reference_id == PaymentReference.id),
-        )
-        .where(PaymentReference.kind == reference.kind, PaymentReference.id == reference.id)
-        .order_by(PaymentIntent.generation.desc().nulls_last())
-        .limit(1)
-    )
-    found = (await session.execute(statement)).first()
-    return (found[0], found[1]) if found else (None, None)
+# Another payment of the reference is looked for only if there may be one; failed attempts are counted only if there
+# may be too many (`$1`: as many as are still allowed).
+_STATE = """
+    r.kind, r.id AS reference_key, r.version AS reference_version, r.next_generation, r.next_sequence, r.cart_version,
+    r.moved_to, p.*, clock_timestamp() AS now,
+    CASE WHEN r.next_generation > 2 THEN (
+        SELECT jsonb_agg(jsonb_build_array(other.id, other.previous_id))
+        FROM payment_intents AS other
+        WHERE other.reference_kind = r.kind AND other.reference_id = r.id AND other.status = 'succeeded'
+    ) END AS paid,
+    CASE WHEN p.generation > 1 OR p.attempt_notifications >= $1 THEN ARRAY (
+        SELECT attempt.attempted_at
+        FROM payment_attempts AS attempt
+        JOIN payment_intents AS other ON other.id = attempt.payment_intent_id
+        WHERE other.reference_kind = r.kind AND other.reference_id = r.id AND attempt.status = 'failed'
+            AND attempt.attempted_at > clock_timestamp() - $2::interval
+        ORDER BY attempt.attempted_at DESC
+        LIMIT 100
+    ) END AS recent_failures
+"""
 
+READ_REFERENCE = f"""
+SELECT {_STATE}
+FROM (SELECT 1) AS one
+LEFT JOIN payment_references AS r ON r.kind = $3 AND r.id = $4
+LEFT JOIN LATERAL (
+    SELECT * FROM payment_intents WHERE reference_kind = r.kind AND reference_id = r.id ORDER BY generation DESC LIMIT 1
+) AS p ON true
+"""  # noqa: S608 - our own text
 
-async def find_named(session: AsyncSession, reference: Reference, name: str) -> PaymentIntent | None:
-    """Find a PaymentIntent of the reference by our id or by Stripe's."""
-    named = PaymentIntent.stripe_id == name if name.startswith("pi_") else PaymentIntent.id == uuid.UUID(name)
-    found: PaymentIntent | None = await session.scalar(
-        select(PaymentIntent).where(
-            PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id, named
-        )
-    )
-    return found
+# Under an id of ours or of Stripe's.
+READ_PAYMENT_INTENTS = f"""
+SELECT {_STATE}
+FROM payment_intents AS p
+JOIN payment_references AS r ON r.kind = p.reference_kind AND r.id = p.reference_id
+WHERE p.stripe_id = ANY ($3) OR p.id = ANY ($4)
+"""  # noqa: S608 - our own text
 
-
-async def newest_and_now(session: AsyncSession, reference: Reference) -> tuple[PaymentIntent | None, datetime]:
-    """Give the newest generation and the time of the database, the one clock that all replicas share."""
-    of_reference = (PaymentIntent.reference_kind == reference.kind) & (PaymentIntent.reference_id == reference.id)
-    clock = select(func.clock_timestamp().label("now")).subquery()
-    statement = (
-        select(PaymentIntent, clock.c.now)
-        .select_from(clock)
-        .outerjoin(PaymentIntent, of_reference)
-        .order_by(PaymentIntent.generation.desc().nulls_last())
-        .limit(1)
-    )
-    row, now = (await session.execute(statement)).one()
-    return row, now
-
-
-async def has_other_success(session: AsyncSession, row: PaymentIntent) -> bool:
-    """Tell whether another PaymentIntent of the same reference was paid for the same order: follows the same one."""
-    statement = select(PaymentIntent.id).where(
-        PaymentIntent.reference_kind == row.reference_kind,
-        PaymentIntent.reference_id == row.reference_id,
-        PaymentIntent.status == "succeeded",
-        PaymentIntent.id != row.id,
-        PaymentIntent.previous_id.is_not_distinct_from(row.previous_id),
-    )
-    return (await session.scalar(statement.limit(1))) is not None
-
-
-async def get(session: AsyncSession, payment_intent_id: uuid.UUID) -> PaymentIntent:
-    """Give a PaymentIntent that is known to exist: none is ever deleted."""
-    return await session.get_one(PaymentIntent, payment_intent_id)
+READ_GENERATIONS = f"""
+SELECT {_STATE}
+FROM payment_references AS r
+LEFT JOIN payment_intents AS p ON p.reference_kind = r.kind AND p.reference_id = r.id
+WHERE r.kind = $3 AND r.id = $4
+ORDER BY p.generation
+"""  # noqa: S608 - our own text
 
 
 @dataclass(frozen=True, slots=True)
-class Name:
+class Read:
+    """A reference as it was at the database's time."""
+
+    state: ReferenceState
+    now: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntentLookup:
     """How something at Stripe names its PaymentIntent: by Stripe's id, and by ours if we made it."""
 
     stripe_id: str
-    payment_intent_id: uuid.UUID | None
+    payment_intent_id: UUID | None = None
 
-    def matches(self) -> ColumnElement[bool]:
-        """Match Stripe's id; ours counts only on a row that has none yet."""
-        unanswered = (PaymentIntent.id == self.payment_intent_id) & PaymentIntent.stripe_id.is_(None)
-        return or_(PaymentIntent.stripe_id == self.stripe_id, unanswered)
-
-    def fits(self, row: PaymentIntent) -> bool:
-        """Whether this row matches, as it is now."""
+    def fits(self, row: PaymentIntentState) -> bool:
+        """Whether this row is meant; our id counts only while the row has none of Stripe's."""
         return row.stripe_id == self.stripe_id or (row.stripe_id is None and row.id == self.payment_intent_id)
 
 
-# Built once: webhooks are many. Of ours, only rows that have no id of Stripe's yet.
-_BY_STRIPE = PaymentIntent.stripe_id == any_(bindparam("stripe_ids", type_=ARRAY(Text)))
-_BY_OURS = PaymentIntent.id == any_(bindparam("ids", type_=ARRAY(Uuid)))
-_NAMED = or_(_BY_STRIPE, _BY_OURS & PaymentIntent.stripe_id.is_(None))
-# Both are locked, so that PostgreSQL gives both as they are after the wait; one that was moved meanwhile is left out.
-_LOCK_ALL = (
-    select(PaymentReference, PaymentIntent, func.clock_timestamp())
-    .join_from(
-        PaymentReference,
-        PaymentIntent,
-        (PaymentIntent.reference_kind == PaymentReference.kind) & (PaymentIntent.reference_id == PaymentReference.id),
-    )
-    .where(_NAMED)
-    .order_by(PaymentReference.kind.desc(), PaymentReference.id)
-    .with_for_update(of=(PaymentReference, PaymentIntent))
-)
-_FIND_ALL = select(PaymentIntent).where(or_(_BY_STRIPE, _BY_OURS))
+async def read(database: Database | Connection, reference: Reference, *, threshold: int) -> Read:
+    """Read a reference with its newest PaymentIntent.
+
+    Failed attempts of the last hour are read too if there may be `threshold` of them.
+    """
+    [record] = await database.fetch(READ_REFERENCE, threshold, FAILURE_WINDOW, reference.kind, reference.id)
+    if record["kind"] is None:
+        return Read(ReferenceState(reference), record["now"])
+    rows = () if record["id"] is None else (payment_intent_of(record),)
+    return Read(_state_of(record, rows), record["now"])
 
 
-def _parameters(names: Sequence[Name]) -> dict[str, list[Any]]:
-    ids = [name.payment_intent_id for name in names if name.payment_intent_id is not None]
-    return {"stripe_ids": [name.stripe_id for name in names], "ids": ids}
+async def read_generations(database: Database | Connection, reference: Reference) -> Read | None:
+    """Read a reference with all its PaymentIntents; None when it is not known."""
+    values = (1, FAILURE_WINDOW, reference.kind, reference.id)
+    records = await database.fetch(READ_GENERATIONS, *values)
+    if not records:
+        return None
+    rows = [payment_intent_of(each) for each in records if each["id"] is not None]
+    return Read(_state_of(records[-1], rows), records[-1]["now"])
 
 
-async def lock_all(
-    session: AsyncSession, names: Sequence[Name]
-) -> list[tuple[PaymentReference, PaymentIntent, datetime]]:
-    """Lock PaymentIntents and what they are for, sessions before carts as a move does; with the database's time."""
-    locked = await session.execute(_LOCK_ALL, _parameters(names))
-    return [(reference, row, now) for reference, row, now in locked]
+async def read_all(
+    database: Database | Connection, lookups: Sequence[PaymentIntentLookup], *, threshold: int
+) -> list[Read]:
+    """Read the references of many PaymentIntents, each with those of them that were asked for."""
+    stripe_ids = [each.stripe_id for each in lookups]
+    ids = [each.payment_intent_id for each in lookups if each.payment_intent_id is not None]
+    records = await database.fetch(READ_PAYMENT_INTENTS, threshold, FAILURE_WINDOW, stripe_ids, ids)
+    return reads_of(records)
 
 
-async def find_all(session: AsyncSession, names: Sequence[Name]) -> list[PaymentIntent]:
-    """Find those that are here at this moment under one of these ids, ours or Stripe's."""
-    return list(await session.scalars(_FIND_ALL, _parameters(names)))
-
-
-async def find(session: AsyncSession, name: Name) -> PaymentIntent | None:
-    """Find a PaymentIntent of a locked reference."""
-    statement = select(PaymentIntent).where(name.matches())
-    found: PaymentIntent | None = await session.scalar(statement)
+async def read_one(database: Database | Connection, payment_intent_id: UUID, *, threshold: int = 1) -> Read:
+    """Read the reference of a PaymentIntent that is known to exist, with that PaymentIntent alone."""
+    [found] = reads_of(await database.fetch(READ_PAYMENT_INTENTS, threshold, FAILURE_WINDOW, [], [payment_intent_id]))
     return found
 
 
-async def list_attempts(
-    session: AsyncSession, reference: Reference, *, after: Cursor | None, limit: int
-) -> list[PaymentAttempt]:
-    """List the attempts on all generations of a reference, newest first, from the cursor on."""
-    statement = (
-        select(PaymentAttempt)
-        .join(PaymentIntent, PaymentIntent.id == PaymentAttempt.payment_intent_id)
-        .where(PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id)
-        .order_by(PaymentAttempt.attempted_at.desc(), PaymentAttempt.id.desc())
-        .limit(limit)
+async def get(database: Database | Connection, payment_intent_id: UUID) -> PaymentIntentState:
+    """Read a PaymentIntent that is known to exist: none is ever deleted."""
+    [row] = (await read_one(database, payment_intent_id)).state.payment_intents
+    return row
+
+
+async def find(database: Database | Connection, lookup: PaymentIntentLookup) -> PaymentIntentState | None:
+    """Read a PaymentIntent under an id of ours or of Stripe's."""
+    found = [row for each in await read_all(database, [lookup], threshold=1) for row in each.state.payment_intents]
+    return next((row for row in found if lookup.fits(row)), None)
+
+
+def reads_of(records: Iterable[Record]) -> list[Read]:
+    """Return the references that rows of READ_PAYMENT_INTENTS tell of, each once."""
+    grouped: dict[tuple[str, str], list[Record]] = {}
+    for record in records:
+        grouped.setdefault((record["kind"], record["reference_key"]), []).append(record)
+    return [
+        Read(_state_of(of_one[0], [payment_intent_of(each) for each in of_one]), of_one[0]["now"])
+        for of_one in grouped.values()
+    ]
+
+
+def writes_of(change: Change) -> Write:
+    """Return what writes a change."""
+    write = Write(change.before, change.state)
+    config = change.context.config
+    write.add(PAYMENT_INTENTS, [row_of(row, config) for row in change.changed])
+    write.add(DOMAIN_EVENTS, domain_events.rows_of(change.events))
+    for table, rows in change.rows.items():
+        assert isinstance(table, Table), "rows are saved under their table"  # noqa: S101 - narrows the type
+        write.add(table, rows.values())
+    return write
+
+
+async def write(database: Database, change: Change) -> bool:
+    """Compare and set one reference; whether it was still at the version that was read."""
+    name = (change.state.reference.kind, change.state.reference.id)
+    if not change.jobs:
+        async with database.connection() as connection:
+            return name in await references.compare_and_set(connection, [writes_of(change)], "one")
+    async with database.transaction() as connection:
+        is_written = name in await references.compare_and_set(connection, [writes_of(change)], "one")
+        if is_written:
+            await enqueue_jobs(connection, change)
+    return is_written
+
+
+async def enqueue_jobs(connection: Connection, change: Change) -> None:
+    await queue.enqueue(
+        connection,
+        [queue.QueuedJob(job.name, (("payment_intent_id", str(job.payment_intent_id)),)) for job in change.jobs],
     )
-    if after is not None:
-        statement = statement.where(tuple_(PaymentAttempt.attempted_at, PaymentAttempt.id) < (after.at, after.id))
-    return list(await session.scalars(statement))
 
 
-async def find_unsettled(session: AsyncSession, *, silent_after: timedelta, limit: int) -> list[uuid.UUID]:
-    """Find open PaymentIntents that a crash or an unknown outcome left behind, or that were silent for so long.
-
-    The longest unwritten first: what fails time and again is written each time, and so stands in no other's way.
-    """
-    now = func.now()
-    may_change = PaymentIntent.status.is_(None) | PaymentIntent.status.not_in(FROZEN)
-    left = or_(
-        PaymentIntent.lease_until < now,
-        PaymentIntent.needs_sync,
-        PaymentIntent.is_closing,
-        PaymentIntent.check_at < now,
-        PaymentIntent.applied.is_(None),
-        may_change & (PaymentIntent.applied.op("-")("revision") != PaymentIntent.requested),
-        PaymentIntent.capture_amount.is_not(None),
-        PaymentIntent.updated_at < now - silent_after,
+def _state_of(record: Record, rows: Iterable[PaymentIntentState]) -> ReferenceState:
+    paid = msgspec.json.decode(record["paid"], type=list[PaidIntent]) if record["paid"] else ()
+    return ReferenceState(
+        reference=Reference(record["kind"], record["reference_key"]),
+        version=record["reference_version"],
+        next_generation=record["next_generation"],
+        next_sequence=record["next_sequence"],
+        cart_version=record["cart_version"],
+        moved_to=record["moved_to"],
+        payment_intents=tuple(sorted(rows, key=lambda row: row.generation)),
+        paid=tuple(paid),
+        recent_failures=tuple(record["recent_failures"] or ()),
     )
-    is_free = or_(PaymentIntent.lease_until.is_(None), PaymentIntent.lease_until < now)
-    statement = (
-        select(PaymentIntent.id).where(_is_open(), is_free, left).order_by(PaymentIntent.updated_at).limit(limit)
+
+
+class _AppliedExtras(msgspec.Struct):
+    """What tells a stored price from stored terms: those always have a `cart_version`, if only null."""
+
+    revision: int | None = None
+    cart_version: int | msgspec.UnsetType | None = msgspec.UNSET
+
+
+_decode_terms = msgspec.json.Decoder(PaymentTerms).decode
+_decode_extras = msgspec.json.Decoder(_AppliedExtras).decode
+_decode_flags = msgspec.json.Decoder(tuple[str, ...]).decode
+
+
+def payment_intent_of(record: Record) -> PaymentIntentState:
+    """Return the value that a row is."""
+    return PaymentIntentState(
+        id=record["id"],
+        reference=Reference(record["reference_kind"], record["reference_id"]),
+        generation=record["generation"],
+        create_params=record["create_params"],
+        requested_terms=_decode_terms(record["requested_terms"]),
+        revision=record["revision"],
+        created_at=record["created_at"],
+        updated_at=record["updated_at"],
+        last_activity_at=record["last_activity_at"],
+        stripe_id=record["stripe_id"],
+        previous_id=record["previous_id"],
+        is_rolled_back=record["is_rolled_back"],
+        applied_terms=_applied_of(record["applied_terms"]),
+        version=record["version"],
+        lease_token=record["lease_token"],
+        lease_until=record["lease_until"],
+        needs_refresh=record["needs_refresh"],
+        recheck_after=record["recheck_after"],
+        is_cancel_requested=record["is_cancel_requested"],
+        cancel_reason=record["cancel_reason"],
+        capture_amount=record["capture_amount"],
+        refresh_requested_at=record["refresh_requested_at"],
+        status=record["status"],
+        amount=record["amount"],
+        currency=record["currency"],
+        amount_received=record["amount_received"],
+        amount_capturable=record["amount_capturable"],
+        amount_refunded=record["amount_refunded"],
+        amount_reserved=record["amount_reserved"],
+        flags=_decode_flags(record["flags"]),
+        attempt_notifications=record["attempt_notifications"],
+        closed_at=record["closed_at"],
+        closed_reason=record["closed_reason"],
     )
-    return list(await session.scalars(statement))
 
 
-async def find_abandoned(session: AsyncSession, *, idle_for: timedelta, limit: int) -> list[PaymentIntent]:
-    """Find PaymentIntents that could be paid and that no shopper touched for so long, oldest first."""
-    statement = (
-        select(PaymentIntent)
-        .where(
-            _is_open(),
-            PaymentIntent.status.in_(PAYABLE),
-            ~PaymentIntent.is_closing,
-            ~PaymentIntent.needs_sync,
-            PaymentIntent.lease_token.is_(None),
-            PaymentIntent.touched_at < func.now() - idle_for,
-        )
-        .order_by(PaymentIntent.touched_at)
-        .limit(limit)
-    )
-    return list(await session.scalars(statement))
+def _applied_of(stored: str | None) -> AppliedTerms | None:
+    if stored is None:
+        return None
+    extras = _decode_extras(stored)
+    return AppliedTerms(_decode_terms(stored), extras.revision, is_price_only=extras.cart_version is msgspec.UNSET)
 
 
-def _is_open() -> ColumnElement[bool]:
-    return PaymentIntent.closed_at.is_(None) & PaymentIntent.status.is_distinct_from("succeeded")
+def row_of(row: PaymentIntentState, config: ProtocolConfig) -> Row:
+    """Return the row that a value is stored as."""
+    stored: dict[str, Any] = {
+        name: getattr(row, name) for name in COLUMNS if name not in {"reference_kind", "reference_id", "due_at"}
+    }
+    return stored | {
+        "reference_kind": row.reference.kind,
+        "reference_id": row.reference.id,
+        "create_params": msgspec.Raw(row.create_params.encode()),
+        "applied_terms": _stored_applied(row.applied_terms),
+        "due_at": due_at(row, config),
+    }
 
 
-async def blocked_for(
-    session: AsyncSession, reference: Reference, max_failed: int, window: timedelta
-) -> timedelta | None:
-    """Tell how long until fewer than so many attempts, on all generations, failed within the window; None is now."""
-    statement = (
-        select(PaymentAttempt.attempted_at + window - func.clock_timestamp())
-        .join(PaymentIntent, PaymentIntent.id == PaymentAttempt.payment_intent_id)
-        .where(PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id)
-        .where(PaymentAttempt.status == "failed")
-        .order_by(PaymentAttempt.attempted_at.desc())
-        .offset(max_failed - 1)
-        .limit(1)
-    )
-    rest: timedelta | None = await session.scalar(statement)
-    return rest if rest is not None and rest > timedelta(0) else None
-
-
-_same_reference = aliased(PaymentIntent)
-_FIND_TESTED = (
-    select(_same_reference.id)
-    .join(
-        PaymentIntent,
-        (PaymentIntent.reference_kind == _same_reference.reference_kind)
-        & (PaymentIntent.reference_id == _same_reference.reference_id),
-    )
-    .join(PaymentAttempt, PaymentAttempt.payment_intent_id == PaymentIntent.id)
-    .where(
-        _same_reference.id == any_(bindparam("ids", type_=ARRAY(Uuid))),
-        PaymentAttempt.status == "failed",
-        PaymentAttempt.attempted_at > func.clock_timestamp() - bindparam("window", type_=Interval),
-    )
-    .group_by(_same_reference.id)
-    .having(func.count() >= bindparam("max_failed", type_=BigInteger))
-)
-
-
-async def find_tested(
-    session: AsyncSession, rows: Sequence[PaymentIntent], max_failed: int, window: timedelta
-) -> set[uuid.UUID]:
-    """Give those of whose reference so many attempts, on all generations, failed within the window."""
-    parameters = {"ids": [row.id for row in rows], "window": window, "max_failed": max_failed}
-    return set(await session.scalars(_FIND_TESTED, parameters))
+def _stored_applied(applied: AppliedTerms | None) -> object:
+    if applied is None:
+        return None
+    if applied.is_price_only:
+        return {"amount": applied.terms.amount, "currency": applied.terms.currency}
+    return msgspec.to_builtins(applied.terms) | {"revision": applied.revision}

@@ -1,38 +1,32 @@
-"""What callers ask of a reference's PaymentIntent. No transaction is open while Stripe works."""
+"""What callers ask of a reference's PaymentIntent. Nothing is open while Stripe works."""
 
-import uuid
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import partial
-from typing import Any
-
-from sqlalchemy.ext.asyncio import AsyncSession
+from uuid import UUID
 
 from app.attempts import repository as attempts
-from app.attempts.schemas import AttemptPage, AttemptRead, AttemptSummary
+from app.attempts.schemas import AttemptPage, AttemptSummary
 from app.auth.access import Credential
 from app.auth.api_keys import Caller
 from app.db import queue
-from app.domain_events.repository import Actor
-from app.http.pagination import Cursor, Page
-from app.payment_intents import card_testing, content, recording, repository
-from app.payment_intents.convergence import converge
+from app.http.pagination import Page
+from app.payment_intents import repository
+from app.payment_intents.convergence import context_at, converge
 from app.payment_intents.errors import (
     AlreadyPaid,
-    CartVersionConflict,
     ClientSecretUnavailable,
     Moved,
     PaymentInProgress,
     PaymentIntentNotFound,
-    PreviousPaymentIntentMismatch,
-    StaleCartVersion,
     SyncPending,
+    TooManyFailedAttempts,
 )
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.protocol import Run
-from app.payment_intents.recording import Door
-from app.payment_intents.schemas import PaymentIntentPut
-from app.references.models import PaymentReference, Reference
+from app.payment_intents.protocol.commands import PutTerms, Refresh
+from app.payment_intents.protocol.record import record_disagreement
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, blocked_for
+from app.payment_intents.protocol.terms import PaymentTerms, Reference
+from app.payment_intents.repository import Read
+from app.payment_intents.schemas import PaymentIntentName, PaymentIntentPut
 from app.resources import Resources
 from app.stripe_gateway import PaymentIntentSnapshot
 
@@ -43,10 +37,10 @@ NO_ATTEMPTS = AttemptSummary(count=0, failed=0, last=None)
 
 
 @dataclass(frozen=True, slots=True)
-class Answer:
-    """A row as of now, with what was tried on it."""
+class PaymentIntentView:
+    """A PaymentIntent as of now, with what was tried on it."""
 
-    row: PaymentIntent
+    row: PaymentIntentState
     attempts: AttemptSummary
     is_created: bool = False
     client_secret: str | None = None
@@ -56,199 +50,151 @@ def actor_of(caller: Credential) -> Actor:
     return Actor(caller.actor)
 
 
-async def put(resources: Resources, reference: Reference, params: PaymentIntentPut, caller: Caller) -> Answer:
+async def put(
+    resources: Resources, reference: Reference, params: PaymentIntentPut, caller: Caller
+) -> PaymentIntentView:
     """Commit what the reference owes now, bring Stripe to it, and answer with what Stripe then holds.
 
     Raises a Conflict when the reference's state does not allow it, or TooManyFailedAttempts (nothing is changed
     then), StripeRefused when Stripe said no (the reference stays as it was), or Unavailable (send it again).
     """
-    max_failed = resources.settings.max_failed_attempts
-    wanted = params.content()
-    run = Run(actor_of(caller), wants_secret=True)
-    declare = partial(_request, params=params, wanted=wanted, run=run, max_failed=max_failed)
-    row = await converge(resources, reference, run, declare)
-    if not _is_satisfied(row, wanted):
+    wanted = params.terms()
+    command = PutTerms(wanted, params.previous_payment_intent)
+    row, run = await converge(resources, reference, command, actor_of(caller), wants_secret=True)
+    if not is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
-    if run.revision is not None and _is_displaced(row, wanted, run.revision):
+    if run.revision is not None and is_displaced(row, wanted, run.revision):
         raise SyncPending
     secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise SyncPending
-    told = await answer(resources, row, is_created=run.is_first, client_secret=secret)
-    # Attempts may have failed while this was on its way.
-    if secret and (row.generation > 1 or told.attempts.failed >= max_failed):
-        async with resources.sessions() as session:
-            await card_testing.refuse_if_tested(session, row, max_failed)
-    return told
+    found = await view(resources, row, is_created=run.is_first, client_secret=secret)
+    if secret and (row.generation > 1 or found.attempts.failed >= resources.settings.max_failed_attempts):
+        await _refuse_if_blocked(resources, reference)  # attempts may have failed while this was on its way
+    return found
 
 
-async def answer(
-    resources: Resources, row: PaymentIntent, *, is_created: bool = False, client_secret: str | None = None
-) -> Answer:
-    """Add to a row what was tried on it."""
-    summary = NO_ATTEMPTS
-    if row.attempts_told:
-        async with resources.sessions() as session:
-            summary = await attempts.summarize(session, row.id)
-    return Answer(row, summary, is_created, client_secret)
+async def view(
+    resources: Resources, row: PaymentIntentState, *, is_created: bool = False, client_secret: str | None = None
+) -> PaymentIntentView:
+    """Add to a PaymentIntent what was tried on it."""
+    summary = await attempts.summarize(resources.database, row.id) if row.attempt_notifications else NO_ATTEMPTS
+    return PaymentIntentView(row, summary, is_created, client_secret)
 
 
-async def _request(
-    door: Door,
-    row: PaymentIntent | None,
-    *,
-    params: PaymentIntentPut,
-    wanted: dict[str, Any],
-    run: Run,
-    max_failed: int,
-) -> tuple[PaymentIntent, bool]:
-    """PUT of the protocol, under the lock: write the request and give the run its revision, or leave all as it is."""
-    previous = params.previous_payment_intent
-    if row is not None and card_testing.may_be_tested(row, max_failed):
-        await card_testing.refuse_if_tested(door.session, row, max_failed)
-    _check_fence(door.reference, row, wanted)
-    if row is not None and row.status == "succeeded" and row.closed_at is None and previous != row.id:
-        _check_follows(row, previous)
-        return row, False
-    if row is not None and row.is_frozen and not (row.needs_sync or row.check_at or row.lease_token):
-        return row, False
-    run.revision = row.revision + 1 if row else 1
-    if row is not None and row.is_open:
-        _check_follows(row, previous)
-        return _revise(door, row, wanted, run.revision), True
-    if row is not None and row.status == "succeeded" and previous == row.id:
-        recording.close(door, row, "followed")
-    else:
-        _check_follows(row, previous)
-    follows = previous or (row.previous_id if row else None)  # a closed one's successor follows what it followed
-    return recording.open_next(door, requested=wanted, revision=run.revision, previous_id=follows), True
-
-
-def _check_fence(reference: PaymentReference, row: PaymentIntent | None, wanted: dict[str, Any]) -> None:
-    """Refuse a request about an older state of the cart than the recorded one. Raises a Conflict."""
-    recorded = row.requested if row is not None and not row.is_unmade else None
-    versions = [reference.cart_version, recorded["cart_version"] if recorded else None]
-    newest = max((version for version in versions if version is not None), default=None)
-    if newest is None:
-        return
-    if wanted["cart_version"] is None or wanted["cart_version"] < newest:
-        raise StaleCartVersion(recorded_cart_version=newest)
-    if recorded and wanted["cart_version"] == recorded["cart_version"] and not content.same_price(wanted, recorded):
-        raise CartVersionConflict(recorded_amount=recorded["amount"], recorded_currency=recorded["currency"])
-
-
-def _check_follows(row: PaymentIntent | None, previous: uuid.UUID | None) -> None:
-    if previous is not None and (row is None or previous != row.previous_id):
-        raise PreviousPaymentIntentMismatch
-
-
-def _revise(door: Door, row: PaymentIntent, wanted: dict[str, Any], revision: int) -> PaymentIntent:
-    if wanted != row.requested:
-        told = {name: wanted[name] for name in ("amount", "currency", "cart_version")}
-        door.append(row, "payment_intent.requested", revision=revision, **told)
-    row.requested, row.revision, row.is_rolled_back, row.touched_at = wanted, revision, False, door.now
-    return row
-
-
-def _is_satisfied(row: PaymentIntent, wanted: dict[str, Any]) -> bool:
-    """Tell whether a row that can't be changed any more is what was wanted; one that can be, is by now."""
-    held = row.applied or {}
+def is_satisfied(row: PaymentIntentState, wanted: PaymentTerms) -> bool:
+    """Whether a PaymentIntent that can't be changed any more is what was wanted; one that can be, is by now."""
+    applied = row.applied_terms
     if row.status == "succeeded":
-        return content.same_price(held, wanted)
+        return applied is not None and applied.terms.price == wanted.price
     if row.is_frozen:
-        return content.agree(held, wanted | {"cart_version": held.get("cart_version")})
+        if applied is None:
+            return False
+        return applied.covers(replace(wanted, cart_version=applied.terms.cart_version))
     return True
 
 
-def _is_displaced(row: PaymentIntent, wanted: dict[str, Any], revision: int) -> bool:
-    """Tell whether a newer request took this one's place and was given up itself: Stripe never held either."""
-    held = row.applied or {}
-    is_given_up = row.is_rolled_back or not content.agree(held, row.requested)
-    is_older = held.get("revision", 0) < revision and not content.agree(held, wanted)
+def is_displaced(row: PaymentIntentState, wanted: PaymentTerms, revision: int) -> bool:
+    """Whether a newer request took this one's place and was given up itself: Stripe never held either."""
+    applied = row.applied_terms
+    if applied is None:
+        return row.is_payable
+    is_given_up = row.is_rolled_back or not applied.covers(row.requested_terms)
+    is_older = (applied.revision or 0) < revision and not applied.covers(wanted)
     return row.is_payable and is_given_up and is_older
 
 
-async def read(resources: Resources, reference: Reference) -> Answer:
-    """Give the reference's newest PaymentIntent as it is here. Raises PaymentIntentNotFound or Moved."""
-    async with resources.sessions() as session:
-        row = await newest(session, reference)
-        return Answer(row, await attempts.summarize(session, row.id) if row.attempts_told else NO_ATTEMPTS)
+async def read(resources: Resources, reference: Reference) -> PaymentIntentView:
+    """Return the reference's newest PaymentIntent as it is here. Raises PaymentIntentNotFound or Moved."""
+    return await view(resources, newest(await _read(resources, reference)))
 
 
-async def sync(resources: Resources, reference: Reference, caller: Credential) -> Answer:
+async def sync(resources: Resources, reference: Reference, caller: Credential) -> PaymentIntentView:
     """Ask Stripe first, unless a caller had us ask a moment ago. Raises what `read` does, or Unavailable."""
-    run = Run(actor_of(caller))
-    row = await converge(resources, reference, run, partial(ask, again_after=ASK_AGAIN_AFTER))
-    return await answer(resources, row)
-
-
-async def ask(
-    door: Door, row: PaymentIntent | None, *, again_after: timedelta | None = None
-) -> tuple[PaymentIntent, bool]:
-    """Declare that Stripe must be asked how an open PaymentIntent stands. Raises PaymentIntentNotFound."""
-    if row is None:
-        raise PaymentIntentNotFound
-    was_asked = again_after is not None and row.asked_at is not None and row.asked_at > door.now - again_after
-    if not row.is_open or was_asked:
-        return row, False
-    row.needs_sync, row.asked_at = True, door.now
-    row.version += 1  # an answer that is on its way was given before
-    return row, True
+    row, _ = await converge(resources, reference, Refresh(ASK_AGAIN_AFTER), actor_of(caller))
+    return await view(resources, row)
 
 
 async def client_secret(resources: Resources, reference: Reference) -> str:
-    """Give what the shopper's browser needs to pay, from memory or from Stripe.
+    """Return what the shopper's browser needs to pay, from memory or from Stripe.
 
     Raises PaymentIntentNotFound, TooManyFailedAttempts, ClientSecretUnavailable when it can't be paid (any more),
     SyncPending while Stripe does not hold the newest request, StripeUnavailable.
     """
-    async with resources.sessions() as session:
-        row = await newest(session, reference)
-        max_failed = resources.settings.max_failed_attempts
-        if card_testing.may_be_tested(row, max_failed):
-            await card_testing.refuse_if_tested(session, row, max_failed)
+    found = await _read(resources, reference)
+    row = newest(found)
+    _check_not_blocked(resources, found, row)
     if row.closed_at is not None or (row.status is not None and not row.is_payable):
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_synced:
         raise SyncPending
     secret = resources.stripe.client_secret(row.stripe_id)
-    if secret is not None and row.check_at is None:
+    if secret is not None and row.recheck_after is None:
         return secret
-    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have landed
+    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have arrived
     secret = resources.stripe.client_secret(row.stripe_id)
     if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
-        await _look_closer(resources, reference, snapshot)
+        await _record_disagreement(resources, reference, snapshot)
         raise SyncPending
     return secret
 
 
-async def _look_closer(resources: Resources, reference: Reference, snapshot: PaymentIntentSnapshot) -> None:
-    """Pass on what disagrees with our row; a job asks Stripe under the row's lease."""
-    async with resources.sessions.begin() as session:
-        door, row = await recording.open_door(session, reference, Actor("sync"), resources.settings.instance)
-        if row is not None and row.stripe_id == snapshot.id:
-            row.needs_sync = row.is_open
-            await recording.record_hint(door, row, snapshot)
-            await queue.enqueue(session, "converge", payment_intent_id=row.id)
+async def _record_disagreement(resources: Resources, reference: Reference, snapshot: PaymentIntentSnapshot) -> None:
+    """Record what disagrees with our row; a job asks Stripe under the row's lease."""
+    found = await _read(resources, reference)
+    row = found.state.newest
+    if row is None or row.stripe_id != snapshot.id:
+        return
+    change = Change(found.state, context_at(resources, found), Actor("sync"))
+    record_disagreement(change, row, snapshot)
+    if not await repository.write(resources.database, change):  # somebody else writes: their state is newer
+        async with resources.database.transaction() as connection:
+            await queue.enqueue(connection, [queue.job("converge", payment_intent_id=row.id)])
 
 
 async def list_attempts(resources: Resources, reference: Reference, page: Page) -> AttemptPage:
     """List the attempts on all of the reference's PaymentIntents. Raises PaymentIntentNotFound or Moved."""
-    async with resources.sessions() as session:
-        await newest(session, reference)
-        rows = await repository.list_attempts(session, reference, after=page.after, limit=page.limit + 1)
-    data, following = rows[: page.limit], rows[page.limit :]
-    return AttemptPage(
-        data=[AttemptRead.model_validate(row) for row in data],
-        next_cursor=Cursor(data[-1].attempted_at, data[-1].id).encode() if following else None,
-    )
+    newest(await _read(resources, reference))
+    return await attempts.list_attempts(resources.database, reference, page)
 
 
-async def newest(session: AsyncSession, reference: Reference) -> PaymentIntent:
-    """Give the reference's newest PaymentIntent. Raises Moved or PaymentIntentNotFound."""
-    row, cart_id = await repository.read_newest(session, reference)
-    if cart_id is not None:
-        raise Moved(cart_id=cart_id)
-    if row is None:
+async def named(resources: Resources, reference: Reference, name: PaymentIntentName | None) -> UUID:
+    """Return the id of the PaymentIntent that the caller names, by our id or Stripe's, or else of the newest.
+
+    Raises PaymentIntentNotFound or Moved.
+    """
+    row = newest(await _read(resources, reference))
+    if name is None:
+        return row.id
+    found = await repository.read_generations(resources.database, reference)
+    rows = found.state.payment_intents if found else ()
+    for each in rows:
+        if name.lower() == str(each.id) or name == each.stripe_id:
+            return each.id
+    raise PaymentIntentNotFound
+
+
+async def _read(resources: Resources, reference: Reference) -> Read:
+    return await repository.read(resources.database, reference, threshold=resources.settings.max_failed_attempts)
+
+
+def newest(found: Read) -> PaymentIntentState:
+    """Return the newest PaymentIntent of what was read. Raises Moved or PaymentIntentNotFound."""
+    if found.state.moved_to is not None:
+        raise Moved(cart_id=found.state.moved_to)
+    if found.state.newest is None:
         raise PaymentIntentNotFound
-    return row
+    return found.state.newest
+
+
+async def _refuse_if_blocked(resources: Resources, reference: Reference) -> None:
+    """Raise TooManyFailedAttempts if the reference has had its failed attempts by now."""
+    found = await _read(resources, reference)
+    if found.state.newest is not None:
+        _check_not_blocked(resources, found, found.state.newest)
+
+
+def _check_not_blocked(resources: Resources, found: Read, row: PaymentIntentState) -> None:
+    rest = blocked_for(found.state, row, context_at(resources, found))
+    if rest is not None:
+        raise TooManyFailedAttempts(retry_after=rest.total_seconds())

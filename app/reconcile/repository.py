@@ -1,31 +1,44 @@
 """Keep how far a pass over Stripe's events has come."""
 
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import update
-from sqlalchemy.ext.asyncio import AsyncSession
-
-from app.reconcile.models import Progress
+from app.db.engine import Database
 
 TASK = "undelivered"
 
-
-async def begin(session: AsyncSession, *, first: datetime, until: datetime, overlap: timedelta) -> Progress:
-    """Give the pass that runs, or one that was broken off, or a new one from where the last had ended."""
-    progress = await session.get(Progress, TASK, with_for_update=True)
-    if progress is None:
-        progress = Progress(task=TASK, since=first + overlap, until=None, after=None)
-        session.add(progress)
-    if progress.until is None:
-        progress.since, progress.until = max(first, progress.since - overlap), until
-    return progress
+# Two that begin at once wait for each other's row; what runs is left as it is.
+_BEGIN = """
+INSERT INTO reconcile_progress AS p (task, since, until, after) VALUES ($1, $2, $3, NULL)
+ON CONFLICT (task) DO UPDATE
+SET since = CASE WHEN p.until IS NULL THEN greatest($2, p.since - $4::interval) ELSE p.since END,
+    until = coalesce(p.until, excluded.until)
+RETURNING since, until, after
+"""
 
 
-async def advance(session: AsyncSession, after: str | None) -> None:
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """The pass that runs: from when to when, and the last event that it took."""
+
+    since: datetime
+    until: datetime
+    after: str | None
+
+
+async def begin(database: Database, *, first: datetime, until: datetime, overlap: timedelta) -> Progress:
+    """Return the pass that runs, or one that was broken off, or a new one from where the last had ended."""
+    found = await database.fetchone(_BEGIN, TASK, first, until, overlap)
+    return Progress(found["since"], found["until"], found["after"])
+
+
+async def advance(database: Database, after: str | None) -> None:
     """Note the last event that was taken; None: begin the pass anew."""
-    await session.execute(update(Progress).where(Progress.task == TASK).values(after=after))
+    await database.execute("UPDATE reconcile_progress SET after = $2 WHERE task = $1", TASK, after)
 
 
-async def finish(session: AsyncSession, until: datetime) -> None:
+async def finish(database: Database, until: datetime) -> None:
     """Note that everything until then was taken."""
-    await session.execute(update(Progress).where(Progress.task == TASK).values(since=until, until=None, after=None))
+    await database.execute(
+        "UPDATE reconcile_progress SET since = $2, until = NULL, after = NULL WHERE task = $1", TASK, until
+    )

@@ -11,7 +11,7 @@ import structlog
 
 from app.observability.metrics import REPAIRS
 from app.reconcile import adoption, repository
-from app.reconcile.sync import sync_belongings
+from app.reconcile.sync import sync_related
 from app.resources import Resources
 from app.stripe_gateway import EventPage, StripeEvent, Window
 from app.stripe_gateway.errors import InvalidEvent, StripeRefused
@@ -42,17 +42,14 @@ async def reconcile(resources: Resources) -> Tally:
     Raises Unavailable; the next run goes on.
     """
     now = datetime.now(UTC)
-    async with resources.sessions.begin() as session:
-        until = now - resources.settings.reconcile_grace
-        progress = await repository.begin(session, first=now - STRIPE_EVENT_RETENTION, until=until, overlap=OVERLAP)
-        window = Window(progress.since, progress.until or until, is_undelivered=True)
+    database, until = resources.database, now - resources.settings.reconcile_grace
+    progress = await repository.begin(database, first=now - STRIPE_EVENT_RETENTION, until=until, overlap=OVERLAP)
+    window = Window(progress.since, progress.until, is_undelivered=True)
     tally = Tally()
     async for page in _pages(resources, window, after=progress.after):
         await _take_page(resources, page, tally)
-        async with resources.sessions.begin() as session:
-            await repository.advance(session, page.next_after)
-    async with resources.sessions.begin() as session:
-        await repository.finish(session, window.until)
+        await repository.advance(database, page.next_after)
+    await repository.finish(database, window.until)
     _tell("reconcile.finished", tally)
     return tally
 
@@ -112,11 +109,11 @@ async def _take_page(resources: Resources, page: EventPage, tally: Tally) -> Non
 async def _take(resources: Resources, event: StripeEvent, tally: Tally) -> ingest.Outcome:
     """Take one event; what it is about is brought back first when it is missing here."""
     try:
-        return await ingest.take(resources, event)
+        return await ingest.ingest(resources, event)
     except RecoveryPending as missing:
         await adopt(resources, missing.extensions["stripe_id"])
         tally.adopted += 1
-    return await ingest.take(resources, event)
+    return await ingest.ingest(resources, event)
 
 
 async def adopt(resources: Resources, stripe_id: str) -> None:
@@ -124,4 +121,4 @@ async def adopt(resources: Resources, stripe_id: str) -> None:
     row = await adoption.adopt(resources, stripe_id)
     if row is not None:
         REPAIRS.labels("adoption").inc()
-        await sync_belongings(resources, row.id)
+        await sync_related(resources, row.id)

@@ -1,14 +1,13 @@
-"""Ask Stripe about one PaymentIntent and all that belongs to it, and mend what differs here."""
+"""Ask Stripe about one PaymentIntent and all that belongs to it, and repair what differs here."""
 
-import uuid
 from dataclasses import dataclass
+from uuid import UUID
 
 from app.disputes import recording as disputes
-from app.domain_events.repository import Actor
 from app.observability.metrics import REPAIRS
 from app.payment_intents import attempt_recording, recovery
 from app.payment_intents import repository as payment_intents
-from app.payment_intents.models import PaymentIntent
+from app.payment_intents.protocol.state import Actor, PaymentIntentState
 from app.reconcile.adoption import find_or_adopt
 from app.refunds import finishing as refunds
 from app.resources import Resources
@@ -25,7 +24,7 @@ class Repairs:
     disputes: int
 
 
-async def sync(resources: Resources, stripe_id: str) -> tuple[PaymentIntent, Repairs] | None:
+async def sync(resources: Resources, stripe_id: str) -> tuple[PaymentIntentState, Repairs] | None:
     """Bring one PaymentIntent to what Stripe holds, or back if it is missing; None when it is not ours.
 
     Raises StripeRefused when Stripe does not have it, or Unavailable.
@@ -34,17 +33,16 @@ async def sync(resources: Resources, stripe_id: str) -> tuple[PaymentIntent, Rep
     if row is None:
         return None
     before = row.status
-    await recovery.ask(resources, row.id)
-    attempts, disputed = await sync_belongings(resources, row.id)
-    async with resources.sessions() as session:
-        row = await payment_intents.get(session, row.id)
+    await recovery.refresh(resources, row.id)
+    attempts, disputed = await sync_related(resources, row.id)
+    row = await payment_intents.get(resources.database, row.id)
     is_changed = before != row.status
     REPAIRS.labels("payment_intent").inc(is_changed)
     return row, Repairs(is_changed, attempts, disputed)
 
 
-async def sync_belongings(resources: Resources, payment_intent_id: uuid.UUID) -> tuple[int, int]:
-    """Write the attempts, refunds and disputes that nobody told us of; give how many attempts and disputes.
+async def sync_related(resources: Resources, payment_intent_id: UUID) -> tuple[int, int]:
+    """Record the attempts, refunds and disputes that nobody told us of; return how many attempts and disputes.
 
     Raises Unavailable.
     """

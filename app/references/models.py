@@ -1,30 +1,19 @@
 """What a payment is for: a cart or a customer session of the caller."""
 
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Literal
 
-from sqlalchemy import CheckConstraint, Text, func
+from sqlalchemy import CheckConstraint, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.engine import Base
-
-Kind = Literal["cart", "session"]
-
-
-@dataclass(frozen=True, slots=True)
-class Reference:
-    """The caller's name of a cart or session."""
-
-    kind: Kind
-    id: str
+from app.db.base import Base
+from app.payment_intents.protocol.terms import Kind
 
 
 class PaymentReference(Base):
-    """The row that every transaction about a reference locks first.
+    """The row that each change of a reference compares and sets: `version` grows with every one.
 
-    It numbers the reference's PaymentIntents (`next_generation`) and events (`next_sequence`), and
-    remembers the newest cart version that was accepted.
+    It counts the reference's PaymentIntents (`next_generation`) and events (`next_sequence`), and stores the newest
+    cart version that was accepted.
     """
 
     __tablename__ = "payment_references"
@@ -36,22 +25,9 @@ class PaymentReference(Base):
 
     kind: Mapped[Kind] = mapped_column(Text, primary_key=True)
     id: Mapped[str] = mapped_column(primary_key=True)
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     next_generation: Mapped[int] = mapped_column(default=1)
     next_sequence: Mapped[int] = mapped_column(default=1)
     cart_version: Mapped[int | None]
     moved_to: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
-
-    @property
-    def name(self) -> Reference:
-        return Reference(self.kind, self.id)
-
-    def take_generation(self) -> int:
-        number = self.next_generation
-        self.next_generation += 1
-        return number
-
-    def take_sequence(self) -> int:
-        number = self.next_sequence
-        self.next_sequence += 1
-        return number

@@ -1,37 +1,133 @@
-"""Find and lock references."""
+"""Compare and set: write everything of a change, if its reference is still at the version that was read, or nothing.
 
-from sqlalchemy import func, select
-from sqlalchemy.ext.asyncio import AsyncSession
+Each feature says in SQL how its own rows are written (a Table); one statement is put together from those that a write
+needs. It takes its locks and gives them back by itself: no lock outlives it. Under READ COMMITTED a second writer waits
+for the first one's row lock, sees another version, and writes nothing. So the successful writes of one reference are a
+chain, each decided on exactly the state that the one before left.
+"""
 
-from app.references.models import PaymentReference, Reference
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any, Literal
+
+import msgspec
+
+from app.db.engine import Connection
+from app.payment_intents.protocol.state import ReferenceState
+from app.payment_intents.protocol.terms import Reference
+
+# `one`: waits for another writer of the same reference. `batch`: leaves out what is locked. `all`: all or none.
+Mode = Literal["one", "batch", "all"]
+
+Row = Mapping[str, Any]
 
 
-async def lock(session: AsyncSession, reference: Reference) -> PaymentReference | None:
-    """Lock the reference's row until the transaction ends, or give None when there is none."""
-    statement = (
-        select(PaymentReference)
-        .where(PaymentReference.kind == reference.kind, PaymentReference.id == reference.id)
-        .with_for_update()
-    )
-    found: PaymentReference | None = await session.scalar(statement)
-    return found
+@dataclass(frozen=True, slots=True)
+class Table:
+    """How a table's rows are written: a data-modifying CTE named `<name>_written` that reads `$1 -> '<name>'`.
 
-
-async def lock_or_create(session: AsyncSession, reference: Reference) -> PaymentReference:
-    """Lock the reference's row, made now if it is new.
-
-    Two that make it at once are put in a line by an advisory lock, not by the insert's conflict: a
-    transaction gets its number (xid) at its first write, and the feed's order needs that only after
-    the wait is over.
+    It joins `written`, the references that were compared and set, or another table's `…_written`. `result` selects
+    what the caller wants to know of it, as (kind, id).
     """
-    if found := await lock(session, reference):
-        return found
-    await session.execute(
-        select(func.pg_advisory_xact_lock(func.hashtextextended(f"{reference.kind}:{reference.id}", 0)))
+
+    name: str
+    sql: str
+    result: str | None = None
+
+
+@dataclass(slots=True)
+class Write:
+    """What is to be written of one reference; None for rows that belong to no reference of ours."""
+
+    before: ReferenceState | None
+    after: ReferenceState | None
+    rows: list[tuple[Table, Row]] = field(default_factory=list)
+
+    def add(self, table: Table, rows: Iterable[Row]) -> None:
+        self.rows.extend((table, row) for row in rows)
+
+
+# Sessions before carts everywhere, so that no two statements wait for each other's second lock.
+_COMPARE_AND_SET = """
+WITH wanted AS MATERIALIZED (
+    SELECT * FROM jsonb_to_recordset($1::jsonb -> 'references') AS reference (
+        kind text, id text, version bigint, next_generation bigint, next_sequence bigint, cart_version bigint,
+        moved_to text
     )
-    if found := await lock(session, reference):
-        return found
-    row = PaymentReference(kind=reference.kind, id=reference.id, next_generation=1, next_sequence=1)
-    session.add(row)
-    await session.flush()
-    return row
+),
+locked AS MATERIALIZED (
+    SELECT r.kind, r.id
+    FROM payment_references AS r
+    JOIN wanted ON wanted.kind = r.kind AND wanted.id = r.id AND wanted.version = r.version
+    ORDER BY r.kind DESC, r.id
+    FOR NO KEY UPDATE OF r {skip_locked}
+),
+updated AS (
+    UPDATE payment_references AS r
+    SET version = wanted.version + 1,
+        next_generation = wanted.next_generation,
+        next_sequence = wanted.next_sequence,
+        cart_version = wanted.cart_version,
+        moved_to = wanted.moved_to
+    FROM wanted JOIN locked USING (kind, id)
+    WHERE r.kind = wanted.kind AND r.id = wanted.id {all_or_none}
+    RETURNING r.kind, r.id
+),
+inserted AS (
+    INSERT INTO payment_references (kind, id, version, next_generation, next_sequence, cart_version, moved_to)
+    SELECT kind, id, 1, next_generation, next_sequence, cart_version, moved_to FROM wanted WHERE version = 0
+    ON CONFLICT DO NOTHING
+    RETURNING kind, id
+),
+written AS (SELECT * FROM updated UNION ALL SELECT * FROM inserted)
+"""
+
+
+@cache
+def statement(tables: Sequence[Table], mode: Mode) -> str:
+    """Return the statement that writes references with rows of these tables."""
+    begin = _COMPARE_AND_SET.format(
+        skip_locked="SKIP LOCKED" if mode == "batch" else "",
+        all_or_none="AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM wanted)" if mode == "all" else "",
+    )
+    parts = "".join(f", {table.name}_written AS ({table.sql})" for table in tables)
+    results = ["SELECT kind, id FROM written", *(table.result for table in tables if table.result)]
+    return begin + parts + " UNION ALL ".join(results)
+
+
+async def compare_and_set(connection: Connection, writes: Sequence[Write], mode: Mode) -> set[tuple[str, str]]:
+    """Write what can be written; return the (kind, id) of the references that were still at their version."""
+    tables: dict[Table, list[Row]] = {}
+    for write in writes:
+        for table, row in write.rows:
+            tables.setdefault(table, []).append(row)
+    ordered = tuple(sorted(tables, key=lambda table: table.name != "payment_intents"))
+    document: dict[str, Any] = {table.name: rows for table, rows in tables.items()}
+    document["references"] = [
+        _row(write.before, write.after) for write in writes if write.before is not None and write.after is not None
+    ]
+    written = await connection.fetch(statement(ordered, mode), msgspec.json.encode(document).decode())
+    return {(kind, row_id) for kind, row_id in written}
+
+
+async def insert_missing(connection: Connection, reference: Reference) -> None:
+    """Insert a reference that has nothing yet, so that it can be compared and set together with another."""
+    await connection.execute(
+        "INSERT INTO payment_references (kind, id, next_generation, next_sequence) VALUES ($1, $2, 1, 1)"
+        " ON CONFLICT DO NOTHING",
+        reference.kind,
+        reference.id,
+    )
+
+
+def _row(before: ReferenceState, after: ReferenceState) -> Row:
+    return {
+        "kind": after.reference.kind,
+        "id": after.reference.id,
+        "version": before.version,
+        "next_generation": after.next_generation,
+        "next_sequence": after.next_sequence,
+        "cart_version": after.cart_version,
+        "moved_to": after.moved_to,
+    }

@@ -1,10 +1,9 @@
-"""What may be refunded: which PaymentIntent of a reference, and how much of it."""
+"""Check what may be refunded: which PaymentIntent of a reference, and how much of it."""
 
 from collections.abc import Sequence
 
 from app.payment_intents.errors import Moved, PaymentIntentNotFound
-from app.payment_intents.models import PaymentIntent
-from app.references.models import PaymentReference
+from app.payment_intents.protocol.state import PaymentIntentState
 from app.refunds.errors import (
     NothingToRefund,
     PaymentIntentAmbiguous,
@@ -14,8 +13,8 @@ from app.refunds.errors import (
 )
 
 
-def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], named: str | None) -> PaymentIntent:
-    """Give the one that succeeded, or the one that the caller names, by our id or Stripe's.
+def choose(moved_to: str | None, generations: Sequence[PaymentIntentState], named: str | None) -> PaymentIntentState:
+    """Return the PaymentIntent that succeeded, or the one that the caller names by our id or Stripe's.
 
     Raises PaymentIntentNotFound, Moved, PaymentIntentAmbiguous (several succeeded and none is named),
     PaymentNotCaptured or PaymentNotRefundable.
@@ -26,8 +25,8 @@ def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], na
         raise PaymentIntentAmbiguous(payment_intents=[str(row.id) for row in paid])
     if paid:
         return paid[0]
-    if reference.moved_to is not None:
-        raise Moved(cart_id=reference.moved_to)
+    if moved_to is not None:
+        raise Moved(cart_id=moved_to)
     if not candidates:
         raise PaymentIntentNotFound("This reference has no such PaymentIntent." if named else None)
     if candidates[0].status == "requires_capture":
@@ -35,13 +34,13 @@ def choose(reference: PaymentReference, generations: Sequence[PaymentIntent], na
     raise PaymentNotRefundable(payment_status=candidates[0].status)
 
 
-def amount_of(wanted: int | None, *, left: int) -> int:
-    """Give the amount to refund, all that is left unless another is wanted.
+def amount_of(requested: int | None, *, left: int) -> int:
+    """Return the amount to refund: the requested one, or all that is left.
 
     Raises RefundExceedsPayment or NothingToRefund.
     """
-    if wanted is None and left == 0:
+    if requested is None and left == 0:
         raise NothingToRefund
-    if wanted is not None and wanted > left:
+    if requested is not None and requested > left:
         raise RefundExceedsPayment(amount_refundable=left)
-    return left if wanted is None else wanted
+    return left if requested is None else requested

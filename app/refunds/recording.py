@@ -1,22 +1,19 @@
-"""The door's wing for refunds: all that we learn of one from Stripe is written here.
+"""How what Stripe says of refunds changes a PaymentIntent: its sums are right in the same write.
 
-The reference is locked by whoever opened the door, so that the PaymentIntent's sums are right in the same
-transaction. State moves forward only; a refund that came to nothing stays so, whatever arrives late.
+State moves forward only; a refund that came to nothing stays so, whatever arrives late.
 """
 
-import uuid
+from dataclasses import replace
 from datetime import timedelta
+from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncSession
 from uuid_utils.compat import uuid7
 
-from app.domain_events.repository import Actor
-from app.payment_intents import recording
-from app.payment_intents import repository as payment_intents
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.recording import Door
-from app.refunds import content, repository
-from app.refunds.models import REFUSED, Refund
+from app.payment_intents.protocol.state import Change, PaymentIntentState
+from app.payment_intents.protocol.terms import id_in
+from app.refunds import repository
+from app.refunds.refund import REFUSED, Refund, refunded, reserved
+from app.refunds.repository import REFUNDS
 from app.stripe_gateway import RefundSnapshot
 from app.stripe_gateway.errors import StripeRefused
 
@@ -30,92 +27,97 @@ FIRST_LOOK = timedelta(minutes=10)
 NOT_REPAID = "The customer was not repaid after all: the money is back at Stripe. Repay them another way."
 
 
-async def open_door_of(
-    session: AsyncSession, payment_intent_id: uuid.UUID, actor: Actor, instance: str
-) -> tuple[Door, PaymentIntent]:
-    """Lock the reference that the PaymentIntent belongs to now; give the way in and the PaymentIntent."""
-    reference = await repository.reference_of(session, payment_intent_id)
-    door, _ = await recording.open_door(session, reference, actor, instance)
-    payment_intent = await payment_intents.get(session, payment_intent_id)
-    if payment_intent.reference != reference:  # moved to a cart just before we had the lock
-        door, _ = await recording.open_door(session, payment_intent.reference, actor, instance)
-    return door, payment_intent
+def record(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, known: dict[str, Refund]) -> Refund:
+    """Record what Stripe says of a refund: match it by Stripe's id, else by ours, else adopt it.
+
+    `known` are the refunds of the PaymentIntent by our id, and are kept up.
+    """
+    row = change.state.get(row.id) or row
+    refund = _match(change, row, snapshot, known) or _adopted(change, row, snapshot)
+    if not _is_new(refund, snapshot):
+        return refund
+    previous, refund = refund.status, _updated(change, refund, snapshot)
+    save(change, row, refund, known)
+    facts: dict[str, object] = {"previous_status": previous}
+    if STEPS.get(refund.status) == NOTHING_CAME_OF_IT:
+        facts |= {"failure_reason": refund.failure_reason, "is_customer_repaid": False}
+        facts |= {"notice": NOT_REPAID} if previous == "succeeded" else {}
+    append(change, row, refund, **facts)
+    return refund
 
 
-async def record(door: Door, payment_intent: PaymentIntent, snapshot: RefundSnapshot) -> Refund:
-    """Take in what Stripe says of a refund: match it by Stripe's id, else by ours, else adopt it."""
-    row = await _match(door, payment_intent, snapshot) or _adopt(door, payment_intent, snapshot)
-    if _is_news(row, snapshot):
-        _take(door, payment_intent, row, snapshot)
-        await recount(door, payment_intent)
-    return row
+def refuse(
+    change: Change, row: PaymentIntentState, refund: Refund, refusal: StripeRefused, known: dict[str, Refund]
+) -> Refund:
+    """Record Stripe's definite "no" to a refund that nothing else is known of: its amount is free again."""
+    told = {"detail": refusal.detail, **refusal.extensions}
+    refund = replace(refund, status=REFUSED, recheck_after=None, refusal=told, updated_at=change.now)
+    save(change, row, refund, known)
+    append(change, row, refund, stripe_code=refusal.extensions["stripe_code"])
+    return refund
 
 
-async def refuse(door: Door, payment_intent: PaymentIntent, row: Refund, refusal: StripeRefused) -> None:
-    """Take Stripe's definite "no" to a refund that nothing else is known of: its amount is free again."""
-    row.status, row.check_at = REFUSED, None
-    row.refusal = {"detail": refusal.detail, **refusal.extensions}
-    tell(door, payment_intent, row, stripe_code=refusal.extensions["stripe_code"])
-    await recount(door, payment_intent)
+def save(change: Change, row: PaymentIntentState, refund: Refund, known: dict[str, Refund]) -> None:
+    """Write a refund, and bring the PaymentIntent's sums to what its refunds say."""
+    known[str(refund.id)] = refund
+    change.save(REFUNDS, refund.id, repository.row_of(refund))
+    of_this = [each for each in known.values() if each.payment_intent_id == row.id]
+    change.touch(replace(row, amount_refunded=refunded(of_this), amount_reserved=reserved(of_this)))
 
 
-async def recount(door: Door, payment_intent: PaymentIntent) -> None:
-    """Bring the PaymentIntent's sums to what its refunds say."""
-    await door.session.flush()
-    totals = await repository.totals(door.session, payment_intent.id)
-    payment_intent.amount_refunded, payment_intent.amount_reserved = totals.refunded, totals.reserved
-
-
-def tell(door: Door, payment_intent: PaymentIntent, row: Refund, **more: object) -> None:
+def append(change: Change, row: PaymentIntentState, refund: Refund, **more: object) -> None:
     """Append the domain event of a refund's present state."""
     facts = {
-        "refund_id": str(row.id),
-        "stripe_id": row.stripe_id,
-        "amount": row.amount,
-        "currency": row.currency,
-        "reason": row.reason,
-        "origin": row.origin,
+        "refund_id": str(refund.id),
+        "stripe_id": refund.stripe_id,
+        "amount": refund.amount,
+        "currency": refund.currency,
+        "reason": refund.reason,
+        "origin": refund.origin,
     }
-    door.append(payment_intent, f"refund.{row.status or 'requested'}", **facts, **more)
+    change.append(row, f"refund.{refund.status or 'requested'}", **facts, **more)
 
 
-async def _match(door: Door, payment_intent: PaymentIntent, snapshot: RefundSnapshot) -> Refund | None:
-    if known := await repository.find_by_stripe_id(door.session, snapshot.id):
-        return known
-    marked = content.marked_by(snapshot.metadata, door.instance)
-    ours = await door.session.get(Refund, marked) if marked else None
-    is_it = ours is not None and ours.stripe_id is None and ours.payment_intent_id == payment_intent.id
-    return ours if is_it else None
+def _match(
+    change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, known: dict[str, Refund]
+) -> Refund | None:
+    for refund in known.values():
+        if refund.stripe_id == snapshot.id:
+            return refund
+    ours = known.get(str(id_in(snapshot.metadata, change.context.config.instance, "refund_id")))
+    if ours is None or ours.stripe_id is not None or ours.payment_intent_id != row.id:
+        return None
+    return ours
 
 
-def _adopt(door: Door, payment_intent: PaymentIntent, snapshot: RefundSnapshot) -> Refund:
+def _adopted(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot) -> Refund:
     """Take a refund as our own that was made in Stripe's dashboard: it counts against what is left."""
-    row = Refund(
-        id=uuid7(),
-        payment_intent_id=payment_intent.id,
+    return Refund(
+        id=UUID(str(uuid7())),
+        payment_intent_id=row.id,
         origin="stripe",
         amount=snapshot.amount,
         currency=snapshot.currency,
         reason=snapshot.reason,
         created_at=snapshot.created,
+        updated_at=change.now,
     )
-    door.session.add(row)
-    return row
 
 
-def _is_news(row: Refund, snapshot: RefundSnapshot) -> bool:
-    now, then = STEPS.get(snapshot.status, UNDER_WAY), STEPS.get(row.status, UNDER_WAY)
-    return row.status != snapshot.status and now >= then != NOTHING_CAME_OF_IT
+def _is_new(refund: Refund, snapshot: RefundSnapshot) -> bool:
+    now, then = STEPS.get(snapshot.status, UNDER_WAY), STEPS.get(refund.status, UNDER_WAY)
+    return refund.status != snapshot.status and then != NOTHING_CAME_OF_IT and now >= then
 
 
-def _take(door: Door, payment_intent: PaymentIntent, row: Refund, snapshot: RefundSnapshot) -> None:
-    previous = row.status
-    row.stripe_id, row.status, row.refusal = snapshot.id, snapshot.status, None
-    row.amount, row.currency = snapshot.amount, snapshot.currency
-    row.failure_reason = snapshot.failure_reason
-    row.check_at = None if row.is_settled else door.now + FIRST_LOOK
-    more: dict[str, object] = {"previous_status": previous}
-    if STEPS.get(row.status) == NOTHING_CAME_OF_IT:
-        more |= {"failure_reason": row.failure_reason, "is_customer_repaid": False}
-        more |= {"notice": NOT_REPAID} if previous == "succeeded" else {}
-    tell(door, payment_intent, row, **more)
+def _updated(change: Change, refund: Refund, snapshot: RefundSnapshot) -> Refund:
+    refund = replace(
+        refund,
+        stripe_id=snapshot.id,
+        status=snapshot.status,
+        refusal=None,
+        amount=snapshot.amount,
+        currency=snapshot.currency,
+        failure_reason=snapshot.failure_reason,
+        updated_at=change.now,
+    )
+    return replace(refund, recheck_after=None if refund.is_final else change.now + FIRST_LOOK)

@@ -1,128 +1,104 @@
-"""Write and find refunds, and add them up."""
+"""Read refunds, and say how one is written."""
 
-import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import fields
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import Interval, func, literal, select, tuple_, update
-from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncSession
+import msgspec
 
-from app.http.pagination import Cursor
-from app.payment_intents.models import PaymentIntent
-from app.references.models import Reference
-from app.refunds.models import FREED, Refund
+from app.db.engine import Database, Record
+from app.http.pagination import Page
+from app.payment_intents.protocol.terms import Reference
+from app.references.repository import Row, Table
+from app.refunds.refund import Refund
 
 # A refund that stays open is asked about at ever twice its age, within these bounds.
 SHORTEST_PAUSE, LONGEST_PAUSE = timedelta(seconds=30), timedelta(hours=3)
 
+_COLUMNS = tuple(each.name for each in fields(Refund))
+_CHANGED = ("stripe_id", "amount", "currency", "status", "failure_reason", "refusal", "recheck_after", "updated_at")
 
-@dataclass(frozen=True, slots=True)
-class Totals:
-    """Of one PaymentIntent: what Stripe holds as refunded, and that with what is still on its way to it."""
+REFUNDS = Table(
+    "refunds",
+    f"""
+    INSERT INTO refunds ({", ".join(_COLUMNS)})
+    SELECT {", ".join(f"r.{name}" for name in _COLUMNS)}
+    FROM jsonb_populate_recordset(NULL::refunds, $1::jsonb -> 'refunds') AS r
+    JOIN payment_intents_written ON payment_intents_written.id = r.payment_intent_id
+    ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGED)}
+    """,  # noqa: S608 - our own names
+)
 
-    refunded: int
-    reserved: int
+_FIND = """
+SELECT refunds.*, p.reference_kind, p.reference_id
+FROM refunds JOIN payment_intents AS p ON p.id = refunds.payment_intent_id
+WHERE refunds.stripe_id = $1 OR refunds.id = $2
+"""
+
+_LIST = """
+SELECT r.*
+FROM refunds AS r JOIN payment_intents AS p ON p.id = r.payment_intent_id
+WHERE p.reference_kind = $1 AND p.reference_id = $2
+    AND ($3::timestamptz IS NULL OR (r.created_at, r.id) < ($3, $4::uuid))
+ORDER BY r.created_at DESC, r.id DESC
+LIMIT $5
+"""
+
+# What is due now comes up again later; another replica's rows are left to it.
+_CLAIM_DUE = """
+UPDATE refunds
+SET recheck_after = now() + least(greatest(now() - created_at, $1::interval), $2::interval)
+WHERE id IN (
+    SELECT id FROM refunds WHERE recheck_after <= now() ORDER BY recheck_after LIMIT $3 FOR UPDATE SKIP LOCKED
+)
+RETURNING id
+"""
 
 
-async def claim(session: AsyncSession, values: dict[str, Any]) -> Refund | None:
-    """Insert a refund, or give None when the client's key belongs to another one."""
-    statement = insert(Refund).values(**values)
-    claimed: Refund | None = await session.scalar(
-        statement.on_conflict_do_nothing(index_elements=[Refund.client, Refund.idempotency_key]).returning(Refund)
-    )
-    return claimed
+async def get(database: Database, refund_id: UUID) -> Refund:
+    """Read a refund that is known to exist: none is ever deleted."""
+    return refund_of(await database.fetchone("SELECT * FROM refunds WHERE id = $1", refund_id))
 
 
-async def get(session: AsyncSession, refund_id: uuid.UUID) -> Refund:
-    """Give a refund that is known to exist: none is ever deleted."""
-    return await session.get_one(Refund, refund_id)
+async def find_by_key(database: Database, client: str, key: str) -> Refund | None:
+    found = await database.fetchrow("SELECT * FROM refunds WHERE client = $1 AND idempotency_key = $2", client, key)
+    return refund_of(found) if found else None
 
 
-async def find_by_key(session: AsyncSession, client: str, key: str) -> Refund | None:
-    statement = select(Refund).where(Refund.client == client, Refund.idempotency_key == key)
-    found: Refund | None = await session.scalar(statement)
-    return found
-
-
-async def find_by_stripe_id(session: AsyncSession, stripe_id: str) -> Refund | None:
-    found: Refund | None = await session.scalar(select(Refund).where(Refund.stripe_id == stripe_id))
-    return found
-
-
-async def find_with_reference(session: AsyncSession, name: str) -> tuple[Refund, Reference] | None:
+async def find_with_reference(database: Database, name: str) -> tuple[Refund, Reference] | None:
     """Find a refund by our id or Stripe's, which has an underscore, and what its payment was for."""
-    is_named = Refund.stripe_id == name if "_" in name else Refund.id == uuid.UUID(name)
-    found = await session.execute(
-        select(Refund, PaymentIntent.reference_kind, PaymentIntent.reference_id)
-        .join(PaymentIntent, PaymentIntent.id == Refund.payment_intent_id)
-        .where(is_named)
-    )
-    first = found.first()
-    return (first[0], Reference(first[1], first[2])) if first else None
+    stripe_id, refund_id = (name, None) if "_" in name else (None, UUID(name))
+    found = await database.fetchrow(_FIND, stripe_id, refund_id)
+    return (refund_of(found), Reference(found["reference_kind"], found["reference_id"])) if found else None
 
 
-async def reference_of(session: AsyncSession, payment_intent_id: uuid.UUID) -> Reference:
-    """Tell what a PaymentIntent is for, without loading it: it may change until its reference is locked."""
-    statement = select(PaymentIntent.reference_kind, PaymentIntent.reference_id)
-    kind, name = (await session.execute(statement.where(PaymentIntent.id == payment_intent_id))).one()
-    return Reference(kind, name)
+async def read_of(database: Database, payment_intent_ids: Sequence[UUID]) -> dict[str, Refund]:
+    """Return the refunds of PaymentIntents, by our id."""
+    records = await database.fetch("SELECT * FROM refunds WHERE payment_intent_id = ANY ($1)", payment_intent_ids)
+    return {str(record["id"]): refund_of(record) for record in records}
 
 
-async def list_payment_intents(session: AsyncSession, reference: Reference) -> list[PaymentIntent]:
-    """List all generations of a reference, newest first."""
-    statement = (
-        select(PaymentIntent)
-        .where(PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id)
-        .order_by(PaymentIntent.generation.desc())
-    )
-    return list(await session.scalars(statement))
+async def list_refunds(database: Database, reference: Reference, page: Page) -> list[Refund]:
+    """List the refunds of all generations of a reference, newest first, and one more than the page has."""
+    after = (page.after.at, page.after.id) if page.after else (None, None)
+    records = await database.fetch(_LIST, reference.kind, reference.id, *after, page.limit + 1)
+    return [refund_of(record) for record in records]
 
 
-async def list_refunds(
-    session: AsyncSession, reference: Reference, *, after: Cursor | None, limit: int
-) -> list[Refund]:
-    """List the refunds of all generations of a reference, newest first, from the cursor on."""
-    statement = (
-        select(Refund)
-        .join(PaymentIntent, PaymentIntent.id == Refund.payment_intent_id)
-        .where(PaymentIntent.reference_kind == reference.kind, PaymentIntent.reference_id == reference.id)
-        .order_by(Refund.created_at.desc(), Refund.id.desc())
-        .limit(limit)
-    )
-    if after is not None:
-        statement = statement.where(tuple_(Refund.created_at, Refund.id) < (after.at, after.id))
-    return list(await session.scalars(statement))
-
-
-async def totals(session: AsyncSession, payment_intent_id: uuid.UUID) -> Totals:
-    """Add up what counts of a PaymentIntent's refunds."""
-    amount = func.sum(Refund.amount)
-    statement = select(
-        func.coalesce(amount.filter(Refund.status.is_not(None)), 0),
-        func.coalesce(amount, 0),
-    ).where(Refund.payment_intent_id == payment_intent_id, func.coalesce(Refund.status, "").not_in(FREED))
-    refunded, reserved = (await session.execute(statement)).one()
-    return Totals(int(refunded), int(reserved))
-
-
-async def claim_due(session: AsyncSession, *, limit: int) -> list[uuid.UUID]:
+async def claim_due(connection: Any, *, limit: int) -> list[UUID]:
     """Take the refunds that Stripe must be asked about now, and say when each comes up again."""
-    due = (
-        select(Refund.id)
-        .where(Refund.check_at <= func.now())
-        .order_by(Refund.check_at)
-        .limit(limit)
-        .with_for_update(skip_locked=True)
-    )
-    age = func.now() - Refund.created_at
-    pause = func.least(func.greatest(age, literal(SHORTEST_PAUSE, Interval)), literal(LONGEST_PAUSE, Interval))
-    statement = (
-        update(Refund)
-        .where(Refund.id.in_(due))
-        .values(check_at=func.now() + pause, updated_at=Refund.updated_at)  # the refund itself does not change
-        .returning(Refund.id)
-        .execution_options(synchronize_session=False)
-    )
-    return list(await session.scalars(statement))
+    return [record["id"] for record in await connection.fetch(_CLAIM_DUE, SHORTEST_PAUSE, LONGEST_PAUSE, limit)]
+
+
+def refund_of(record: Record) -> Refund:
+    values = {name: record[name] for name in _COLUMNS}
+    refusal = values["refusal"]
+    return Refund(**values | {"refusal": msgspec.json.decode(refusal) if refusal else None})
+
+
+def row_of(refund: Refund) -> Row:
+    row: dict[str, Any] = {name: getattr(refund, name) for name in _COLUMNS}
+    params = refund.create_params
+    return row | {"create_params": msgspec.Raw(params.encode()) if params else None}

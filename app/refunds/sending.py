@@ -1,11 +1,13 @@
 """Send a reserved refund to Stripe, under a key made from its own id, and record what Stripe says."""
 
+import json
+
 import structlog
 
-from app.db import queue
-from app.domain_events.repository import Actor
+from app.payment_intents.changes import change_one
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.refunds import recording, repository
-from app.refunds.models import Refund
+from app.refunds.refund import Refund
 from app.resources import Resources
 from app.stripe_gateway import RefundSnapshot
 from app.stripe_gateway.errors import StripeRefused
@@ -13,38 +15,43 @@ from app.stripe_gateway.errors import StripeRefused
 log = structlog.get_logger()
 
 
-async def send(resources: Resources, row: Refund, actor: Actor) -> Refund:
-    """Call Stripe once and give the refund as it is then; a refused one has its amount free again.
+async def send(resources: Resources, refund: Refund, actor: Actor) -> Refund:
+    """Call Stripe once and return the refund as it is then; a refused one has its amount free again.
 
     Raises Unavailable when the outcome is not known: the reservation stays.
     """
-    assert row.opening is not None, "only our own are sent"  # noqa: S101 - the database guards it
+    assert refund.create_params is not None, "only our own are sent"  # noqa: S101 - the database guards it
     try:
-        snapshot = await resources.stripe.create_refund(row.opening, key=f"refund:{row.id}:create")
+        params = json.loads(refund.create_params)
+        snapshot = await resources.stripe.create_refund(params, key=f"refund:{refund.id}:create")
     except StripeRefused as refusal:
-        return await _refused(resources, row, refusal, actor)
-    return await _answered(resources, row, snapshot, actor.because_of(snapshot.request_id))
+        return await _record_refusal(resources, refund, refusal, actor)
+    return await _record_answer(resources, refund, snapshot, actor.with_request(snapshot.request_id))
 
 
-async def _answered(resources: Resources, row: Refund, snapshot: RefundSnapshot, actor: Actor) -> Refund:
-    instance = resources.settings.instance
-    async with resources.sessions.begin() as session:
-        door, payment_intent = await recording.open_door_of(session, row.payment_intent_id, actor, instance)
-        recorded = await recording.record(door, payment_intent, snapshot)
+async def _record_answer(resources: Resources, refund: Refund, snapshot: RefundSnapshot, actor: Actor) -> Refund:
+    async def record(change: Change, row: PaymentIntentState) -> Refund:
+        known = await repository.read_of(resources.database, [row.id])
+        recorded = recording.record(change, row, snapshot, known)
         if snapshot.is_replay:  # it shows the past
-            await queue.enqueue(session, "sync_refunds", payment_intent_id=payment_intent.id)
+            change.enqueue("sync_refunds", row)
+        return recorded
+
+    recorded = await change_one(resources, refund.payment_intent_id, actor, record)
     log.info("refund.recorded", refund_id=str(recorded.id), stripe_id=snapshot.id, status=snapshot.status)
     return recorded
 
 
-async def _refused(resources: Resources, row: Refund, refusal: StripeRefused, actor: Actor) -> Refund:
-    instance = resources.settings.instance
-    async with resources.sessions.begin() as session:
-        door, payment_intent = await recording.open_door_of(session, row.payment_intent_id, actor, instance)
-        latest = await repository.get(session, row.id)
-        if latest.status is None:
-            await recording.refuse(door, payment_intent, latest, refusal)
-            # We held it possible and Stripe did not: it knows something of this payment that we do not.
-            await queue.enqueue(session, "sync_refunds", payment_intent_id=payment_intent.id)
-    log.info("refund.refused", refund_id=str(row.id), stripe_code=refusal.extensions["stripe_code"])
+async def _record_refusal(resources: Resources, refund: Refund, refusal: StripeRefused, actor: Actor) -> Refund:
+    async def record(change: Change, row: PaymentIntentState) -> Refund:
+        known = await repository.read_of(resources.database, [row.id])
+        latest = known[str(refund.id)]
+        if latest.status is not None:
+            return latest
+        # We held it possible and Stripe did not: it knows something of this payment that we do not.
+        change.enqueue("sync_refunds", row)
+        return recording.refuse(change, row, latest, refusal, known)
+
+    latest = await change_one(resources, refund.payment_intent_id, actor, record)
+    log.info("refund.refused", refund_id=str(refund.id), stripe_code=refusal.extensions["stripe_code"])
     return latest

@@ -1,6 +1,11 @@
-"""What callers ask of refunds. Each owns its transactions; none is open while Stripe works."""
+"""What callers ask of refunds. Nothing is open while Stripe works."""
 
+import asyncio
+import random
+import time
 from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
@@ -8,16 +13,15 @@ from app.auth.api_keys import Caller
 from app.db import queue
 from app.errors import Unavailable
 from app.http.pagination import Cursor, Page
-from app.payment_intents import recording as payment_intents
-from app.payment_intents.content import Marks
-from app.payment_intents.errors import PaymentIntentNotFound
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.recording import Door
+from app.payment_intents import repository as payment_intents
+from app.payment_intents.convergence import RACE_PAUSE, context_at
+from app.payment_intents.errors import PaymentIntentNotFound, SyncPending
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, ReferenceState
+from app.payment_intents.protocol.terms import Reference, StripeMetadata
 from app.payment_intents.service import actor_of
-from app.references.models import Reference
-from app.refunds import content, eligibility, recording, repository
+from app.refunds import eligibility, params, recording, repository
 from app.refunds.errors import IdempotencyKeyReused, RefundNotFound
-from app.refunds.models import REFUSED, Refund
+from app.refunds.refund import REFUSED, Refund, reserved
 from app.refunds.schemas import RefundCreate, RefundPage, RefundRead
 from app.refunds.sending import send
 from app.resources import Resources
@@ -35,100 +39,117 @@ class RefundRequest:
 
 
 async def create_refund(
-    resources: Resources, reference: Reference, params: RefundCreate, *, key: str, caller: Caller
+    resources: Resources, reference: Reference, body: RefundCreate, *, key: str, caller: Caller
 ) -> Refund:
     """Reserve the amount, commit, then refund at Stripe; a status of None says that the outcome is not known yet.
 
     Raises IdempotencyKeyReused, PaymentIntentNotFound, a Conflict (nothing is reserved then), or StripeRefused (the
     amount is free again).
     """
-    fingerprint = content.fingerprint(reference, params.model_dump(mode="json"))
-    asked = RefundRequest(params, caller.client, key, fingerprint)
+    fingerprint = params.fingerprint(reference, body.model_dump(mode="json"))
+    request = RefundRequest(body, caller.client, key, fingerprint)
     actor = actor_of(caller)
-    async with resources.sessions.begin() as session:
-        door, _ = await payment_intents.open_door(session, reference, actor, resources.settings.instance)
-        row = await _repeated(door, asked)
-        is_new = row is None
-        row = row or await _reserve(door, asked, resources)
+    refund, is_new = await _reserve(resources, reference, request, actor)
     if is_new:
         try:
-            row = await send(resources, row, actor)
+            refund = await send(resources, refund, actor)
         except Unavailable:
-            row = await _leave_to_a_job(resources, row)
-    return _told(row)
+            refund = await _leave_to_a_job(resources, refund)
+    return _unless_refused(refund)
 
 
-async def _repeated(door: Door, asked: RefundRequest) -> Refund | None:
-    """Find the refund that this key made. Raises IdempotencyKeyReused when it was another request's."""
-    row = await repository.find_by_key(door.session, asked.client, asked.key)
-    if row is not None and row.fingerprint != asked.fingerprint:
+async def _reserve(
+    resources: Resources, reference: Reference, request: RefundRequest, actor: Actor
+) -> tuple[Refund, bool]:
+    """Reserve the amount, so that all refunds together never exceed what was received; return whether it is new."""
+    deadline = time.monotonic() + resources.settings.converge_deadline.total_seconds()
+    while time.monotonic() < deadline:
+        known = await _find_same(resources, request)
+        if known is not None:
+            return known, False
+        found = await payment_intents.read_generations(resources.database, reference)
+        if found is None:
+            raise PaymentIntentNotFound
+        change = Change(found.state, context_at(resources, found), actor)
+        refund = await _decide(resources, change, request)
+        if await payment_intents.write(resources.database, change):
+            return refund, True
+        await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
+    raise SyncPending
+
+
+async def _find_same(resources: Resources, request: RefundRequest) -> Refund | None:
+    """Return the refund that this key made. Raises IdempotencyKeyReused when it was another request's."""
+    refund = await repository.find_by_key(resources.database, request.client, request.key)
+    if refund is not None and refund.fingerprint != request.fingerprint:
         raise IdempotencyKeyReused
-    return row
+    return refund
 
 
-async def _reserve(door: Door, asked: RefundRequest, resources: Resources) -> Refund:
-    """Reserve the amount under the lock, so that all refunds together never exceed what was received."""
-    generations = await repository.list_payment_intents(door.session, door.reference.name)
-    payment_intent = eligibility.choose(door.reference, generations, asked.params.payment_intent)
-    reserved = (await repository.totals(door.session, payment_intent.id)).reserved
-    amount = eligibility.amount_of(asked.params.amount, left=max(0, payment_intent.amount_received - reserved))
-    row = await repository.claim(door.session, _values(door, payment_intent, asked, amount, resources))
-    if row is None:  # this very moment the key was used for another cart: this one's are in line with us
-        raise IdempotencyKeyReused
-    recording.tell(door, payment_intent, row)
-    await recording.recount(door, payment_intent)
-    return row
+async def _decide(resources: Resources, change: Change, request: RefundRequest) -> Refund:
+    state: ReferenceState = change.state
+    newest_first = state.payment_intents[::-1]
+    row = eligibility.choose(state.moved_to, newest_first, request.params.payment_intent)
+    known = await repository.read_of(resources.database, [row.id])
+    left = max(0, row.amount_received - reserved(known.values()))
+    amount = eligibility.amount_of(request.params.amount, left=left)
+    # By then the call that follows has ended.
+    recheck_after = change.now + resources.settings.lease_duration
+    refund = _reserved(change, row, request, amount=amount, recheck_after=recheck_after)
+    recording.append(change, row, refund)
+    recording.save(change, row, refund, known)
+    return refund
 
 
-def _values(
-    door: Door, payment_intent: PaymentIntent, asked: RefundRequest, amount: int, resources: Resources
-) -> dict[str, object]:
-    refund_id = uuid7()
-    marks = Marks(door.instance, payment_intent.id, payment_intent.reference)
-    assert payment_intent.stripe_id is not None, "it was paid at Stripe"  # noqa: S101 - narrows the type
-    return {
-        "id": refund_id,
-        "payment_intent_id": payment_intent.id,
-        "origin": "api",
-        "amount": amount,
-        "currency": payment_intent.currency,
-        "reason": asked.params.reason,
-        "opening": content.opening_parameters(
+def _reserved(
+    change: Change, row: PaymentIntentState, request: RefundRequest, *, amount: int, recheck_after: datetime
+) -> Refund:
+    assert row.stripe_id is not None, "it was paid at Stripe"  # noqa: S101 - narrows the types
+    assert row.currency is not None, "it was paid at Stripe"  # noqa: S101 - narrows the types
+    refund_id = UUID(str(uuid7()))
+    return Refund(
+        id=refund_id,
+        payment_intent_id=row.id,
+        origin="api",
+        amount=amount,
+        currency=row.currency,
+        reason=request.params.reason,
+        created_at=change.now,
+        updated_at=change.now,
+        create_params=params.create_params(
             refund_id,
-            marks,
-            stripe_id=payment_intent.stripe_id,
+            StripeMetadata(change.context.config.instance, row.id, row.reference),
+            stripe_id=row.stripe_id,
             amount=amount,
-            reason=asked.params.reason,
-            metadata=asked.params.metadata,
+            reason=request.params.reason,
+            metadata=request.params.metadata,
         ),
-        "client": asked.client,
-        "idempotency_key": asked.key,
-        "fingerprint": asked.fingerprint,
-        "check_at": door.now + resources.settings.lease_duration,  # by then the call below has ended
-        "created_at": door.now,
-    }
+        client=request.client,
+        idempotency_key=request.key,
+        fingerprint=request.fingerprint,
+        recheck_after=recheck_after,
+    )
 
 
-async def _leave_to_a_job(resources: Resources, row: Refund) -> Refund:
+async def _leave_to_a_job(resources: Resources, refund: Refund) -> Refund:
     """Keep the reservation of a refund whose outcome is not known, and have it found out."""
-    async with resources.sessions.begin() as session:
-        latest = await repository.get(session, row.id)
-        if latest.status is None:
-            await queue.enqueue(session, "finish_refund", refund_id=row.id)
+    latest = await repository.get(resources.database, refund.id)
+    if latest.status is None:
+        async with resources.database.transaction() as connection:
+            await queue.enqueue(connection, [queue.job("finish_refund", refund_id=refund.id)])
     return latest
 
 
-def _told(row: Refund) -> Refund:
-    """Give the refund, or tell a refused one with Stripe's own code, to who repeats the request too."""
-    if row.status == REFUSED and row.refusal is not None:
-        raise StripeRefused(**row.refusal, refund_id=str(row.id))
-    return row
+def _unless_refused(refund: Refund) -> Refund:
+    """Return the refund, or raise Stripe's own refusal, to who repeats the request too."""
+    if refund.status == REFUSED and refund.refusal is not None:
+        raise StripeRefused(**refund.refusal, refund_id=str(refund.id))
+    return refund
 
 
 async def read(resources: Resources, name: str) -> RefundRead:
-    """Give a refund by our id or Stripe's. Raises RefundNotFound."""
-    async with resources.sessions() as session:
-        found = await repository.find_with_reference(session, name)
+    """Return a refund by our id or Stripe's. Raises RefundNotFound."""
+    found = await repository.find_with_reference(resources.database, name)
     if found is None:
         raise RefundNotFound
     return RefundRead.of(*found)
@@ -136,10 +157,10 @@ async def read(resources: Resources, name: str) -> RefundRead:
 
 async def list_refunds(resources: Resources, reference: Reference, page: Page) -> RefundPage:
     """List the refunds of all of the reference's PaymentIntents. Raises PaymentIntentNotFound."""
-    async with resources.sessions() as session:
-        if not await repository.list_payment_intents(session, reference):
-            raise PaymentIntentNotFound
-        rows = await repository.list_refunds(session, reference, after=page.after, limit=page.limit + 1)
+    found = await payment_intents.read_generations(resources.database, reference)
+    if found is None or not found.state.payment_intents:
+        raise PaymentIntentNotFound
+    rows = await repository.list_refunds(resources.database, reference, page)
     data, following = rows[: page.limit], rows[page.limit :]
     return RefundPage(
         data=[RefundRead.of(row, reference) for row in data],

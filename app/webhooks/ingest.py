@@ -1,77 +1,110 @@
-"""Take events of Stripe's in: each exactly once, in one transaction with all its effects, without a call to Stripe.
+"""Take events of Stripe's in: each exactly once, with all its effects in one statement, without a call to Stripe.
 
-Events that arrive together share a transaction: nearly all of an event's cost is statements and commits, and these are
-as many for thirty events as for one.
+Events that arrive together share a read and a write: these cost about as much for thirty events as for one.
 """
 
+import asyncio
+import random
+import time
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal
+from uuid import UUID
 
 import structlog
-from sqlalchemy.ext.asyncio import AsyncSession
 
-from app.db import queue
+from app.attempts.attempt import Attempt
 from app.disputes import recording as disputes
-from app.domain_events.repository import Actor
+from app.disputes import repository as dispute_rows
+from app.disputes.dispute import Dispute
 from app.errors import PaymentsError
-from app.payment_intents import attempt_recording, content, recording
 from app.payment_intents import repository as payment_intents
+from app.payment_intents.attempt_recording import record_attempt
+from app.payment_intents.convergence import RACE_PAUSE, context_at
 from app.payment_intents.errors import SyncPending
-from app.payment_intents.models import PaymentIntent
-from app.payment_intents.recording import Door
-from app.payment_intents.repository import Name
+from app.payment_intents.protocol.record import record_hint
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
+from app.payment_intents.protocol.terms import Reference, id_in
+from app.payment_intents.repository import PaymentIntentLookup
+from app.references.repository import Mode, Write, compare_and_set
 from app.refunds import recording as refunds
+from app.refunds import repository as refund_rows
+from app.refunds.refund import Refund
 from app.resources import Resources
-from app.settings import Settings
 from app.stripe_gateway import ChargeSnapshot, DisputeSnapshot, PaymentIntentSnapshot, RefundSnapshot, StripeEvent
 from app.stripe_gateway.errors import InvalidEvent
 from app.webhooks import repository
 from app.webhooks.errors import RecoveryPending
+from app.webhooks.repository import WEBHOOK_EVENTS, BatchRead
 
 log = structlog.get_logger()
 
 Outcome = Literal["recorded", "ignored", "duplicate"]
-Way = tuple[Door, PaymentIntent]
-Told = PaymentIntentSnapshot | ChargeSnapshot | DisputeSnapshot | RefundSnapshot
+WebhookObject = PaymentIntentSnapshot | ChargeSnapshot | DisputeSnapshot | RefundSnapshot
+
+# Stands for a PaymentIntent that is not looked up yet.
+_NO_ID = UUID(int=0)
+
+# How long one event is tried whose reference others change or lock.
+DEADLINE_SECONDS = 5.0
 
 
 @dataclass(frozen=True, slots=True)
-class Arrival:
-    """An event, what it tells, and how its PaymentIntent is found here; the latter None for what is not ours."""
+class IncomingEvent:
+    """An event, the object that it carries, and how its PaymentIntent is found here; None for what is not ours."""
 
     event: StripeEvent
-    told: Told | None
-    name: Name | None
+    object: WebhookObject | None
+    lookup: PaymentIntentLookup | None
 
     @classmethod
-    def read(cls, event: StripeEvent, instance: str) -> "Arrival":
+    def read(cls, event: StripeEvent, instance: str) -> "IncomingEvent":
         """Read what the event carries. Raises InvalidEvent."""
-        told = _read(event)
-        return cls(event, told, _name(told, instance))
+        found = _object_of(event)
+        return cls(event, found, _lookup_of(found, instance))
 
 
-async def take(resources: Resources, event: StripeEvent) -> Outcome:
+async def ingest(resources: Resources, event: StripeEvent) -> Outcome:
     """Take in one event that is Stripe's beyond doubt. Raises InvalidEvent, SyncPending or RecoveryPending."""
-    [outcome] = await take_all(resources, [Arrival.read(event, resources.settings.instance)])
-    told = outcome.code if isinstance(outcome, PaymentsError) else outcome
-    log.info("event.taken", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=told)
+    outcome = await ingest_alone(resources, IncomingEvent.read(event, resources.settings.instance))
+    code = outcome.code if isinstance(outcome, PaymentsError) else outcome
+    log.info("event.ingested", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=code)
     if isinstance(outcome, PaymentsError):
         raise outcome
     return outcome
 
 
-async def take_all(resources: Resources, arrivals: Sequence[Arrival]) -> list[Outcome | PaymentsError]:
-    """Take events in, in this order, all or none; give what became of each.
+async def ingest_alone(resources: Resources, incoming: IncomingEvent) -> Outcome | PaymentsError:
+    """Take in one event, waiting for whoever changes its reference."""
+    deadline = time.monotonic() + DEADLINE_SECONDS
+    while time.monotonic() < deadline:
+        [outcome] = await ingest_all(resources, [incoming], mode="one")
+        if outcome is not None:
+            return outcome
+        await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
+    return SyncPending("Its reference has just changed; send the event again.")
 
-    An error among the outcomes is of its event alone, of which nothing is stored then: SyncPending or RecoveryPending.
+
+async def ingest_all(
+    resources: Resources, events: Sequence[IncomingEvent], *, mode: Mode = "batch"
+) -> list[Outcome | PaymentsError | None]:
+    """Take events in, in this order; return what became of each.
+
+    None: nothing was done, its reference is locked or has changed; take it again. An error is of its event alone, of
+    which nothing is stored: RecoveryPending, when what it is about is missing here.
     """
-    async with resources.sessions.begin() as session:
-        return await _take_all(session, resources.settings, arrivals)
+    batch = _Batch(resources, events, await _read(resources, events))
+    await batch.read_more()
+    outcomes = [batch.decide(each) for each in events]
+    written = await batch.write(mode)
+    return [
+        outcome if isinstance(outcome, PaymentsError) or batch.is_stored(each, written) else None
+        for outcome, each in zip(outcomes, events, strict=True)
+    ]
 
 
-def _read(event: StripeEvent) -> Told | None:
-    """Read the object that the event carries; None when its kind is no concern of ours."""
+def _object_of(event: StripeEvent) -> WebhookObject | None:
+    """Return the object that the event carries; None when its kind is no concern of ours."""
     try:
         match event.object_kind:
             case "payment_intent":
@@ -88,92 +121,155 @@ def _read(event: StripeEvent) -> Told | None:
         raise InvalidEvent from error
 
 
-def _name(told: Told | None, instance: str) -> Name | None:
-    """Tell how its PaymentIntent is found here."""
-    match told:
+def _lookup_of(found: WebhookObject | None, instance: str) -> PaymentIntentLookup | None:
+    """Return how the object's PaymentIntent is found here."""
+    match found:
         case PaymentIntentSnapshot(id=stripe_id, metadata=metadata):
-            return Name(stripe_id, content.marked_by(metadata, instance))
+            return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
         case ChargeSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
-            return Name(stripe_id, content.marked_by(metadata, instance))
+            return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
         case RefundSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
-            return Name(stripe_id, content.marked_by(metadata, instance))
+            return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
         case DisputeSnapshot(payment_intent_id=str(stripe_id)):
-            return Name(stripe_id, None)
+            return PaymentIntentLookup(stripe_id)
         case _:
             return None
 
 
-async def _take_all(
-    session: AsyncSession, settings: Settings, arrivals: Sequence[Arrival]
-) -> list[Outcome | PaymentsError]:
-    """Lock what they are about, store the events, and let them in; the locks come first, for the feed's order."""
-    names = [arrival.name for arrival in arrivals if arrival.name is not None]
-    opened = await recording.open_doors(session, names, settings.instance)
-    found = [_find(arrival.name, opened) for arrival in arrivals]
-    outcomes = await _foresee(session, list(zip(arrivals, found, strict=True)))
-    stored = [
-        (arrival.event, outcome)
-        for arrival, outcome in zip(arrivals, outcomes, strict=True)
-        if not isinstance(outcome, PaymentsError)
-    ]
-    new = await repository.accept(session, stored)
-    let_in: list[tuple[Door, PaymentIntent, Arrival]] = []
-    for number, (arrival, way) in enumerate(zip(arrivals, found, strict=True)):
-        if isinstance(outcomes[number], PaymentsError):
-            continue
-        if arrival.event.id not in new:
-            outcomes[number] = "duplicate"
-            continue
-        new.discard(arrival.event.id)
-        if way is not None:
-            door, row = way
-            actor = Actor(f"stripe:{arrival.event.id}", arrival.event.request_id)
-            let_in.append((replace(door, actor=actor), row, arrival))
-    await _let_in(session, let_in, max_failed=settings.max_failed_attempts)
-    return outcomes
+async def _read(resources: Resources, events: Sequence[IncomingEvent]) -> BatchRead:
+    keys = [key for each in events if (key := _attempt_key(each)) is not None]
+    return await repository.read_batch(
+        resources.database,
+        [each.lookup for each in events if each.lookup is not None],
+        event_ids=[each.event.id for each in events],
+        attempt_keys=keys,
+        # Those of the batch may be the last ones that were still allowed.
+        threshold=max(1, resources.settings.max_failed_attempts - len(keys)),
+    )
 
 
-def _find(name: Name | None, opened: Sequence[Way]) -> Way | None:
-    return next((way for way in opened if name.fits(way[1])), None) if name else None
+def _attempt_key(incoming: IncomingEvent) -> str | None:
+    if isinstance(incoming.object, ChargeSnapshot):
+        return incoming.object.id
+    attempt = _failure_of(incoming, None)
+    return attempt.key if attempt else None
 
 
-async def _foresee(
-    session: AsyncSession, arrivals: Sequence[tuple[Arrival, Way | None]]
-) -> list[Outcome | PaymentsError]:
-    """Tell what is to become of events, unless they are duplicates."""
-    missing = [arrival.name for arrival, way in arrivals if way is None and arrival.name is not None]
-    here = await payment_intents.find_all(session, missing) if missing else []
+def _failure_of(incoming: IncomingEvent, row: PaymentIntentState | None) -> Attempt | None:
+    """Return the attempt that failed before there was a Charge, as 3DS failures do."""
+    snapshot, event = incoming.object, incoming.event
+    if not isinstance(snapshot, PaymentIntentSnapshot) or event.type != "payment_intent.payment_failed":
+        return None
+    if snapshot.last_payment_error is None:
+        return None
+    price = (snapshot.amount, snapshot.currency)
+    row_id = row.id if row is not None else _NO_ID
+    return Attempt.of_failure(row_id, snapshot.last_payment_error, event, price=price, metadata=snapshot.metadata)
 
-    def foresee(name: Name | None) -> Outcome | PaymentsError:
-        if name is None:
+
+class _Batch:
+    """The changes that a batch of events makes, one for each reference."""
+
+    def __init__(self, resources: Resources, events: Sequence[IncomingEvent], read: BatchRead) -> None:
+        self._resources = resources
+        self._events = events
+        self._attempts = read.attempts
+        self._stored_before = read.event_ids
+        self._seen = set(read.event_ids)
+        self._changes = {
+            each.state.reference: Change(each.state, context_at(resources, each), Actor("stripe"))
+            for each in read.reads
+        }
+        self._stored: dict[Reference | None, list[tuple[StripeEvent, str]]] = {}
+        self._refunds: dict[str, Refund] = {}
+        self._disputes: dict[str, Dispute] = {}
+
+    async def read_more(self) -> None:
+        """Read the refunds and disputes of the PaymentIntents that events of those kinds are about."""
+        database = self._resources.database
+        for kind in (RefundSnapshot, DisputeSnapshot):
+            of_kind = [each for each in self._events if isinstance(each.object, kind)]
+            rows = [found[1] for each in of_kind if (found := self._find(each.lookup)) is not None]
+            if rows and kind is RefundSnapshot:
+                self._refunds = await refund_rows.read_of(database, [row.id for row in rows])
+            elif rows:
+                self._disputes = await dispute_rows.read_of(database, [row.id for row in rows])
+
+    def decide(self, incoming: IncomingEvent) -> Outcome | PaymentsError:
+        """Say what becomes of an event, and change its reference accordingly."""
+        event = incoming.event
+        found = self._find(incoming.lookup)
+        outcome = "recorded" if found is not None else self._outcome_of_missing(incoming.lookup)
+        if isinstance(outcome, PaymentsError):
+            return outcome
+        if event.id in self._seen:
+            return "duplicate"
+        self._seen.add(event.id)
+        self._stored.setdefault(self._reference(incoming), []).append((event, outcome))
+        if found is not None:
+            change, row = found
+            change.actor = Actor(f"stripe:{event.id}", event.request_id)
+            self._apply(change, row, incoming)
+        return outcome
+
+    async def write(self, mode: Mode) -> set[tuple[str, str]]:
+        """Write the changes; return (kind, id) of the references and ("event", id) of the events that were stored."""
+        writes = [self._write_of(reference, stored) for reference, stored in self._stored.items()]
+        if not writes:
+            return set()
+        changes = [self._changes[reference] for reference in self._stored if reference is not None]
+        if not any(change.jobs for change in changes):
+            async with self._resources.database.connection() as connection:
+                return await compare_and_set(connection, writes, mode)
+        async with self._resources.database.transaction() as connection:
+            written = await compare_and_set(connection, writes, mode)
+            for change in changes:
+                if (change.state.reference.kind, change.state.reference.id) in written:
+                    await payment_intents.enqueue_jobs(connection, change)
+        return written
+
+    def is_stored(self, incoming: IncomingEvent, written: set[tuple[str, str]]) -> bool:
+        """Whether the event is stored, by this batch or before it."""
+        reference = self._reference(incoming)
+        key = ("event", incoming.event.id) if reference is None else (reference.kind, reference.id)
+        return key in written or incoming.event.id in self._stored_before
+
+    def _write_of(self, reference: Reference | None, stored: Sequence[tuple[StripeEvent, str]]) -> Write:
+        write = Write(None, None) if reference is None else payment_intents.writes_of(self._changes[reference])
+        write.add(WEBHOOK_EVENTS, [repository.row_of(event, outcome, reference) for event, outcome in stored])
+        return write
+
+    def _reference(self, incoming: IncomingEvent) -> Reference | None:
+        found = self._find(incoming.lookup)
+        return None if found is None else found[0].state.reference
+
+    def _find(self, lookup: PaymentIntentLookup | None) -> tuple[Change, PaymentIntentState] | None:
+        for change in self._changes.values() if lookup is not None else ():
+            for row in change.state.payment_intents:
+                if lookup is not None and lookup.fits(row):
+                    return change, row
+        return None
+
+    def _outcome_of_missing(self, lookup: PaymentIntentLookup | None) -> Outcome | PaymentsError:
+        if lookup is None or lookup.payment_intent_id is None:
             return "ignored"
-        if any(name.fits(row) for row in here):
-            return SyncPending("Its reference has just changed; send the event again.")
-        is_lost = name.payment_intent_id is not None and all(row.id != name.payment_intent_id for row in here)
-        return RecoveryPending(stripe_id=name.stripe_id) if is_lost else "ignored"
+        is_here = any(change.state.get(lookup.payment_intent_id) for change in self._changes.values())
+        return "ignored" if is_here else RecoveryPending(stripe_id=lookup.stripe_id)
 
-    return ["recorded" if way is not None else foresee(arrival.name) for arrival, way in arrivals]
-
-
-async def _let_in(
-    session: AsyncSession, arrivals: Sequence[tuple[Door, PaymentIntent, Arrival]], *, max_failed: int
-) -> None:
-    charges = [(door, row, arrival.told) for door, row, arrival in arrivals if isinstance(arrival.told, ChargeSnapshot)]
-    await attempt_recording.record_charges(session, charges, max_failed=max_failed)
-    for door, row, arrival in arrivals:
-        match arrival.told:
-            case PaymentIntentSnapshot() as told:
-                await recording.record_hint(door, row, told)
-                if arrival.event.type == "payment_intent.payment_failed":
-                    await attempt_recording.record_failure(door, row, told, arrival.event, max_failed=max_failed)
-            case ChargeSnapshot() as told if told.amount_refunded > row.amount_refunded:
-                # By a refund that nobody told us of.
-                await queue.enqueue(session, "sync_refunds", payment_intent_id=row.id)
-            case RefundSnapshot() as told:
-                await refunds.record(door, row, told)
-            case DisputeSnapshot() as told:
-                await disputes.record_hint(door, row, told)
-    touched = session.dirty
-    for door, row, _ in arrivals:
-        if row in touched:
-            row.updated_at = door.now  # known here, so that one statement can update many rows
+    def _apply(self, change: Change, row: PaymentIntentState, incoming: IncomingEvent) -> None:
+        match incoming.object:
+            case PaymentIntentSnapshot() as snapshot:
+                row = record_hint(change, row, snapshot)
+                failure = _failure_of(incoming, row)
+                if failure is not None:
+                    record_attempt(change, row, failure, self._attempts)
+            case ChargeSnapshot() as charge:
+                record_attempt(change, row, Attempt.of_charge(row.id, charge), self._attempts)
+                if charge.amount_refunded > row.amount_refunded:
+                    change.enqueue("sync_refunds", row)  # by a refund that nobody told us of
+            case RefundSnapshot() as refund:
+                refunds.record(change, row, refund, self._refunds)
+            case DisputeSnapshot() as dispute:
+                disputes.record_hint(change, row, dispute, self._disputes)
+            case _:
+                pass

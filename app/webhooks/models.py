@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import func
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.db.engine import Base
+from app.db.base import Base
 
 
 class WebhookEvent(Base):

@@ -67,16 +67,16 @@ ANSWERS: dict[Outcome, bytes] = {
 )
 async def receive_event(request: Request) -> WebhookRead:
     """Take in one event, exactly once. Anything but a 2xx makes Stripe send it again."""
-    return WebhookRead(outcome=await _take(request.scope, request.receive))
+    return WebhookRead(outcome=await _receive(request.scope, request.receive))
 
 
 async def answer_event(scope: Scope, receive: Receive, send: Send) -> None:
     """Take in one event and answer it, as the route does. Raises what `service.receive` does."""
-    outcome = await _take(scope, receive)
+    outcome = await _receive(scope, receive)
     await Response(ANSWERS[outcome], media_type="application/json")(scope, receive, send)
 
 
-async def _take(scope: Scope, receive: Receive) -> Outcome:
+async def _receive(scope: Scope, receive: Receive) -> Outcome:
     """Read the body only after a look at the signature's form: anybody can send a body."""
     state, headers = scope["state"], dict(scope["headers"])
     header = headers.get(b"stripe-signature", b"").decode("latin-1")
@@ -84,4 +84,4 @@ async def _take(scope: Scope, receive: Receive) -> Outcome:
     service.check_signature(header)
     bodies: BodyReader = state["bodies"]
     body = await bodies.read(headers, receive, resources.settings.max_webhook_bytes)
-    return await service.receive(resources, state["intake"], body, header)
+    return await service.receive(resources, state["batcher"], body, header)

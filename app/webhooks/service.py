@@ -8,8 +8,8 @@ from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import check_signature_form, verify
 from app.webhooks.errors import RecoveryPending, WrongMode
-from app.webhooks.event_batcher import Intake
-from app.webhooks.ingest import Arrival, Outcome
+from app.webhooks.event_batcher import EventBatcher
+from app.webhooks.ingest import IncomingEvent, Outcome
 
 
 def check_signature(header: str) -> None:
@@ -21,31 +21,32 @@ def check_signature(header: str) -> None:
         raise
 
 
-async def receive(resources: Resources, intake: Intake, body: bytes, signature: str) -> Outcome:
+async def receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str) -> Outcome:
     """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
     Raises InvalidSignature, InvalidEvent, WrongMode, SyncPending, or RecoveryPending, when a job brings back what it is
     about first.
     """
     try:
-        outcome = await _take(resources, intake, body, signature)
+        outcome = await _receive(resources, batcher, body, signature)
     except PaymentsError as error:
         _count(error.code)
         if isinstance(error, RecoveryPending):
-            async with resources.sessions.begin() as session:
-                await queue.enqueue(session, "adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+            job = queue.job("adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
+            async with resources.database.transaction() as connection:
+                await queue.enqueue(connection, [job])
         raise
     _count(outcome)
     return outcome
 
 
-async def _take(resources: Resources, intake: Intake, body: bytes, signature: str) -> Outcome:
+async def _receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str) -> Outcome:
     settings = resources.settings
     event = verify(body, signature, settings.stripe_webhook_secret)
     if event.is_live != (settings.mode == "live"):
         raise WrongMode
     bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
-    return await intake.take(Arrival.read(event, settings.instance))
+    return await batcher.ingest(IncomingEvent.read(event, settings.instance))
 
 
 def _count(outcome: str) -> None:

@@ -21,7 +21,10 @@ UNAUTHORIZED = 401
 
 
 def is_publishable(config: SandboxConfig, headers: Mapping[str, str], form: Form) -> bool:
-    """Tell which of the two keys the caller has; a browser's script sends its key as a parameter."""
+    """Whether the caller has the publishable key; a browser's script sends it as a parameter.
+
+    Raise InvalidParamError (401) for a missing or wrong key.
+    """
     key = _from_header(headers.get("authorization", ""))
     in_form = form.pop("key", None)
     key = key or (in_form if isinstance(in_form, str) else "")

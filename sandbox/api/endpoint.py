@@ -130,7 +130,7 @@ class Endpoint:
     def _work(
         self, form: forms.Form, logged: Logged, fault: Fault | None, key: str | None = None
     ) -> tuple[Answer, bool]:
-        """Do what is asked in one step; tell whether the answer is to be stored."""
+        """Do the work in one step; return the answer, and whether it is stored under the key."""
         self._account.cause = Cause(logged.request_id, key)
         try:
             if fault is not None and fault.kind == "fail" and not fault.is_done:

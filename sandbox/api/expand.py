@@ -50,7 +50,7 @@ def check_expand(path: str, paths: Iterable[str]) -> None:
 
 
 def _kind_at(path: str) -> str:
-    """Tell what a path answers with: `/v1/charges` with Charges."""
+    """Return the kind of object that a path answers with: `/v1/charges` answers with Charges."""
     noun = path.split("/")[2:4]
     return "checkout.session" if noun[0] == "checkout" else noun[0].removesuffix("s")
 

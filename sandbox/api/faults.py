@@ -1,4 +1,4 @@
-"""What goes wrong when told to: each fault waits for the next requests that it matches."""
+"""Planned failures: each waits for the next requests that it matches."""
 
 import asyncio
 import dataclasses
@@ -39,7 +39,7 @@ class Fault(Match):
 
     @property
     def is_before_the_key(self) -> bool:
-        """Tell whether the request fails before its idempotency key is looked at."""
+        """Whether the request fails before its idempotency key is looked at."""
         return self.kind in {"drop", "rate_limit", "lock_timeout", "conflict"} or (
             self.kind == "fail" and not self.is_stored and not self.is_done
         )
@@ -123,7 +123,7 @@ class Faults:
         return None
 
     def release(self, path: str | None) -> int:
-        """Let go on what waits at this hold, or at all of them; give how many requests did."""
+        """Release this hold, or all of them; return how many requests waited there."""
         released = [hold for hold in self.holds if path in {None, hold.path}]
         for hold in released:
             hold.released.set()

@@ -22,7 +22,7 @@ class IdempotencyKeys:
         self._in_flight.clear()
 
     def begin(self, key: str, method_and_path: str, params: dict[str, Any]) -> JsonObject | None:
-        """Give the stored answer of this key, or claim it; `finish` or `abandon` must follow a claim."""
+        """Return the stored answer of this key, or claim the key; `finish` or `abandon` must follow a claim."""
         if len(key) > MAX_LENGTH:
             raise InvalidParamError(f"Idempotency keys can be at most {MAX_LENGTH} characters.")
         if key in self._in_flight:
@@ -72,7 +72,7 @@ class IdempotencyKeys:
 
 
 def fingerprint(params: dict[str, Any]) -> str:
-    """Say which parameters were given, without keeping card data."""
+    """Return a hash of the parameters, so that no card data is kept."""
     canonical = json.dumps(params, sort_keys=True)
     return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 

@@ -1,4 +1,4 @@
-"""What the API can do: a table entry for each method and path, and the call that it is given."""
+"""What the API can do: an entry for each method and path, and the call that it receives."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -42,7 +42,7 @@ class Routes:
         self._by_shape = {(entry.method, tuple(entry.path.split("/"))): entry for entry in operations}
 
     def find(self, method: str, path: str) -> tuple[Operation, str] | None:
-        """Give the operation and the id in the path; an empty id means the list, as at Stripe."""
+        """Return the operation and the id in the path; an empty id means the list, as at Stripe."""
         segments = path.rstrip("/").split("/")
         exact = self._by_shape.get((method, tuple(segments)))
         if exact is not None:

@@ -125,7 +125,7 @@ def list_of(item: Kind) -> Kind:
 
 
 def metadata(name: str, value: Any) -> dict[str, str]:
-    """Give the pairs to merge; an empty value removes its key, `metadata=""` all of them."""
+    """Return the pairs to merge; an empty value removes its key, `metadata=""` all of them."""
     if value == "":
         return {"": ""}
     if not isinstance(value, dict):
@@ -168,7 +168,7 @@ def ignored(name: str, value: Any) -> Any:  # noqa: ARG001  every kind has the s
 
 
 def names(kind: Kind, listed: str) -> dict[str, Kind]:
-    """Give each of the space-separated names the same kind."""
+    """Return a schema in which each of the space-separated names has the same kind."""
     return dict.fromkeys(listed.split(), kind)
 
 

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.store import JsonObject
 
-STRIPE_EVENT_RETENTION = 5_000
+MAX_LOGGED_REQUESTS = 5_000
 REDACTED = "[redacted]"
 _SECRET = frozenset({"client_secret", "key", "card", "number", "cvc", "secret"})
 
@@ -50,4 +50,4 @@ def without_secrets(value: Any) -> Any:
 
 
 def new_log() -> deque[Logged]:
-    return deque(maxlen=STRIPE_EVENT_RETENTION)
+    return deque(maxlen=MAX_LOGGED_REQUESTS)

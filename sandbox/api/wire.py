@@ -20,7 +20,7 @@ class Answer:
 
 
 async def read_body(receive: Receive) -> bytes | None:
-    """Give the body, or None where the client went away before its end."""
+    """Return the body, or None where the client went away before its end."""
     chunks = []
     size = 0
     while True:
@@ -28,7 +28,7 @@ async def read_body(receive: Receive) -> bytes | None:
         if message["type"] == "http.disconnect":
             return None
         chunk = message.get("body", b"")
-        if size <= MAX_BODY:  # one chunk more than the limit tells that it was passed
+        if size <= MAX_BODY:  # one chunk beyond the limit is enough to see that it was passed
             chunks.append(chunk)
         size += len(chunk)
         if not message.get("more_body"):

@@ -37,7 +37,7 @@ class Browser:
         return FileResponse(DASHBOARD, media_type="text/html", headers={"Cache-Control": "no-cache"})
 
     async def authenticate(self, request: Request) -> Response:
-        """Take what the shopper did with the dialog; the client secret says whose it is."""
+        """Record the result of the 3DS dialog; the client secret identifies the PaymentIntent."""
         try:
             form = forms.parse((await request.body()).decode("ascii", "replace"))
             auth.is_publishable(self._account.config, {}, form)
@@ -54,7 +54,7 @@ class Browser:
         return HTMLResponse(challenge_page(intent))
 
     async def submit(self, request: Request) -> Response:
-        """Take what the shopper did on the page, and lead back to the shop as Stripe does."""
+        """Record the result of the 3DS page, and redirect to the shop as Stripe does."""
         intent = self._challenged(request)
         if intent is None:
             return HTMLResponse(message_page("This challenge is over."), status_code=NOT_FOUND)

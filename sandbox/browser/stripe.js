@@ -19,7 +19,7 @@
     return form;
   }
 
-  /** Give {ok: body} or {error}, in the shape that Stripe.js resolves to. */
+  /** Return {ok: body} or {error}, in the shape that Stripe.js resolves to. */
   async function call(method, path, params) {
     const form = encode(params).toString();
     const url = method === "GET" ? `${API}${path}?${form}` : `${API}${path}`;

@@ -13,7 +13,7 @@ _COMPLETE = frozenset({"succeeded", "requires_capture", "processing"})
 
 
 def pay_session(account: Account, session: JsonObject, method: JsonObject) -> JsonObject:
-    """Attempt to pay; give the PaymentIntent, or raise CardError as a confirm does."""
+    """Attempt to pay; return the PaymentIntent, or raise CardError as a confirm does."""
     if session["status"] != "open":
         raise ApiError(f"This Checkout Session is {session['status']}.")
     intent = _intent(account, session)
@@ -29,7 +29,7 @@ def pay_session(account: Account, session: JsonObject, method: JsonObject) -> Js
 
 
 def _intent(account: Account, session: JsonObject) -> JsonObject:
-    """Give the session's PaymentIntent; a failed attempt has left one."""
+    """Return the session's PaymentIntent; a failed attempt has left one."""
     if session["payment_intent"] is not None:
         return account.the("payment_intent", session["payment_intent"])
     data = dict(account.notes(session["id"])["intent_data"])
@@ -49,7 +49,7 @@ def _intent(account: Account, session: JsonObject) -> JsonObject:
 
 
 def follow(account: Account, intent_id: str) -> None:
-    """Bring the session to where its PaymentIntent is."""
+    """Update the session to the status of its PaymentIntent."""
     intent = account.get("payment_intent", intent_id)
     session = account.get("checkout.session", account.notes(intent_id).get("session", ""))
     if intent is None or session is None:

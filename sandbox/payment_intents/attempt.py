@@ -32,7 +32,7 @@ def attempt(account: Account, intent: JsonObject, method: JsonObject, given: Map
 
 
 def challenge(account: Account, intent: JsonObject, given: Mapping[str, Any]) -> JsonObject:
-    """Ask the shopper: in the page for Stripe.js, else on a page of its own."""
+    """Start a 3DS challenge: in the page for Stripe.js, else on a page of its own."""
     token = account.ids.token("challenge")
     return_url = given.get("return_url")
     account.note(intent["id"], challenge=token, return_url=return_url)
@@ -49,7 +49,7 @@ def challenge(account: Account, intent: JsonObject, given: Mapping[str, Any]) ->
 
 
 def pay(account: Account, intent: JsonObject, method: JsonObject, authentication: JsonObject | None) -> JsonObject:
-    """Move the money, as far as the test method lets it; a decline leads back to `requires_payment_method`."""
+    """Authorise and capture as the test method allows; a decline returns to `requires_payment_method`."""
     known = method_of(account, method["id"])
     if known.is_slow:
         return _delayed(account, intent, method, known)
@@ -91,7 +91,7 @@ def _paid(
 
 
 def succeed(account: Account, intent: JsonObject, charge: JsonObject) -> JsonObject:
-    """Record that the money has come; what the test method does afterwards comes by timers."""
+    """Record the success; what the test method does afterwards is done by timers."""
     changed = account.change(
         intent,
         amount_capturable=0,
@@ -104,7 +104,7 @@ def succeed(account: Account, intent: JsonObject, charge: JsonObject) -> JsonObj
     emit(account, "payment_intent.succeeded", changed)
     if intent["capture_method"] != "automatic":
         account.timers.add(account.config.capture_delay.total_seconds(), "settle_charge", charge["id"])
-    _tell_session(account, intent)
+    _notify_session(account, intent)
     if method_of(account, charge["payment_method"]).aftermath == "dispute":
         account.timers.add(0, "open_dispute", charge["id"])
     return changed
@@ -138,7 +138,7 @@ def _authorized(
         status="requires_capture",
     )
     emit(account, "payment_intent.amount_capturable_updated", changed)
-    _tell_session(account, intent)
+    _notify_session(account, intent)
     account.timers.add(period, "expire_authorization", intent["id"])
     return changed
 
@@ -155,13 +155,13 @@ def _delayed(account: Account, intent: JsonObject, method: JsonObject, known: Te
     changed = account.change(intent, latest_charge=charge["id"], next_action=None, status="processing")
     emit(account, "payment_intent.processing", changed)
     emit(account, "charge.pending", charge)
-    _tell_session(account, intent)
+    _notify_session(account, intent)
     account.timers.add(account.config.settle_delay.total_seconds(), "finish_processing", intent["id"])
     return changed
 
 
 def finish_processing(account: Account, intent_id: str) -> None:
-    """Bring the outcome of a slow method."""
+    """Finish the payment of a slow method, with success or failure."""
     intent = account.get("payment_intent", intent_id)
     if intent is None or intent["status"] != "processing":
         return
@@ -207,7 +207,7 @@ def fail(account: Account, intent: JsonObject, charge: JsonObject, decline: Decl
 
 
 def failed(account: Account, intent: JsonObject, error: JsonObject) -> JsonObject:
-    """Lead back to `requires_payment_method`, with what went wrong."""
+    """Return the PaymentIntent to `requires_payment_method`, with the error."""
     changed = account.change(
         intent,
         last_payment_error=error,
@@ -217,12 +217,12 @@ def failed(account: Account, intent: JsonObject, error: JsonObject) -> JsonObjec
         status="requires_payment_method",
     )
     emit(account, "payment_intent.payment_failed", changed)
-    _tell_session(account, intent)
+    _notify_session(account, intent)
     return changed
 
 
-def _tell_session(account: Account, intent: JsonObject) -> None:
-    """Let the Checkout Session follow, if the PaymentIntent belongs to one."""
+def _notify_session(account: Account, intent: JsonObject) -> None:
+    """Update the Checkout Session of the PaymentIntent, if it has one."""
     if "session" in account.notes(intent["id"]):
         account.timers.add(0, "follow_payment", intent["id"])
 

@@ -1,4 +1,4 @@
-"""What the shopper does with a 3DS challenge."""
+"""The two results of a 3DS challenge: passed or failed."""
 
 from sandbox.account import Account
 from sandbox.cards import Decline
@@ -17,7 +17,7 @@ _CODE = "payment_intent_authentication_failure"
 
 
 def pass_challenge(account: Account, intent: JsonObject) -> JsonObject:
-    """Go on to the payment; with manual confirmation the server confirms once more."""
+    """Continue with the payment; with manual confirmation the server confirms once more."""
     _check(intent)
     method = account.the("payment_method", intent["payment_method"])
     if intent["confirmation_method"] == "manual":
@@ -27,7 +27,7 @@ def pass_challenge(account: Account, intent: JsonObject) -> JsonObject:
 
 
 def fail_challenge(account: Account, intent: JsonObject, leaves_charge: bool | None = None) -> JsonObject:
-    """Fail it, with or without a failed Charge: Stripe does both."""
+    """Fail the challenge, with or without a failed Charge: Stripe does both."""
     _check(intent)
     method = account.the("payment_method", intent["payment_method"])
     error = {

@@ -29,7 +29,7 @@ def check_cancelable(account: Account, intent: JsonObject) -> None:
 
 
 def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> None:
-    """Refuse what only the Checkout Session may do; a hold may be released directly."""
+    """Raise UnexpectedStateError for what only the Checkout Session may do; releasing a hold is allowed."""
     session = account.notes(intent["id"]).get("session")
     if session is None or (verb == "cancel" and intent["status"] == "requires_capture"):
         return
@@ -41,7 +41,7 @@ def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> Non
 
 
 def cancel_intent(account: Account, intent: JsonObject, reason: str | None) -> JsonObject:
-    """Cancel it; an authorisation is released without a Refund and without a change of its Charge."""
+    """Cancel the PaymentIntent; an authorisation is released without a Refund and without a change of its Charge."""
     account.timers.remove("expire_authorization", intent["id"])
     changed = account.change(
         intent,

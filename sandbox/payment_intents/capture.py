@@ -45,7 +45,7 @@ def _check(account: Account, intent: JsonObject, call: Call) -> None:
 
 
 def expire_authorization(account: Account, intent_id: str) -> None:
-    """Let the bank's hold run out: the PaymentIntent is cancelled, and there is no Refund."""
+    """Expire the authorisation: the PaymentIntent is cancelled, and there is no Refund."""
     intent = account.get("payment_intent", intent_id)
     if intent is None or intent["status"] != "requires_capture":
         return

@@ -86,7 +86,7 @@ def check_confirmable(account: Account, intent: JsonObject, call: Call, method: 
 
 
 def _needs_return_url(intent: JsonObject, call: Call) -> bool:
-    """Tell whether a redirect could follow; the browser's script names the one type that it handles instead."""
+    """Whether a redirect could follow; the browser's script names the one type that it handles instead."""
     automatic = intent["automatic_payment_methods"]
     return (
         automatic is not None

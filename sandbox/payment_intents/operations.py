@@ -54,7 +54,7 @@ def create(account: Account, call: Call) -> JsonObject:
 
 
 def chosen_method(account: Account, given: dict[str, Any]) -> JsonObject | None:
-    """Give the PaymentMethod that the parameters name or describe."""
+    """Return the PaymentMethod that the parameters name or describe."""
     if "payment_method" in given:
         return resolve(account, given["payment_method"], given.get("customer"))
     data = given.get("payment_method_data")

@@ -25,7 +25,7 @@ _CARD_OPTIONS: JsonObject = {
 
 
 def with_options(intent: JsonObject, given: Mapping[str, Any]) -> JsonObject:
-    """Give the PaymentIntent's options with those of a call; an unset one disappears."""
+    """Return the PaymentIntent's options with those of a call; an unset one disappears."""
     old = (intent.get("payment_method_options") or {}).get("card") or _CARD_OPTIONS
     card = {**old, **((given.get("payment_method_options") or {}).get("card") or {})}
     return {"card": {name: value for name, value in card.items() if value is not None or name in _CARD_OPTIONS}}

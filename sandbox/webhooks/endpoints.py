@@ -36,14 +36,14 @@ def configure(account: Account) -> None:
 
 
 def active_secrets(account: Account, endpoint_id: str) -> list[str]:
-    """Give the newest secret, and older ones until their time is over."""
+    """Return the newest secret, and older ones until their time is over."""
     now = account.clock.now()
     secrets = account.notes(endpoint_id).get("secrets", [])
     return [secret for secret, until in secrets if until is None or until > now]
 
 
 def roll_secret(account: Account, endpoint_id: str, overlap: float) -> str:
-    """Give the endpoint a new secret; the old one signs too for so many seconds."""
+    """Replace the endpoint's secret and return the new one; the old one signs too for so many seconds."""
     fresh = account.ids.new("whsec")
     until = account.clock.now() + overlap
     old = [[secret, until] for secret in active_secrets(account, endpoint_id)[:1]]

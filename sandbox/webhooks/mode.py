@@ -1,4 +1,4 @@
-"""How deliveries misbehave when told to."""
+"""How deliveries go wrong on purpose."""
 
 from dataclasses import dataclass
 

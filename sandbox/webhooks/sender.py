@@ -188,7 +188,7 @@ class Lane:
         return store.get("event", delivery["event"]), endpoint
 
     async def _post(self, event: JsonObject, endpoint: JsonObject) -> int | str:
-        """Give the status, or the name of the exception."""
+        """Return the status, or the name of the exception."""
         payload = _encode(event).encode()
         signature = sign(payload, active_secrets(self._account, endpoint["id"]), int(time.time()))
         headers = {

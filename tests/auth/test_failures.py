@@ -11,7 +11,7 @@ from structlog.testing import capture_logs
 
 from app.auth.checkout_tokens import LEEWAY, CheckoutTokens
 from app.auth.rate_limits import MAX_NAMES, FixedWindow, RateLimits
-from app.references.models import Reference
+from app.payment_intents.protocol.terms import Reference
 from app.settings import Settings
 from tests.conftest import NewKey
 

@@ -5,7 +5,7 @@ from typing import Any
 import httpx
 from playwright.async_api import Page, expect
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 GOOD = "4242424242424242"
 DECLINED = "4000000000000002"
@@ -14,7 +14,7 @@ MUG, TEA = 1800, 650
 
 
 class CheckoutPage:
-    def __init__(self, page: Page, api: httpx.AsyncClient, stripe: SandboxControl) -> None:
+    def __init__(self, page: Page, api: httpx.AsyncClient, stripe: SandboxClient) -> None:
         self.page = page
         self.pay_button = page.locator("#pay")
         self.attempts = page.locator(".attempt")

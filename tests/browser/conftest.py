@@ -6,7 +6,7 @@ import pytest
 import pytest_asyncio
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, async_playwright, expect
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.browser.checkout_page import CheckoutPage
 from tests.stack import Stack, stack_of
 
@@ -43,11 +43,11 @@ def stack(browser: Browser, request: pytest.FixtureRequest) -> Stack:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def stripe(stack: Stack) -> AsyncIterator[SandboxControl]:
-    async with SandboxControl(stack.sandbox_url) as control:
+async def stripe(stack: Stack) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(stack.sandbox_url) as control:
         yield control
         await control.clear_faults()
-        await control.webhooks("normal")
+        await control.restore_webhooks()
 
 
 @pytest_asyncio.fixture(loop_scope="session")
@@ -82,7 +82,7 @@ async def page(context: BrowserContext) -> Page:
 
 
 @pytest_asyncio.fixture(loop_scope="session")
-async def checkout(page: Page, api: httpx.AsyncClient, stripe: SandboxControl, stack: Stack) -> CheckoutPage:
+async def checkout(page: Page, api: httpx.AsyncClient, stripe: SandboxClient, stack: Stack) -> CheckoutPage:
     """Give the page of a new cart, with one of each product, ready to be paid."""
     checkout = CheckoutPage(page, api, stripe)
     await checkout.open(stack.shop_url)
@@ -91,7 +91,7 @@ async def checkout(page: Page, api: httpx.AsyncClient, stripe: SandboxControl, s
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def other_tab(
-    checkout: CheckoutPage, context: BrowserContext, api: httpx.AsyncClient, stripe: SandboxControl
+    checkout: CheckoutPage, context: BrowserContext, api: httpx.AsyncClient, stripe: SandboxClient
 ) -> CheckoutPage:
     """Give a second tab with the same cart."""
     other = CheckoutPage(await context.new_page(), api, stripe)

@@ -3,9 +3,10 @@
 import pytest
 from playwright.async_api import Page, Route, expect
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.browser.checkout_page import CHALLENGED, DECLINED, GOOD, MUG, TEA, CheckoutPage
 from tests.stack import Stack
+from tests.waiting import until_held
 
 pytestmark = pytest.mark.asyncio(loop_scope="session")
 
@@ -27,7 +28,7 @@ async def test_another_quantity_changes_the_amount_of_the_same_payment_intent(ch
     assert (await checkout.payment_intent())["amount_received"] == 2 * MUG + TEA
 
 
-async def test_of_fast_clicks_the_last_one_wins_with_few_calls(checkout: CheckoutPage, stripe: SandboxControl) -> None:
+async def test_of_fast_clicks_the_last_one_wins_with_few_calls(checkout: CheckoutPage, stripe: SandboxClient) -> None:
     intent = await checkout.payment_intent()
     await checkout.page.get_by_label("One more: Stoneware mug").evaluate(
         "button => { for (let click = 0; click < 8; click += 1) button.click(); }"
@@ -42,12 +43,11 @@ async def test_of_fast_clicks_the_last_one_wins_with_few_calls(checkout: Checkou
 
 
 @pytest.mark.slow
-async def test_pay_waits_until_stripe_holds_the_new_amount(checkout: CheckoutPage, stripe: SandboxControl) -> None:
+async def test_pay_waits_until_stripe_holds_the_new_amount(checkout: CheckoutPage, stripe: SandboxClient) -> None:
     path = f"/v1/payment_intents/{(await checkout.payment_intent())['id']}"
     await stripe.hold(path, method="POST")
     await checkout.one_more("Loose-leaf tea")
-    while not await stripe.held():
-        await checkout.page.wait_for_timeout(20)
+    await until_held(stripe)
 
     await expect(checkout.pay_button).to_be_disabled()
     await checkout.one_more("Loose-leaf tea")  # while the change before it is under way
@@ -133,9 +133,9 @@ async def test_a_cart_paid_in_one_tab_can_be_neither_paid_nor_changed_in_another
 
 @pytest.mark.slow
 async def test_a_cart_paid_in_one_tab_is_not_paid_again_in_another_before_the_service_knows(
-    checkout: CheckoutPage, other_tab: CheckoutPage, stripe: SandboxControl
+    checkout: CheckoutPage, other_tab: CheckoutPage, stripe: SandboxClient
 ) -> None:
-    await stripe.webhooks("pause")
+    await stripe.pause_webhooks()
     await checkout.pay(GOOD)
     await checkout.shows_paid("€24.50")
     await other_tab.pay(GOOD)

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 from playwright.async_api import Response, Route, expect
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.browser.checkout_page import CHALLENGED, DECLINED, GOOD, MUG, TEA, CheckoutPage
 from tests.stack import Stack
 
@@ -65,9 +65,9 @@ async def test_a_closed_challenge_is_a_failed_attempt_after_which_the_cart_can_b
 
 
 async def test_the_shopper_is_thanked_at_once_and_the_history_follows_the_webhook(
-    checkout: CheckoutPage, stripe: SandboxControl
+    checkout: CheckoutPage, stripe: SandboxClient
 ) -> None:
-    await stripe.webhooks("pause")
+    await stripe.pause_webhooks()
     await checkout.pay(GOOD)
     await checkout.shows_paid("€24.50")
     async with checkout.page.expect_response("**/api/carts/*") as told:
@@ -76,7 +76,7 @@ async def test_the_shopper_is_thanked_at_once_and_the_history_follows_the_webhoo
     await checkout.shows_paid("€24.50")
     await expect(checkout.attempts).to_have_count(0)
 
-    await stripe.webhooks("resume")
+    await stripe.resume_webhooks()
     await checkout.lists("Paid Visa 4242")
 
 
@@ -98,7 +98,7 @@ async def test_a_payment_under_way_is_waited_for(checkout: CheckoutPage) -> None
     await expect(checkout.page.locator("#result")).to_be_empty()
 
 
-async def test_a_double_click_on_pay_is_one_charge(checkout: CheckoutPage, stripe: SandboxControl) -> None:
+async def test_a_double_click_on_pay_is_one_charge(checkout: CheckoutPage, stripe: SandboxClient) -> None:
     await checkout.enter_card(GOOD)
     await checkout.pay_button.evaluate("button => { button.click(); button.click(); button.form.requestSubmit(); }")
 

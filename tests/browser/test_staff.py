@@ -6,7 +6,7 @@ import httpx
 import pytest
 from playwright.async_api import Page, expect
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.browser.checkout_page import CheckoutPage
 from tests.stack import Stack
 
@@ -14,7 +14,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="session")
 
 
 async def test_the_staff_gives_back_a_part_then_the_rest(
-    checkout: CheckoutPage, page: Page, api: httpx.AsyncClient, stripe: SandboxControl, stack: Stack
+    checkout: CheckoutPage, page: Page, api: httpx.AsyncClient, stripe: SandboxClient, stack: Stack
 ) -> None:
     intent = (await api.get(f"/v1/carts/{checkout.cart_id}/payment-intent")).json()
     await stripe.confirm(intent["stripe_id"])

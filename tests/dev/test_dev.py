@@ -174,7 +174,11 @@ def test_dotenv_is_read_and_the_environment_goes_before_it(dev: Dev) -> None:
     assert dev.json["database_url"] == GIVEN_DATABASE["DATABASE_URL"] == dev.child("api")["DATABASE_URL"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "number",
+    [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+    ids=["SIGINT", "SIGTERM", "SIGHUP"],
+)
 def test_a_signal_stops_every_child_within_five_seconds(make_dev: MakeDev, number: signal.Signals) -> None:
     dev = make_dev(STUB_FAULTS="api:deaf,sandbox:deaf" if number == signal.SIGTERM else "")
     dev.start()

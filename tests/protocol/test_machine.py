@@ -3,7 +3,7 @@
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from datetime import timedelta
 from typing import Any, ClassVar
 
@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from app.settings import Settings
+from sandbox.client import SandboxClient
 from tests.protocol.world import FREE, LIVE, Owed, World
 
 CART, SESSIONS = "cart:c1", ("session:s1", "session:s2")
@@ -31,6 +32,15 @@ CALLS = {
     "retrieve": ("GET", "/v1/payment_intents/*"),
 }
 FAULTS = st.sampled_from(["lose_next_answer", "drop_next", "fail_next", "malformed_next", "rate_limit_next"])
+DeliveryChange = Callable[[SandboxClient], Coroutine[Any, Any, None]]
+DELIVERY_CHANGES: tuple[DeliveryChange, ...] = (
+    SandboxClient.pause_webhooks,
+    SandboxClient.resume_webhooks,
+    SandboxClient.shuffle_webhooks,
+    SandboxClient.duplicate_webhooks,
+    SandboxClient.duplicate_events,
+    SandboxClient.restore_webhooks,
+)
 
 
 def _url(reference: str) -> str:
@@ -206,13 +216,13 @@ class Machine(RuleBasedStateMachine):
         self._tell("what was held lands")
         self.world.do(self.world.sandbox.release())
 
-    @rule(mode=st.sampled_from(["pause", "resume", "shuffle", "duplicate", "twin", "normal"]))
-    def change_webhooks(self, mode: Any) -> None:
-        self.world.do(self.world.sandbox.webhooks(mode))
+    @rule(change=st.sampled_from(DELIVERY_CHANGES))
+    def change_webhooks(self, change: DeliveryChange) -> None:
+        self.world.do(change(self.world.sandbox))
 
     @rule()
     def lose_a_webhook(self) -> None:
-        self.world.do(self.world.sandbox.webhooks("lose", count=1))
+        self.world.do(self.world.sandbox.lose_webhooks(1))
 
     # What must hold.
 

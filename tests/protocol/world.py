@@ -15,16 +15,15 @@ from typing import Any, Self, TypeVar
 from uuid import UUID
 
 import httpx
-from sqlalchemy import text
 
 from app.auth import api_keys
 from app.errors import PaymentsError
 from app.payment_intents import recovery
 from app.resources import Resources, open_resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
-from tests.api.ageing import MOMENTS, age
+from sandbox.client import SandboxClient
 from tests.conftest import empty, serving
+from tests.database import CREATED, LAST_ACTIVITY, LEASE, MOMENTS, RECHECK, UPDATED, open_database
 
 T = TypeVar("T")
 
@@ -78,7 +77,7 @@ class World:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._stack = AsyncExitStack()
         self.resources: Resources
-        self.sandbox: SandboxControl
+        self.sandbox: SandboxClient
         self.api: httpx.AsyncClient
 
     def __enter__(self) -> Self:
@@ -97,7 +96,7 @@ class World:
 
     async def _open(self) -> None:
         self.resources = await self._stack.enter_async_context(open_resources(self._settings))
-        self.sandbox = await self._stack.enter_async_context(SandboxControl(self._sandbox_url))
+        self.sandbox = await self._stack.enter_async_context(SandboxClient(self._sandbox_url))
         await self._stack.enter_async_context(serving(self._settings, self._listener))
         url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
         client = httpx.AsyncClient(base_url=url, trust_env=False, timeout=30)
@@ -108,8 +107,8 @@ class World:
         await self.calm_down()
         await self.sandbox.reset()
         await empty(self.resources)
-        async with self.resources.sessions.begin() as session:
-            key = api_keys.create(session, client="shop", scopes=("payments:read", "payments:write"))
+        scopes = ("payments:read", "payments:write")
+        key = await api_keys.create(self.resources.database, client="shop", scopes=scopes)
         self.api.headers["Authorization"] = f"Bearer {key.secret}"
 
     async def calm_down(self) -> None:
@@ -117,7 +116,7 @@ class World:
         await self.sandbox.clear_faults()
         while await self.sandbox.held():
             await asyncio.sleep(0.01)
-        await self.sandbox.webhooks("normal")
+        await self.sandbox.restore_webhooks()
         await self.sandbox.wait_idle(timeout=30)
 
     # What is there.
@@ -125,11 +124,10 @@ class World:
     async def rows(self) -> list[Row]:
         query = (
             "SELECT id::text, reference_kind || ':' || reference_id, generation, stripe_id, status, amount,"
-            " CAST(requested->>'amount' AS bigint), closed_at IS NOT NULL, closed_reason"
+            " CAST(requested_terms->>'amount' AS bigint), closed_at IS NOT NULL, closed_reason"
             " FROM payment_intents ORDER BY 2, generation"
         )
-        async with self.resources.sessions() as session:
-            return [Row(*row) for row in await session.execute(text(query))]
+        return [Row(*row.values()) for row in await self.resources.database.fetch(query)]
 
     async def at_stripe(self) -> list[dict[str, Any]]:
         return await self.sandbox.objects("payment_intents")
@@ -143,16 +141,15 @@ class World:
     async def work(self) -> None:
         """Do the queued jobs and those that they queue; one that fails is dropped, as the worker does."""
         for _ in range(20):
-            async with self.resources.sessions.begin() as session:
-                taken = await session.execute(text("DELETE FROM pgqueuer RETURNING entrypoint, payload"))
-                todo = [(name, UUID(json.loads(payload)["payment_intent_id"])) for name, payload in taken]
+            taken = await self.resources.database.fetch("DELETE FROM pgqueuer RETURNING payload")
+            todo = [UUID(json.loads(row["payload"])["payment_intent_id"]) for row in taken]
             if not todo:
                 return
-            await asyncio.gather(*(self._work(name, payment_intent_id) for name, payment_intent_id in todo))
+            await asyncio.gather(*(self._work(payment_intent_id) for payment_intent_id in todo))
 
-    async def _work(self, name: str, payment_intent_id: UUID) -> None:
+    async def _work(self, payment_intent_id: UUID) -> None:
         with suppress(PaymentsError):
-            await {"converge": recovery.settle, "expire": recovery.expire}[name](self.resources, payment_intent_id)
+            await recovery.recover(self.resources, payment_intent_id)
 
     async def sweep(self) -> None:
         await recovery.sweep(self.resources)
@@ -160,16 +157,20 @@ class World:
 
     async def pass_time(self, by: timedelta) -> None:
         """Let time pass at Stripe and here, and nobody does anything meanwhile."""
-        await age(self.resources, by, moments=(*MOMENTS, "created_at"))
+        await self._age(by, *MOMENTS, CREATED)
         await self.sandbox.age(by.total_seconds())
+
+    async def _age(self, by: timedelta, *moments: str) -> None:
+        async with open_database(self._settings.database_url.get_secret_value()) as database:
+            await database.age(by, *moments)
 
     async def settle(self) -> None:
         """Let the faults end and the sweep come a few times; nobody asks for anything new."""
         await self.calm_down()
         for _ in range(3):
             await self.work()
-            await age(self.resources, timedelta(hours=2), moments=("updated_at", "lease_until", "check_at"))
-            await age(self.resources, timedelta(minutes=1), moments=("touched_at",))  # whoever asked is gone
+            await self._age(timedelta(hours=2), UPDATED, LEASE, RECHECK)
+            await self._age(timedelta(minutes=1), LAST_ACTIVITY)  # whoever asked is gone
             await self.sweep()
             await self.sandbox.wait_idle(timeout=30)
         await self.work()

@@ -7,14 +7,13 @@ from typing import Any
 
 import httpx
 import pytest
-from sqlalchemy import text, update
 
 from app.refunds import finishing
-from app.refunds.models import Refund
 from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
+from tests.database import Database
 
 HUNDRED_EUROS = 10_000
 
@@ -26,7 +25,8 @@ class Shop:
     """A backend service that refunds, with the shopper and Stripe's dashboard at hand."""
 
     api: httpx.AsyncClient
-    sandbox: SandboxControl
+    sandbox: SandboxClient
+    database: Database
 
     async def sell(self, cart: str = "c1", *, card: str = "pm_card_visa", **put: Any) -> dict[str, Any]:
         """Have a shopper pay for a cart; give the PaymentIntent as it is then."""
@@ -61,11 +61,9 @@ class Shop:
         }
         return state["amount_refunded"], state["amount_refundable"]
 
-    async def events(self, resources: Resources) -> list[tuple[str, dict[str, Any]]]:
-        """Give the domain events about refunds, oldest first."""
-        statement = text("SELECT type, data FROM events WHERE type LIKE 'refund.%' ORDER BY id")
-        async with resources.sessions() as session:
-            return [(row.type, row.data) for row in await session.execute(statement)]
+    async def events(self) -> list[tuple[str, dict[str, Any]]]:
+        """Return the domain events about refunds, oldest first."""
+        return [(event["type"], event["data"]) for event in await self.database.domain_events("refund.%")]
 
 
 @pytest.fixture
@@ -84,21 +82,19 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
 
 
 @pytest.fixture
-async def shop(api: httpx.AsyncClient, sandbox: SandboxControl) -> Shop:
-    return Shop(api, sandbox)
+async def shop(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> Shop:
+    return Shop(api, sandbox, database)
 
 
 Later = Callable[[timedelta], Awaitable[None]]
 
 
 @pytest.fixture
-def later(resources: Resources, sandbox: SandboxControl, jobs: Jobs) -> Later:
+def later(resources: Resources, sandbox: SandboxClient, database: Database, jobs: Jobs) -> Later:
     """Give what lets time pass, at Stripe too, then sweeps and does all jobs."""
 
     async def pass_(duration: timedelta) -> None:
-        async with resources.sessions.begin() as session:
-            times = {"check_at": Refund.check_at - duration, "created_at": Refund.created_at - duration}
-            await session.execute(update(Refund).values(times).execution_options(synchronize_session=False))
+        await database.age_refunds(duration)
         await sandbox.advance(duration.total_seconds())
         await sandbox.wait_idle()
         await finishing.sweep(resources)

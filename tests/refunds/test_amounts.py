@@ -5,9 +5,10 @@ from typing import Any
 
 import httpx
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.refunds.conftest import Shop
+from tests.waiting import until_held
 
 
 def _problem(answer: httpx.Response) -> tuple[int, str]:
@@ -32,7 +33,7 @@ async def test_partial_refunds_then_the_rest_give_back_all(shop: Shop) -> None:
     assert await shop.totals() == (10_000, 0)
 
 
-async def test_what_we_refund_at_stripe_is_marked_and_keyed_by_its_own_id(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_what_we_refund_at_stripe_is_marked_and_keyed_by_its_own_id(shop: Shop, sandbox: SandboxClient) -> None:
     payment = await shop.sell()
     body = (await shop.refund("k1", amount=500, reason="duplicate", metadata={"ticket": "4711"})).json()
 
@@ -50,7 +51,7 @@ async def test_what_we_refund_at_stripe_is_marked_and_keyed_by_its_own_id(shop: 
     }
 
 
-async def test_more_than_is_left_is_refused_and_nothing_is_sent(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_more_than_is_left_is_refused_and_nothing_is_sent(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell()
     await shop.refund("k1", amount=4000)
     await sandbox.clear_requests()
@@ -84,9 +85,7 @@ async def test_an_unpaid_cart_is_not_refundable(shop: Shop) -> None:
     assert await shop.refunds() == []
 
 
-async def test_an_uncaptured_payment_is_to_be_cancelled_instead(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
-) -> None:
+async def test_an_uncaptured_payment_is_to_be_cancelled_instead(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
     await shop.sell(capture_method="manual")
     await jobs()
     await sandbox.clear_requests()
@@ -96,7 +95,7 @@ async def test_an_uncaptured_payment_is_to_be_cancelled_instead(
     assert await sandbox.requests() == []
 
 
-async def test_with_two_paid_payment_intents_the_caller_must_name_one(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_with_two_paid_payment_intents_the_caller_must_name_one(shop: Shop, sandbox: SandboxClient) -> None:
     first = await shop.sell()
     second = await shop.sell(previous_payment_intent=first["id"])
     unnamed = await shop.refund("k1")
@@ -131,7 +130,7 @@ async def test_a_payment_intent_of_another_cart_cannot_be_named(shop: Shop) -> N
 
 
 async def test_a_refund_under_way_follows_its_payment_from_a_session_to_a_cart(
-    shop: Shop, sandbox: SandboxControl
+    shop: Shop, sandbox: SandboxClient
 ) -> None:
     session, key = "/v1/sessions/s1", {"Idempotency-Key": "k1"}
     made = (await shop.api.put(f"{session}/payment-intent", json={"amount": 10_000, "currency": "eur"})).json()
@@ -139,8 +138,7 @@ async def test_a_refund_under_way_follows_its_payment_from_a_session_to_a_cart(
     await sandbox.wait_idle()
     await sandbox.hold("/v1/refunds", method="POST")
     asked = asyncio.create_task(shop.api.post(f"{session}/refunds", json={"amount": 3000}, headers=key))
-    while not await sandbox.held():
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     moved = await shop.api.post(f"{session}/payment-intent/move", json={"cart_id": "c1"})
     await sandbox.release()
     first = await asked
@@ -170,13 +168,13 @@ async def test_a_list_of_refunds_comes_in_pages(shop: Shop) -> None:
     made = [(await shop.refund(f"k{n}", amount=n)).json()["id"] for n in range(1, 6)]
     seen: list[str] = []
     after: str | None = None
-    while True:
+    for _ in range(3):
         query = {"limit": "2"} | ({"after": after} if after else {})
         page = (await shop.api.get("/v1/carts/c1/refunds", params=query)).json()
         seen += [each["id"] for each in page["data"]]
-        if (after := page["next_cursor"]) is None:
-            break
+        after = page["next_cursor"]
     assert seen == made[::-1]
+    assert after is None
 
 
 ODD: list[dict[str, Any]] = [

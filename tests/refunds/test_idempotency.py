@@ -3,12 +3,13 @@
 import asyncio
 from typing import Any
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.refunds.conftest import Shop
+from tests.waiting import until_held
 
 
-async def test_the_same_key_with_the_same_body_gives_the_same_refund(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_the_same_key_with_the_same_body_gives_the_same_refund(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell()
     body: dict[str, Any] = {"amount": 3000, "metadata": {"a": "1", "b": "2"}}
     first = await shop.refund("k1", **body)
@@ -64,7 +65,7 @@ async def test_a_key_belongs_to_the_client_and_survives_the_rotation_of_its_api_
     assert await shop.totals() == (200, 9800)
 
 
-async def test_many_with_one_key_at_once_make_one_refund(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_many_with_one_key_at_once_make_one_refund(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell()
     await sandbox.latency(0.05, "/v1/refunds")
     answers = await asyncio.gather(*(shop.refund("k1", amount=3000) for _ in range(10)))
@@ -76,13 +77,12 @@ async def test_many_with_one_key_at_once_make_one_refund(shop: Shop, sandbox: Sa
 
 
 async def test_a_repeat_while_the_first_still_runs_is_answered_202_at_once(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     await shop.sell()
     await sandbox.hold("/v1/refunds", method="POST")
     first = asyncio.create_task(shop.refund("k1", amount=3000))
-    while await sandbox.held() < 1:
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     meanwhile = await shop.refund("k1", amount=3000)
     state = await shop.state()
     await sandbox.release()

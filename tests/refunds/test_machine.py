@@ -1,7 +1,7 @@
 """Refunds, webhooks and faults in any order: never more than was received, and once quiet both sides agree."""
 
 import asyncio
-from collections.abc import Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import AsyncExitStack, suppress
 from datetime import timedelta
 from typing import Any, ClassVar
@@ -18,16 +18,16 @@ from hypothesis.stateful import (
     rule,
     run_state_machine_as_test,
 )
-from sqlalchemy import update
 
 from app.auth import api_keys
-from app.domain_events.repository import Actor
+from app.payment_intents.protocol.state import Actor
 from app.refunds import finishing
-from app.refunds.models import FREED, Refund
+from app.refunds.refund import FREED
 from app.resources import open_resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
-from tests.conftest import do_jobs, empty, serving
+from sandbox.client import SandboxClient
+from tests.conftest import do_jobs, serving
+from tests.database import open_database
 from tests.refunds.conftest import HUNDRED_EUROS, Shop
 
 CARDS = ("pm_card_visa", "pm_card_pendingRefund", "pm_card_refundFail")
@@ -39,6 +39,13 @@ FAULTS: dict[str, dict[str, Any]] = {
     "conflict_next": {},
     "fail_next": {"stored": True, "done": False},
 }
+DeliveryChange = Callable[[SandboxClient], Coroutine[Any, Any, None]]
+DELIVERY_CHANGES: tuple[DeliveryChange, ...] = (
+    SandboxClient.pause_webhooks,
+    SandboxClient.shuffle_webhooks,
+    SandboxClient.duplicate_webhooks,
+    SandboxClient.restore_webhooks,
+)
 DAY = timedelta(days=1)
 
 amounts = strategies.sampled_from([1, 1000, 3000, 5000, HUNDRED_EUROS, None])
@@ -67,25 +74,23 @@ class World:
         enter = self._stack.enter_async_context
         self.resources = await enter(open_resources(self._settings))
         await enter(serving(self._settings, self._listener))
-        sandbox = await enter(SandboxControl(self._sandbox_url))
+        sandbox = await enter(SandboxClient(self._sandbox_url))
         client = await enter(httpx.AsyncClient(base_url=self._url, trust_env=False, timeout=15))
-        self.shop = Shop(client, sandbox)
+        database = await enter(open_database(self._database_url))
+        self.shop = Shop(client, sandbox, database)
 
     async def begin(self, card: str) -> None:
         """Forget everything, and have a shopper pay."""
         await self.shop.sandbox.reset()
-        await self.shop.sandbox.webhooks("normal")
-        await empty(self.resources)
-        async with self.resources.sessions.begin() as session:
-            scopes = ("payments:read", "payments:write", "refunds:write")
-            key = api_keys.create(session, client="shop", scopes=scopes).secret
+        await self.shop.sandbox.restore_webhooks()
+        await self.shop.database.empty()
+        scopes = ("payments:read", "payments:write", "refunds:write")
+        key = (await api_keys.create(self.resources.database, client="shop", scopes=scopes)).secret
         self.shop.api.headers["Authorization"] = f"Bearer {key}"
         self.payment = await self.shop.sell(card=card)
 
     async def age(self, duration: timedelta) -> None:
-        async with self.resources.sessions.begin() as session:
-            times = {"check_at": Refund.check_at - duration, "created_at": Refund.created_at - duration}
-            await session.execute(update(Refund).values(times).execution_options(synchronize_session=False))
+        await self.shop.database.age_refunds(duration)
         await self.shop.sandbox.advance(duration.total_seconds())
 
     async def work(self) -> None:
@@ -96,7 +101,7 @@ class World:
         """Let all faults end, all news arrive, and all jobs be done; only lost news need to be asked for."""
         sandbox = self.shop.sandbox
         await sandbox.clear_faults()
-        await sandbox.webhooks("normal")
+        await sandbox.restore_webhooks()
         for _ in range(2):
             await self.age(DAY * 2)
             await sandbox.wait_idle()
@@ -131,7 +136,7 @@ class Refunds(RuleBasedStateMachine):
             break_next = getattr(self.world.shop.sandbox, fault)
             self.world.run(break_next(path="/v1/refunds", count=3, **FAULTS[fault]))
         if fault and not is_told:
-            self.deliver_otherwise("lose")
+            self.lose_two_webhooks()
         keys = [f"k{len(self.asked) + n}" for n in range(len(wanted))]
         bodies: list[dict[str, Any]] = [{} if amount is None else {"amount": amount} for amount in wanted]
         self.asked |= dict(zip(keys, bodies, strict=True))
@@ -148,10 +153,14 @@ class Refunds(RuleBasedStateMachine):
             self.world.run(self.world.shop.sandbox.dashboard_refund(self.world.payment["stripe_id"], amount))
             self.is_all_ours = False
 
-    @rule(action=strategies.sampled_from(["pause", "shuffle", "duplicate", "lose", "normal"]))
-    def deliver_otherwise(self, action: Any) -> None:
-        self.is_all_told &= action != "lose"
-        self.world.run(self.world.shop.sandbox.webhooks(action, count=2))
+    @rule(change=strategies.sampled_from(DELIVERY_CHANGES))
+    def deliver_otherwise(self, change: DeliveryChange) -> None:
+        self.world.run(change(self.world.shop.sandbox))
+
+    @rule()
+    def lose_two_webhooks(self) -> None:
+        self.is_all_told = False
+        self.world.run(self.world.shop.sandbox.lose_webhooks(2))
 
     @rule()
     def deliver(self) -> None:

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.refunds.conftest import Later, Shop
 
@@ -13,7 +13,7 @@ REFUNDS = "/v1/refunds"
 MINUTE, DAY = timedelta(minutes=1), timedelta(days=1)
 
 
-async def test_a_pending_refund_counts_and_succeeds_later(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_a_pending_refund_counts_and_succeeds_later(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell(card="pm_card_pendingRefund")
     pending = await shop.refund("k1", amount=3000)
     assert await shop.totals() == (3000, 7000)
@@ -27,18 +27,18 @@ async def test_a_pending_refund_counts_and_succeeds_later(shop: Shop, sandbox: S
 
 
 async def test_a_pending_refund_whose_webhook_was_lost_is_asked_about(
-    shop: Shop, sandbox: SandboxControl, later: Later
+    shop: Shop, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell(card="pm_card_pendingRefund")
     await shop.refund("k1", amount=3000)
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await later(timedelta(hours=1))
     assert (await shop.refunds())[0]["status"] == "succeeded"
     assert await shop.totals() == (3000, 7000)
 
 
 async def test_a_succeeded_refund_that_fails_frees_its_amount_and_says_that_the_customer_was_not_repaid(
-    shop: Shop, sandbox: SandboxControl, resources: Resources
+    shop: Shop, sandbox: SandboxClient, resources: Resources
 ) -> None:
     await shop.sell(card="pm_card_refundFail")
     first = await shop.refund("k1")
@@ -49,7 +49,7 @@ async def test_a_succeeded_refund_that_fails_frees_its_amount_and_says_that_the_
     read = (await shop.api.get(f"/v1/refunds/{first.json()['id']}")).json()
     assert (first.json()["status"], read["status"]) == ("succeeded", "failed")
     assert read["failure_reason"] == "expired_or_canceled_card"
-    events = await shop.events(resources)
+    events = await shop.events()
     assert [type_ for type_, _ in events] == ["refund.requested", "refund.succeeded", "refund.failed"]
     told = events[-1][1]
     assert (told["previous_status"], told["is_customer_repaid"]) == ("succeeded", False)
@@ -58,10 +58,10 @@ async def test_a_succeeded_refund_that_fails_frees_its_amount_and_says_that_the_
 
 
 async def test_a_payment_that_was_fully_refunded_elsewhere_is_refused_with_stripes_code_and_learned_of(
-    shop: Shop, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    shop: Shop, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.dashboard_refund(payment["stripe_id"])
     refused = await shop.refund("k1", amount=100)
     again = await shop.refund("k1", amount=100)
@@ -75,15 +75,15 @@ async def test_a_payment_that_was_fully_refunded_elsewhere_is_refused_with_strip
     assert (await shop.state())["amount_refundable"] == 10_000  # the reservation is free again
     await jobs()
     assert await shop.totals() == (10_000, 0)
-    types = [type_ for type_, _ in await shop.events(resources)]
+    types = [type_ for type_, _ in await shop.events()]
     assert types == ["refund.requested", "refund.refused", "refund.succeeded"]
 
 
 async def test_a_refusal_without_a_code_is_told_in_stripes_words_and_frees_the_amount(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.dashboard_refund(payment["stripe_id"], 6000)
     refused = await shop.refund("k1", amount=5000)
 
@@ -103,9 +103,7 @@ async def test_a_disputed_payment_is_refused_with_stripes_code(shop: Shop) -> No
     assert await shop.totals() == (0, 10_000)
 
 
-async def test_an_answer_that_is_lost_once_is_had_by_the_repeat(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
-) -> None:
+async def test_an_answer_that_is_lost_once_is_had_by_the_repeat(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
     await shop.sell()
     await sandbox.lose_next_answer(path=REFUNDS)
     answer = await shop.refund("k1", amount=3000)
@@ -115,12 +113,15 @@ async def test_an_answer_that_is_lost_once_is_had_by_the_repeat(
     assert await shop.totals() == (3000, 7000)
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "is_done",
+    [pytest.param(True, id="Stripe did it"), pytest.param(False, id="Stripe did nothing", marks=pytest.mark.slow)],
+)
 async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs, *, is_done: bool
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs, *, is_done: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await (sandbox.lose_next_answer if is_done else sandbox.drop_next)(path=REFUNDS, count=3)
     unknown = await shop.refund("k1", amount=6000)
     again = await shop.refund("k1", amount=6000)
@@ -139,12 +140,15 @@ async def test_an_unknown_outcome_keeps_the_reservation_and_a_job_finds_it_out(
     assert await shop.totals() == (6000, 4000)
 
 
-@pytest.mark.parametrize("is_done", [True, pytest.param(False, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    "is_done",
+    [pytest.param(True, id="Stripe did it"), pytest.param(False, id="Stripe did nothing", marks=pytest.mark.slow)],
+)
 async def test_an_error_that_stripe_repeats_for_a_day_never_refunds_twice(
-    shop: Shop, sandbox: SandboxControl, later: Later, *, is_done: bool
+    shop: Shop, sandbox: SandboxClient, later: Later, *, is_done: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.fail_next(500, stored=True, done=is_done, path=REFUNDS)
     unknown = await shop.refund("k1", amount=3000)
     await later(MINUTE)
@@ -160,10 +164,10 @@ async def test_an_error_that_stripe_repeats_for_a_day_never_refunds_twice(
 
 
 async def test_a_refund_whose_key_stripe_forgot_is_found_by_its_mark(
-    shop: Shop, sandbox: SandboxControl, later: Later
+    shop: Shop, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path=REFUNDS, count=3)
     unknown = await shop.refund("k1", amount=3000)
     await later(2 * DAY)
@@ -173,7 +177,7 @@ async def test_a_refund_whose_key_stripe_forgot_is_found_by_its_mark(
 
 
 async def test_while_stripe_is_down_the_job_waits_and_the_sweep_comes_back(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs, later: Later
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs, later: Later
 ) -> None:
     await shop.sell()
     await sandbox.rate_limit_next(path=REFUNDS, count=100)

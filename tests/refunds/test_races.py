@@ -1,25 +1,26 @@
 """Many at once, over two processes, and processes killed at every step."""
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable, Callable
+from contextlib import AsyncExitStack
 from datetime import timedelta
+from functools import partial
 
 import httpx
 import pytest
-from sqlalchemy import text
 
-from app.resources import Resources
 from app.settings import Settings
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
+from tests.database import Database
 from tests.processes import api_process
 from tests.refunds.conftest import Later, Shop
+from tests.waiting import until_held
 
 MINUTE = timedelta(minutes=1)
 
 
 async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
-    shop: Shop, settings: Settings, sandbox: SandboxControl
+    shop: Shop, settings: Settings, sandbox: SandboxClient
 ) -> None:
     await shop.sell()
     await sandbox.latency(0.05, "/v1/refunds")
@@ -31,7 +32,9 @@ async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
             )
             for _, url in processes
         ]
-        answers = await asyncio.gather(*(Shop(clients[n % 2], sandbox).refund(f"k{n}", amount=3000) for n in range(50)))
+        answers = await asyncio.gather(
+            *(Shop(clients[n % 2], sandbox, shop.database).refund(f"k{n}", amount=3000) for n in range(50))
+        )
 
     accepted = [answer for answer in answers if answer.status_code == 201]
     refused = [answer for answer in answers if answer.status_code == 409]
@@ -42,12 +45,11 @@ async def test_fifty_at_once_over_two_processes_never_exceed_what_was_received(
     assert sum(each["amount"] for each in await sandbox.objects("refunds")) == 9000
 
 
-async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell("c1", amount=10_000)
     await sandbox.hold("/v1/refunds", method="POST")
     held = [asyncio.create_task(shop.refund(f"k{n}", amount=100)) for n in range(20)]
-    while await sandbox.held() < 20:  # twice the pool's connections
-        await asyncio.sleep(0.01)
+    await until_held(sandbox, 20)  # twice the pool's connections
     state = await shop.state()
     still_held = await sandbox.held()
     await sandbox.release()
@@ -56,37 +58,8 @@ async def test_reads_and_refunds_of_others_go_on_while_stripe_works(shop: Shop, 
     assert await shop.totals() == (2000, 8000)
 
 
-Step = Callable[["Scene"], Awaitable[None]]
-
-
-class Scene:
-    """A refund under way in a process that will be killed."""
-
-    def __init__(self, shop: Shop, resources: Resources) -> None:
-        self.shop = shop
-        self.sandbox = shop.sandbox
-        self.resources = resources
-
-    @asynccontextmanager
-    async def locked_out(self) -> AsyncIterator[None]:
-        """Keep everybody from the reference's row."""
-        async with self.resources.sessions.begin() as session:
-            await session.execute(text("SELECT 1 FROM payment_references FOR UPDATE"))
-            yield
-
-    async def until_somebody_waits_for_the_row(self) -> None:
-        waiting = (
-            "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()"
-        )
-        while True:
-            async with self.resources.sessions() as session:
-                if await session.scalar(text(waiting)):
-                    return
-            await asyncio.sleep(0.01)
-
-    async def until_held(self) -> None:
-        while not await self.sandbox.held():
-            await asyncio.sleep(0.01)
+# What every transaction on a payment waits for first.
+REFERENCES = "SELECT 1 FROM payment_references FOR UPDATE"
 
 
 async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awaitable[None]]) -> None:
@@ -95,7 +68,7 @@ async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awa
         api_process(settings) as (process, url),
         httpx.AsyncClient(base_url=url, headers=shop.api.headers, trust_env=False, timeout=30) as client,
     ):
-        asked = asyncio.create_task(Shop(client, shop.sandbox).refund("k1", amount=6000))
+        asked = asyncio.create_task(Shop(client, shop.sandbox, shop.database).refund("k1", amount=6000))
         await moment()
         process.kill()
         await process.wait()
@@ -105,12 +78,11 @@ async def _killed_while(shop: Shop, settings: Settings, moment: Callable[[], Awa
 
 @pytest.mark.slow
 async def test_killed_before_the_reservation_nothing_has_happened(
-    shop: Shop, settings: Settings, resources: Resources, later: Later
+    shop: Shop, settings: Settings, database: Database, later: Later
 ) -> None:
     await shop.sell()
-    scene = Scene(shop, resources)
-    async with scene.locked_out():
-        await _killed_while(shop, settings, scene.until_somebody_waits_for_the_row)
+    async with database.locked(REFERENCES):
+        await _killed_while(shop, settings, database.until_blocked)
     await later(MINUTE)
     assert await shop.refunds() == []
     assert await shop.totals() == (0, 10_000)
@@ -124,12 +96,12 @@ async def test_killed_before_the_reservation_nothing_has_happened(
     ],
 )
 async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_request_lands(
-    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later, after_work: bool
+    shop: Shop, settings: Settings, sandbox: SandboxClient, later: Later, after_work: bool
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=after_work)
-    await _killed_while(shop, settings, Scene(shop, resources).until_held)
+    await _killed_while(shop, settings, partial(until_held, sandbox))
     reserved = await shop.state()
     over = await shop.refund("k2", amount=6000)
     meanwhile = await shop.refund("k1", amount=6000)
@@ -147,18 +119,17 @@ async def test_killed_during_the_call_the_refund_is_finished_once_whenever_the_r
 
 
 async def test_killed_between_stripes_answer_and_our_commit_the_refund_is_found(
-    shop: Shop, settings: Settings, resources: Resources, sandbox: SandboxControl, later: Later
+    shop: Shop, settings: Settings, database: Database, sandbox: SandboxClient, later: Later
 ) -> None:
     await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     await sandbox.hold("/v1/refunds", method="POST", after_work=True)
-    scene = Scene(shop, resources)
 
     async def answered_but_not_recorded() -> None:
-        await scene.until_held()
-        await stack.enter_async_context(scene.locked_out())
+        await until_held(sandbox)
+        await stack.enter_async_context(database.locked(REFERENCES))
         await sandbox.release()
-        await scene.until_somebody_waits_for_the_row()
+        await database.until_blocked()
 
     async with AsyncExitStack() as stack:
         await _killed_while(shop, settings, answered_but_not_recorded)

@@ -7,12 +7,13 @@ from typing import Any
 
 from stripe import WebhookSignature
 
-from app.domain_events.repository import Actor
+from app.payment_intents.protocol.state import Actor
 from app.refunds import finishing
 from app.resources import Resources
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.conftest import WEBHOOK_SECRET, Jobs
 from tests.refunds.conftest import Shop
+from tests.waiting import until_held
 
 
 async def _tell(shop: Shop, refund: dict[str, Any], type_: str = "refund.updated") -> str:
@@ -26,10 +27,10 @@ async def _tell(shop: Shop, refund: dict[str, Any], type_: str = "refund.updated
 
 
 async def test_a_dashboard_refund_is_adopted_once_and_counts(
-    shop: Shop, sandbox: SandboxControl, resources: Resources, jobs: Jobs
+    shop: Shop, sandbox: SandboxClient, resources: Resources, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("duplicate", count=2)
+    await sandbox.duplicate_webhooks(2)
     made = await sandbox.dashboard_refund(payment["stripe_id"], 4000, "fraudulent")
     await sandbox.wait_idle()
     await jobs()
@@ -43,7 +44,7 @@ async def test_a_dashboard_refund_is_adopted_once_and_counts(
     assert (over.json()["code"], over.json()["amount_refundable"]) == ("refund_exceeds_payment", 6000)
     assert (rest.json()["amount"], ours["origin"]) == (6000, "api")
     assert await shop.totals() == (10_000, 0)
-    assert [type_ for type_, _ in await shop.events(resources)] == [
+    assert [type_ for type_, _ in await shop.events()] == [
         "refund.succeeded",
         "refund.requested",
         "refund.succeeded",
@@ -51,13 +52,12 @@ async def test_a_dashboard_refund_is_adopted_once_and_counts(
 
 
 async def test_a_webhook_faster_than_our_commit_is_known_by_its_mark_and_counted_once(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     await shop.sell()
     await sandbox.hold("/v1/refunds", method="POST", after_work=True)
     asked = asyncio.create_task(shop.refund("k1", amount=3000))
-    while await sandbox.held() < 1:
-        await asyncio.sleep(0.01)
+    await until_held(sandbox)
     await sandbox.wait_idle()
     [early] = await shop.refunds()
     await sandbox.release()
@@ -70,23 +70,23 @@ async def test_a_webhook_faster_than_our_commit_is_known_by_its_mark_and_counted
     assert await shop.totals() == (3000, 7000)
 
 
-async def test_events_in_any_order_and_twice_end_alike(shop: Shop, sandbox: SandboxControl, jobs: Jobs) -> None:
+async def test_events_in_any_order_and_twice_end_alike(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
     payment = await shop.sell(card="pm_card_refundFail")
-    await sandbox.webhooks("pause")
+    await sandbox.pause_webhooks()
     await shop.refund("k1", amount=3000)
     await sandbox.dashboard_refund(payment["stripe_id"], 2000)
     await sandbox.advance(60)
     await shop.refund("k2", amount=1000)
-    await sandbox.webhooks("shuffle")
-    await sandbox.webhooks("duplicate", count=2)
-    await sandbox.webhooks("resume")
+    await sandbox.shuffle_webhooks()
+    await sandbox.duplicate_webhooks(2)
+    await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
     assert sorted(each["status"] for each in await shop.refunds()) == ["failed", "failed", "succeeded"]
     assert await shop.totals() == (1000, 9000)
 
 
-async def test_a_late_success_does_not_revive_a_failed_refund(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_a_late_success_does_not_revive_a_failed_refund(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell(card="pm_card_refundFail")
     await shop.refund("k1", amount=3000)
     [before] = await sandbox.objects("refunds")
@@ -97,7 +97,7 @@ async def test_a_late_success_does_not_revive_a_failed_refund(shop: Shop, sandbo
 
 
 async def test_a_refused_refund_that_landed_late_is_revived_by_stripes_evidence(
-    shop: Shop, sandbox: SandboxControl
+    shop: Shop, sandbox: SandboxClient
 ) -> None:
     payment = await shop.sell()
     await sandbox.fail_next(400, code="charge_not_refundable", path="/v1/refunds")
@@ -118,7 +118,7 @@ async def test_a_refused_refund_that_landed_late_is_revived_by_stripes_evidence(
 
 
 async def test_the_mark_of_another_installation_or_of_an_answered_refund_is_not_believed(
-    shop: Shop, sandbox: SandboxControl
+    shop: Shop, sandbox: SandboxClient
 ) -> None:
     await shop.sell()
     ours = (await shop.refund("k1", amount=1000)).json()
@@ -130,7 +130,7 @@ async def test_the_mark_of_another_installation_or_of_an_answered_refund_is_not_
     assert rows == {ours["stripe_id"]: "api", "re_copy": "stripe", "re_staging": "stripe"}
 
 
-async def test_a_refund_of_a_payment_that_is_not_ours_is_ignored(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_a_refund_of_a_payment_that_is_not_ours_is_ignored(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell()
     await shop.refund("k1", amount=1000)
     [refund] = await sandbox.objects("refunds")
@@ -139,7 +139,7 @@ async def test_a_refund_of_a_payment_that_is_not_ours_is_ignored(shop: Shop, san
     assert len(await shop.refunds()) == 1
 
 
-async def test_every_status_of_stripes_is_taken_in(shop: Shop, sandbox: SandboxControl) -> None:
+async def test_every_status_of_stripes_is_taken_in(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell(card="pm_card_pendingRefund")
     statuses = ["requires_action", "canceled", "pending", None, "unheard_of"]
     for number, status in enumerate(statuses):
@@ -153,10 +153,10 @@ async def test_every_status_of_stripes_is_taken_in(shop: Shop, sandbox: SandboxC
 
 
 async def test_a_lost_dashboard_refund_is_found_when_the_charge_tells_of_it(
-    shop: Shop, sandbox: SandboxControl, jobs: Jobs
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose", count=2)
+    await sandbox.lose_webhooks(2)
     await sandbox.dashboard_refund(payment["stripe_id"], 1000)
     await sandbox.wait_idle()
     assert (await shop.state())["amount_refunded"] == 0
@@ -168,10 +168,10 @@ async def test_a_lost_dashboard_refund_is_found_when_the_charge_tells_of_it(
 
 
 async def test_a_sync_finds_every_refund_that_no_webhook_told_of(
-    shop: Shop, sandbox: SandboxControl, resources: Resources
+    shop: Shop, sandbox: SandboxClient, resources: Resources
 ) -> None:
     payment = await shop.sell()
-    await sandbox.webhooks("lose")
+    await sandbox.lose_webhooks()
     for _ in range(3):
         await sandbox.dashboard_refund(payment["stripe_id"], 1000)
     payment_intents = (await shop.state())["id"]

@@ -5,8 +5,8 @@ import pytest
 import stripe
 from aiohttp import web
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from tests.sandbox.running import (
     PUBLISHABLE_KEY,
     SECRET_KEY,
@@ -53,8 +53,8 @@ def client(url: str) -> stripe.StripeClient:
 
 
 @pytest.fixture
-async def control(url: str) -> AsyncIterator[SandboxControl]:
-    async with SandboxControl(url) as control:
+async def control(url: str) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(url) as control:
         yield control
 
 

@@ -6,8 +6,8 @@ import httpx
 import pytest
 from stripe import CardError, StripeClient
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig, Unconfirmed
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import charges_of, client_of, confirmed, created, http
 
@@ -16,7 +16,7 @@ CHALLENGED = ["pm_card_authenticationRequired", "pm_card_threeDSecure2Required"]
 
 @pytest.mark.parametrize("name", CHALLENGED)
 async def test_a_passed_challenge_succeeds_with_the_authentication_on_the_charge(
-    client: StripeClient, control: SandboxControl, name: str
+    client: StripeClient, control: SandboxClient, name: str
 ) -> None:
     intent = confirmed(client, name)
     assert intent.status == "requires_action"
@@ -35,7 +35,7 @@ async def test_a_passed_challenge_succeeds_with_the_authentication_on_the_charge
     ],
 )
 async def test_a_passed_challenge_can_still_be_declined(
-    client: StripeClient, control: SandboxControl, name: str, decline_code: str
+    client: StripeClient, control: SandboxClient, name: str, decline_code: str
 ) -> None:
     intent = confirmed(client, name)
     await control.authenticate(intent.id)
@@ -47,7 +47,7 @@ async def test_a_passed_challenge_can_still_be_declined(
 
 @pytest.mark.parametrize("leaves_charge", [False, True])
 async def test_a_failed_challenge_leaves_a_failed_charge_or_none(
-    client: StripeClient, control: SandboxControl, leaves_charge: bool
+    client: StripeClient, control: SandboxClient, leaves_charge: bool
 ) -> None:
     intent = confirmed(client, CHALLENGED[0])
     await control.authenticate(intent.id, "fail", leaves_charge=leaves_charge)
@@ -64,7 +64,7 @@ async def test_a_failed_challenge_leaves_a_charge_where_the_config_says_so(start
     url = start(SandboxConfig(unconfirmed=Unconfirmed(failed_authentication_leaves_charge=True)))
     client = client_of(url)
     intent = confirmed(client, CHALLENGED[0])
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         await control.authenticate(intent.id, "fail")
     assert len(charges_of(client, intent.id)) == 1
 
@@ -109,7 +109,7 @@ def test_error_on_requires_action_makes_a_challenge_an_error(client: StripeClien
 
 
 async def test_with_manual_confirmation_the_server_confirms_again_after_the_challenge(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     intent = confirmed(client, CHALLENGED[0], confirmation_method="manual")
     await control.authenticate(intent.id)
@@ -117,9 +117,7 @@ async def test_with_manual_confirmation_the_server_confirms_again_after_the_chal
     assert client.v1.payment_intents.confirm(intent.id).status == "succeeded"
 
 
-async def test_a_confirm_with_another_card_replaces_the_challenge(
-    client: StripeClient, control: SandboxControl
-) -> None:
+async def test_a_confirm_with_another_card_replaces_the_challenge(client: StripeClient, control: SandboxClient) -> None:
     intent = created(client)
     assert (await control.confirm(intent.id, CHALLENGED[0])).status == "requires_action"
     assert (await control.confirm(intent.id, "pm_card_visa")).status == "succeeded"

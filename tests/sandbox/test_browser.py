@@ -12,7 +12,7 @@ import stripe
 from aiohttp import web
 from playwright.async_api import Browser, Page, async_playwright, expect
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import PUBLISHABLE_KEY, created
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
@@ -80,8 +80,8 @@ class Shop:
 
 
 @pytest_asyncio.fixture(loop_scope="module")
-async def control(url: str) -> AsyncIterator[SandboxControl]:
-    async with SandboxControl(url) as control:
+async def control(url: str) -> AsyncIterator[SandboxClient]:
+    async with SandboxClient(url) as control:
         yield control
 
 
@@ -118,7 +118,7 @@ async def shop(browser: Browser, client: stripe.StripeClient, url: str) -> Async
     await runner.cleanup()
 
 
-async def test_a_typed_card_pays(shop: Shop, control: SandboxControl) -> None:
+async def test_a_typed_card_pays(shop: Shop, control: SandboxClient) -> None:
     await shop.open()
     await shop.pay("4242424242424242")
     await shop.shows("succeeded")
@@ -158,7 +158,7 @@ async def test_the_dialog_decides_a_challenge(shop: Shop, button: str, result: s
     await shop.shows(result)
 
 
-async def test_escape_closes_the_dialog_and_fails_the_challenge(shop: Shop, control: SandboxControl) -> None:
+async def test_escape_closes_the_dialog_and_fails_the_challenge(shop: Shop, control: SandboxClient) -> None:
     await shop.open()
     await shop.pay("4000002760003184")
     await expect(shop.page.get_by_role("button", name="Complete authentication")).to_be_focused()
@@ -175,7 +175,7 @@ async def test_a_decline_after_the_challenge_is_an_error(shop: Shop) -> None:
     await shop.shows("card_declined insufficient_funds")
 
 
-async def test_an_incomplete_form_asks_nobody(shop: Shop, control: SandboxControl) -> None:
+async def test_an_incomplete_form_asks_nobody(shop: Shop, control: SandboxClient) -> None:
     await shop.open()
     await control.clear_requests()
     await shop.pay("42424242")
@@ -202,9 +202,7 @@ async def test_the_payment_element_leads_to_the_return_url(shop: Shop) -> None:
     await shop.page.wait_for_url("**/?payment_intent=*redirect_status=succeeded")
 
 
-async def test_the_payment_element_does_not_start_for_a_paid_payment_intent(
-    shop: Shop, control: SandboxControl
-) -> None:
+async def test_the_payment_element_does_not_start_for_a_paid_payment_intent(shop: Shop, control: SandboxClient) -> None:
     await shop.open()
     await control.confirm(shop.intent_id)
     (intent,) = await control.objects("payment_intents")
@@ -247,7 +245,7 @@ async def test_a_redirect_leads_through_the_challenge_and_back(shop: Shop, clien
 
 
 async def test_the_front_page_shows_what_happened_live_and_can_refund(
-    browser: Browser, url: str, client: stripe.StripeClient, control: SandboxControl
+    browser: Browser, url: str, client: stripe.StripeClient, control: SandboxClient
 ) -> None:
     page = await browser.new_page()
     await page.goto(url)

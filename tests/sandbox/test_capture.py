@@ -1,7 +1,7 @@
 import pytest
 from stripe import InvalidRequestError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import charges_of, confirmed, created
 
 
@@ -13,7 +13,7 @@ def test_an_authorisation_holds_the_money_and_says_until_when(client: StripeClie
     assert charge["payment_method_details"]["card"]["capture_before"] == charge["created"] + 7 * 86_400
 
 
-async def test_a_capture_takes_all_by_default(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_capture_takes_all_by_default(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, capture_method="manual")
     captured = client.v1.payment_intents.capture(intent.id)
     assert (captured.status, captured.amount_received, captured.amount_capturable) == ("succeeded", 1000, 0)
@@ -28,7 +28,7 @@ async def test_a_capture_takes_all_by_default(client: StripeClient, control: San
     ]
 
 
-async def test_a_partial_capture_makes_no_refund(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_partial_capture_makes_no_refund(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, capture_method="manual")
     captured = client.v1.payment_intents.capture(intent.id, {"amount_to_capture": 600})
     assert (captured.amount, captured.amount_received) == (1000, 600)
@@ -55,7 +55,7 @@ def test_only_an_authorisation_can_be_captured(client: StripeClient) -> None:
 
 
 async def test_cancelling_an_authorisation_leaves_no_refund_and_an_unchanged_charge(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     intent = confirmed(client, capture_method="manual")
     before = charges_of(client, intent.id)[0]
@@ -66,7 +66,7 @@ async def test_cancelling_an_authorisation_leaves_no_refund_and_an_unchanged_cha
     assert await control.events("charge.refunded") == []
 
 
-async def test_an_authorisation_expires_after_7_days(client: StripeClient, control: SandboxControl) -> None:
+async def test_an_authorisation_expires_after_7_days(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, capture_method="manual")
     await control.advance(7 * 86_400 - 60)
     assert client.v1.payment_intents.retrieve(intent.id).status == "requires_capture"
@@ -77,7 +77,7 @@ async def test_an_authorisation_expires_after_7_days(client: StripeClient, contr
     assert len(await control.events("payment_intent.canceled")) == 1
 
 
-async def test_a_captured_authorisation_does_not_expire(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_captured_authorisation_does_not_expire(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, capture_method="manual")
     client.v1.payment_intents.capture(intent.id)
     await control.advance(8 * 86_400)

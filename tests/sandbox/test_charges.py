@@ -2,7 +2,7 @@ import pytest
 import stripe
 from stripe import CardError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import charges_of, confirmed, created
 
 
@@ -39,7 +39,7 @@ def test_charges_are_listed_newest_first_by_payment_intent(client: StripeClient)
 
 
 async def test_a_changed_charge_emits_charge_updated_and_leaves_the_payment_intent(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     intent = confirmed(client, metadata={"cart": "c1"})
     client.v1.charges.update(str(intent.latest_charge), {"metadata": {"cart": "c2"}, "description": "Tea"})
@@ -56,7 +56,7 @@ def test_a_balance_transaction_tells_what_moved(client: StripeClient) -> None:
     assert client.v1.balance_transactions.retrieve(str(refund.balance_transaction)).source == refund.id
 
 
-async def test_another_payment_method_needs_another_confirm(client: StripeClient, control: SandboxControl) -> None:
+async def test_another_payment_method_needs_another_confirm(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, "pm_card_authenticationRequired")
     changed = client.v1.payment_intents.update(intent.id, {"payment_method": "pm_card_visa"})
     assert (changed.status, changed.next_action) == ("requires_confirmation", None)

@@ -6,8 +6,8 @@ import pytest
 from stripe import InvalidRequestError, StripeClient
 from stripe.checkout import Session
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig, Unconfirmed
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import client_of, http
 
@@ -44,7 +44,7 @@ def test_a_session_has_no_payment_intent_before_its_confirmation(client: StripeC
     assert client.v1.payment_intents.list().data == []
 
 
-async def test_paying_on_the_page_completes_the_session(client: StripeClient, control: SandboxControl) -> None:
+async def test_paying_on_the_page_completes_the_session(client: StripeClient, control: SandboxClient) -> None:
     session = opened(client)
     assert "Tea" in show(str(session.url)).text
     answer = pay(session, "4242424242424242")
@@ -83,7 +83,7 @@ def test_a_challenge_on_the_page_leads_through_3ds(client: StripeClient) -> None
 
 
 async def test_the_payment_intent_of_a_session_is_not_confirmed_or_cancelled_directly(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     session = opened(client)
     pay(session, "4000000000000002")
@@ -94,14 +94,14 @@ async def test_the_payment_intent_of_a_session_is_not_confirmed_or_cancelled_dir
         client.v1.payment_intents.confirm(intent_id, {"payment_method": "pm_card_visa"})
 
 
-async def test_the_hold_of_a_session_can_be_released_directly(client: StripeClient, control: SandboxControl) -> None:
+async def test_the_hold_of_a_session_can_be_released_directly(client: StripeClient, control: SandboxClient) -> None:
     session = opened(client, payment_intent_data={"capture_method": "manual"})
     paid = await control.pay_session(session.id)
     assert (paid["status"], paid["payment_status"]) == ("complete", "unpaid")
     assert client.v1.payment_intents.cancel(paid["payment_intent"]).status == "canceled"
 
 
-async def test_a_session_expires_by_the_clock_or_by_request(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_session_expires_by_the_clock_or_by_request(client: StripeClient, control: SandboxClient) -> None:
     by_clock = opened(client)
     await control.advance(24 * 3600 + 1)
     assert client.v1.checkout.sessions.retrieve(by_clock.id).status == "expired"
@@ -127,7 +127,7 @@ async def test_expiry_does_with_a_failed_attempts_payment_intent_what_the_config
 
 @pytest.mark.parametrize("seconds", [60, 25 * 3600])
 async def test_a_session_lives_between_30_minutes_and_24_hours(
-    client: StripeClient, control: SandboxControl, seconds: int
+    client: StripeClient, control: SandboxClient, seconds: int
 ) -> None:
     with pytest.raises(InvalidRequestError) as e:
         opened(client, expires_at=int(await control.now()) + seconds)

@@ -3,14 +3,14 @@ import asyncio
 import pytest
 import stripe
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import Receiver
 
 TEN_EUROS: stripe.params.PaymentIntentCreateParams = {"amount": 1000, "currency": "eur"}
 
 
 async def test_a_lost_answer_is_found_again_with_the_same_key(
-    client: stripe.StripeClient, control: SandboxControl
+    client: stripe.StripeClient, control: SandboxClient
 ) -> None:
     await control.lose_next_answer()
     options: stripe.RequestOptions = {"idempotency_key": "cart-1"}
@@ -24,7 +24,7 @@ async def test_a_lost_answer_is_found_again_with_the_same_key(
 
 
 async def test_webhooks_come_in_order_and_signed(
-    client: stripe.StripeClient, control: SandboxControl, receiver: Receiver
+    client: stripe.StripeClient, control: SandboxClient, receiver: Receiver
 ) -> None:
     endpoint = client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"]})
     intent = client.v1.payment_intents.create(TEN_EUROS)

@@ -1,7 +1,7 @@
 import pytest
 from stripe import Dispute, InvalidRequestError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import confirmed
 
 
@@ -11,7 +11,7 @@ def disputed(client: StripeClient) -> Dispute:
     return dispute
 
 
-async def test_a_dispute_withdraws_the_funds(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_dispute_withdraws_the_funds(client: StripeClient, control: SandboxClient) -> None:
     dispute = disputed(client)
     assert not dispute.is_charge_refundable
     assert [entry.amount for entry in dispute.balance_transactions] == [-1000]
@@ -19,7 +19,7 @@ async def test_a_dispute_withdraws_the_funds(client: StripeClient, control: Sand
     assert types == ["charge.dispute.created", "charge.dispute.funds_withdrawn"]
 
 
-async def test_closing_a_dispute_loses_it(client: StripeClient, control: SandboxControl) -> None:
+async def test_closing_a_dispute_loses_it(client: StripeClient, control: SandboxClient) -> None:
     dispute = disputed(client)
     assert client.v1.disputes.close(dispute.id).status == "lost"
     assert len(await control.events("charge.dispute.closed")) == 1
@@ -27,7 +27,7 @@ async def test_closing_a_dispute_loses_it(client: StripeClient, control: Sandbox
         client.v1.disputes.close(dispute.id)
 
 
-async def test_winning_evidence_reinstates_the_funds(client: StripeClient, control: SandboxControl) -> None:
+async def test_winning_evidence_reinstates_the_funds(client: StripeClient, control: SandboxClient) -> None:
     dispute = disputed(client)
     won = client.v1.disputes.update(dispute.id, {"evidence": {"uncategorized_text": "winning_evidence"}})
     assert won.status == "won"
@@ -46,6 +46,13 @@ def test_evidence_can_be_staged_before_it_is_submitted(client: StripeClient) -> 
     assert submitted.status == "lost"
     with pytest.raises(InvalidRequestError, match="takes no more evidence"):
         client.v1.disputes.update(dispute.id, {"evidence": {"product_description": "Tea"}})
+
+
+async def test_the_dashboard_submits_evidence_and_accepts(client: StripeClient, control: SandboxClient) -> None:
+    won = await control.dashboard_submit_evidence(disputed(client).id, "winning_evidence")
+    lost = await control.dashboard_close_dispute(disputed(client).id)
+    assert (won["status"], lost["status"]) == ("won", "lost")
+    assert [event["request"]["id"] for event in await control.events("charge.dispute.closed")] == [None, None]
 
 
 def test_disputes_are_listed_by_charge(client: StripeClient) -> None:

@@ -4,16 +4,16 @@ import pytest
 import stripe
 from stripe import CardError, InvalidRequestError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import confirmed, created
 
 
-async def types_after(control: SandboxControl) -> list[str]:
+async def types_after(control: SandboxClient) -> list[str]:
     return [event["type"] for event in await control.events()]
 
 
 async def test_a_success_emits_created_charge_succeeded_and_the_late_balance(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     confirmed(client)
     assert await types_after(control) == [
@@ -25,7 +25,7 @@ async def test_a_success_emits_created_charge_succeeded_and_the_late_balance(
 
 
 async def test_an_asynchronous_capture_has_no_balance_transaction_before_charge_updated(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     intent = confirmed(client, expand=["latest_charge"])
     assert isinstance(intent.latest_charge, stripe.Charge)
@@ -37,7 +37,7 @@ async def test_an_asynchronous_capture_has_no_balance_transaction_before_charge_
 
 
 async def test_a_synchronous_capture_has_its_balance_transaction_at_once(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     confirmed(client, capture_method="automatic")
     (succeeded,) = await control.events("charge.succeeded")
@@ -45,24 +45,24 @@ async def test_a_synchronous_capture_has_its_balance_transaction_at_once(
     assert await control.events("charge.updated") == []
 
 
-async def test_a_decline_emits_charge_failed_and_payment_failed(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_decline_emits_charge_failed_and_payment_failed(client: StripeClient, control: SandboxClient) -> None:
     with pytest.raises(CardError):
         confirmed(client, "pm_card_chargeDeclined")
     assert await types_after(control) == ["payment_intent.created", "charge.failed", "payment_intent.payment_failed"]
 
 
-async def test_a_challenge_emits_requires_action(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_challenge_emits_requires_action(client: StripeClient, control: SandboxClient) -> None:
     confirmed(client, "pm_card_authenticationRequired")
     assert await types_after(control) == ["payment_intent.created", "payment_intent.requires_action"]
 
 
-async def test_an_amount_change_emits_nothing(client: StripeClient, control: SandboxControl) -> None:
+async def test_an_amount_change_emits_nothing(client: StripeClient, control: SandboxClient) -> None:
     intent = created(client)
     client.v1.payment_intents.update(intent.id, {"amount": 2000})
     assert await types_after(control) == ["payment_intent.created"]
 
 
-async def test_a_snapshot_is_the_state_at_its_time(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_snapshot_is_the_state_at_its_time(client: StripeClient, control: SandboxClient) -> None:
     confirmed(client)
     (first,) = await control.events("payment_intent.created")
     (last,) = await control.events("payment_intent.succeeded")
@@ -70,7 +70,7 @@ async def test_a_snapshot_is_the_state_at_its_time(client: StripeClient, control
     assert last["data"]["object"]["status"] == "succeeded"
 
 
-async def test_an_event_names_the_request_that_caused_it(client: StripeClient, control: SandboxControl) -> None:
+async def test_an_event_names_the_request_that_caused_it(client: StripeClient, control: SandboxClient) -> None:
     intent = client.v1.payment_intents.create({"amount": 1000, "currency": "eur"}, {"idempotency_key": "cart-1"})
     assert intent.last_response is not None
     (event,) = await control.events()
@@ -91,7 +91,7 @@ async def test_events_can_be_retrieved_and_filtered(client: StripeClient) -> Non
     assert events[0].api_version == "2026-10-28.endive"
 
 
-async def test_events_are_listed_by_when_they_were_created(client: StripeClient, control: SandboxControl) -> None:
+async def test_events_are_listed_by_when_they_were_created(client: StripeClient, control: SandboxClient) -> None:
     created(client)
     await control.advance(3600)
     late = created(client)
@@ -109,7 +109,7 @@ async def test_auto_paging_with_ending_before_goes_from_old_to_new(client: Strip
     assert [event.id for event in page.auto_paging_iter()] == everything[-2::-1]
 
 
-async def test_events_are_kept_30_days(client: StripeClient, control: SandboxControl) -> None:
+async def test_events_are_kept_30_days(client: StripeClient, control: SandboxClient) -> None:
     created(client)
     (event,) = client.v1.events.list().data
     await control.advance(30 * 86_400 + 1)
@@ -120,7 +120,7 @@ async def test_events_are_kept_30_days(client: StripeClient, control: SandboxCon
 
 
 async def test_delivery_success_tells_delivered_events_from_the_others(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     created(client)
     delivered: Any = {"delivery_success": True}

@@ -7,13 +7,13 @@ import pytest
 import stripe
 from stripe import APIConnectionError, APIError, RateLimitError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import SECRET_KEY, created
 
 TEN: Any = {"amount": 1000, "currency": "eur"}
 
 
-async def test_a_dropped_request_does_no_work(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_dropped_request_does_no_work(client: StripeClient, control: SandboxClient) -> None:
     await control.drop_next()
     with pytest.raises(APIConnectionError):
         created(client)
@@ -22,7 +22,7 @@ async def test_a_dropped_request_does_no_work(client: StripeClient, control: San
 
 
 async def test_an_answer_can_be_cut_in_the_middle_of_its_body(
-    url: str, client: StripeClient, control: SandboxControl
+    url: str, client: StripeClient, control: SandboxClient
 ) -> None:
     await control.lose_next_answer(part_way=True)
     headers = {"Authorization": f"Bearer {SECRET_KEY}"}
@@ -32,7 +32,7 @@ async def test_an_answer_can_be_cut_in_the_middle_of_its_body(
     assert await control.count("payment_intents") == 1
 
 
-async def test_a_fault_waits_for_its_method_and_path_and_counts(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_fault_waits_for_its_method_and_path_and_counts(client: StripeClient, control: SandboxClient) -> None:
     await control.fail_next(503, method="POST", path="/v1/payment_intents/*/cancel", count=2)
     intent = created(client)
     client.v1.payment_intents.retrieve(intent.id)
@@ -44,7 +44,7 @@ async def test_a_fault_waits_for_its_method_and_path_and_counts(client: StripeCl
 
 
 async def test_rate_limits_name_their_reason_and_the_librarys_class_has_no_code(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     await control.rate_limit_next(reason="endpoint-rate")
     with pytest.raises(RateLimitError) as e:
@@ -55,7 +55,7 @@ async def test_rate_limits_name_their_reason_and_the_librarys_class_has_no_code(
     assert "Retry-After" not in e.value.headers
 
 
-async def test_a_lock_timeout_is_a_429_without_a_reason(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_lock_timeout_is_a_429_without_a_reason(client: StripeClient, control: SandboxClient) -> None:
     await control.lock_timeout_next()
     with pytest.raises(RateLimitError) as e:
         created(client)
@@ -65,14 +65,14 @@ async def test_a_lock_timeout_is_a_429_without_a_reason(client: StripeClient, co
     assert "Stripe-Rate-Limited-Reason" not in e.value.headers
 
 
-async def test_a_conflict_is_a_409(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_conflict_is_a_409(client: StripeClient, control: SandboxClient) -> None:
     await control.conflict_next()
     with pytest.raises(APIError) as e:
         created(client)
     assert e.value.http_status == 409
 
 
-async def test_a_malformed_answer_hides_work_that_was_done(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_malformed_answer_hides_work_that_was_done(client: StripeClient, control: SandboxClient) -> None:
     await control.malformed_next()
     with pytest.raises(APIError, match="Invalid response body"):
         created(client)
@@ -80,7 +80,7 @@ async def test_a_malformed_answer_hides_work_that_was_done(client: StripeClient,
 
 
 async def test_latency_delays_only_matching_requests_until_taken_back(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     await control.latency(0.3, path="/v1/payment_intents")
     began = time.monotonic()
@@ -96,7 +96,7 @@ async def test_latency_delays_only_matching_requests_until_taken_back(
 
 @pytest.mark.parametrize("after_work", [False, True])
 async def test_a_hold_keeps_requests_before_or_after_their_work(
-    client: StripeClient, control: SandboxControl, after_work: bool
+    client: StripeClient, control: SandboxClient, after_work: bool
 ) -> None:
     await control.hold("/v1/payment_intents", after_work=after_work)
     waiting = asyncio.create_task(asyncio.to_thread(client.v1.payment_intents.create, TEN))
@@ -107,7 +107,7 @@ async def test_a_hold_keeps_requests_before_or_after_their_work(
     assert (await waiting).amount == 1000
 
 
-async def test_reset_takes_back_all_faults_and_objects(client: StripeClient, control: SandboxControl) -> None:
+async def test_reset_takes_back_all_faults_and_objects(client: StripeClient, control: SandboxClient) -> None:
     created(client)
     await control.fail_next(count=5)
     await control.latency(5)
@@ -117,13 +117,13 @@ async def test_reset_takes_back_all_faults_and_objects(client: StripeClient, con
     assert await control.count("payment_intents") == 1
 
 
-async def test_a_wrong_control_is_named(control: SandboxControl) -> None:
+async def test_a_wrong_control_is_named(control: SandboxClient) -> None:
     answer = await control._http.post("/_sandbox/faults", json={"kind": "explode"})
     assert answer.status_code == 400
     assert answer.json()["error"][0]["loc"] == ["kind"]
 
 
-async def test_a_failure_has_the_headers_that_it_was_given(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_failure_has_the_headers_that_it_was_given(client: StripeClient, control: SandboxClient) -> None:
     await control.fail_next(503, headers={"Retry-After": "7"})
     with pytest.raises(APIError) as e:
         created(client)
@@ -132,7 +132,7 @@ async def test_a_failure_has_the_headers_that_it_was_given(client: StripeClient,
 
 
 async def test_a_request_that_fails_before_its_key_is_looked_at_is_logged_with_it(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     await control.rate_limit_next()
     with pytest.raises(RateLimitError):
@@ -140,7 +140,7 @@ async def test_a_request_that_fails_before_its_key_is_looked_at_is_logged_with_i
     assert [request["idempotency_key"] for request in await control.requests()] == ["k1"]
 
 
-async def test_what_is_aged_is_old_although_the_clock_stays(client: StripeClient, control: SandboxControl) -> None:
+async def test_what_is_aged_is_old_although_the_clock_stays(client: StripeClient, control: SandboxClient) -> None:
     before = await control.now()
     first = client.v1.payment_intents.create(TEN, {"idempotency_key": "k1"})
     await control.age(25 * 3600)
@@ -155,7 +155,7 @@ async def test_what_is_aged_is_old_although_the_clock_stays(client: StripeClient
 
 
 async def test_what_falls_due_while_ageing_is_done_and_what_does_not_comes_earlier(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     for method in ("pm_card_visa", "pm_card_pendingRefund"):
         paid = created(client, confirm=True, payment_method=method, return_url="https://shop.example/")
@@ -167,14 +167,14 @@ async def test_what_falls_due_while_ageing_is_done_and_what_does_not_comes_earli
     assert (pending["status"], ended["status"]) == ("pending", "succeeded")
 
 
-async def test_the_clock_never_goes_back(control: SandboxControl) -> None:
+async def test_the_clock_never_goes_back(control: SandboxClient) -> None:
     with pytest.raises(httpx.HTTPStatusError):
         await control.advance(-1)
 
 
 @pytest.mark.filterwarnings("ignore:Use .content=:DeprecationWarning:httpx")
 @pytest.mark.parametrize("kind", [stripe.HTTPXClient, stripe.AIOHTTPClient])
-async def test_the_asynchronous_clients_of_the_library_work(url: str, control: SandboxControl, kind: Any) -> None:
+async def test_the_asynchronous_clients_of_the_library_work(url: str, control: SandboxClient, kind: Any) -> None:
     http = kind(timeout=10)
     client = StripeClient(SECRET_KEY, base_addresses={"api": url}, http_client=http)
     intents = await asyncio.gather(*(client.v1.payment_intents.create_async(TEN) for _ in range(5)))

@@ -6,8 +6,8 @@ import pytest
 import stripe
 from stripe import APIError, CardError, IdempotencyError, InvalidRequestError, RequestOptions, StripeClient
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig, Unconfirmed
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import SECRET_KEY, client_of
 
@@ -53,7 +53,7 @@ def test_keys_are_account_wide_not_per_endpoint(client: StripeClient) -> None:
 
 
 async def test_the_same_key_while_the_first_request_runs_is_a_conflict(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     await control.hold("/v1/payment_intents")
     first = asyncio.create_task(asyncio.to_thread(client.v1.payment_intents.create, TEN, KEY))
@@ -71,7 +71,7 @@ async def test_the_same_key_while_the_first_request_runs_is_a_conflict(
 
 async def test_the_error_type_of_a_key_in_use_is_configurable(start: Start) -> None:
     url = start(SandboxConfig(unconfirmed=Unconfirmed(in_use_error_type="invalid_request_error")))
-    async with SandboxControl(url) as control, httpx.AsyncClient(trust_env=False) as http:
+    async with SandboxClient(url) as control, httpx.AsyncClient(trust_env=False) as http:
         await control.hold()
         headers = {"Authorization": f"Bearer {SECRET_KEY}", "Idempotency-Key": "k"}
         first = asyncio.create_task(http.post(f"{url}/v1/payment_intents", data=TEN, headers=headers))
@@ -112,7 +112,7 @@ def test_errors_of_the_state_are_stored(client: StripeClient) -> None:
     assert e.value.headers["Idempotent-Replayed"] == "true"
 
 
-async def test_a_429_is_not_stored(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_429_is_not_stored(client: StripeClient, control: SandboxClient) -> None:
     await control.rate_limit_next()
     with pytest.raises(stripe.RateLimitError):
         client.v1.payment_intents.create(TEN, KEY)
@@ -120,7 +120,7 @@ async def test_a_429_is_not_stored(client: StripeClient, control: SandboxControl
 
 
 async def test_a_stored_500_is_replayed_and_an_unstored_one_is_not(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     await control.fail_next(stored=True)
     for _ in range(2):
@@ -135,7 +135,7 @@ async def test_a_stored_500_is_replayed_and_an_unstored_one_is_not(
     assert client.v1.payment_intents.create(TEN, other).status == "requires_payment_method"
 
 
-async def test_a_stored_500_whose_work_was_done_hides_an_object(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_stored_500_whose_work_was_done_hides_an_object(client: StripeClient, control: SandboxClient) -> None:
     await control.fail_next(stored=True, done=True)
     for _ in range(2):
         with pytest.raises(APIError):
@@ -143,7 +143,7 @@ async def test_a_stored_500_whose_work_was_done_hides_an_object(client: StripeCl
     assert await control.count("payment_intents") == 1
 
 
-async def test_after_24_hours_the_same_key_runs_as_a_new_request(client: StripeClient, control: SandboxControl) -> None:
+async def test_after_24_hours_the_same_key_runs_as_a_new_request(client: StripeClient, control: SandboxClient) -> None:
     first = client.v1.payment_intents.create(TEN, KEY)
     await control.advance(24 * 3600 - 10)
     assert client.v1.payment_intents.create(TEN, KEY).id == first.id
@@ -163,7 +163,7 @@ def test_keys_are_ignored_on_get(client: StripeClient) -> None:
     assert client.v1.payment_intents.retrieve(intent.id, {}, KEY).amount == 1200
 
 
-async def test_the_librarys_own_retries_make_one_object(url: str, control: SandboxControl) -> None:
+async def test_the_librarys_own_retries_make_one_object(url: str, control: SandboxClient) -> None:
     await control.lose_next_answer()
     client = client_of(url, retries=2)
     await asyncio.to_thread(client.v1.payment_intents.create, TEN)

@@ -4,8 +4,8 @@ from typing import Any, cast
 import pytest
 from stripe import InvalidRequestError, PaymentIntent, StripeClient
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import client_of, confirmed, created
 
@@ -36,7 +36,7 @@ def test_an_unknown_cursor_is_refused(client: StripeClient) -> None:
     assert e.value.param == "starting_after"
 
 
-async def test_lists_filter_by_when_things_were_created(client: StripeClient, control: SandboxControl) -> None:
+async def test_lists_filter_by_when_things_were_created(client: StripeClient, control: SandboxClient) -> None:
     old = created(client)
     await control.advance(1000)
     new = created(client)
@@ -89,6 +89,6 @@ async def test_search_lags_behind_as_the_config_says(start: Start) -> None:
     intent = created(client)
     assert search(client, "amount:1000") == set()
     assert [entry.id for entry in client.v1.payment_intents.list().data] == [intent.id]
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         await control.advance(61)
     assert search(client, "amount:1000") == {intent.id}

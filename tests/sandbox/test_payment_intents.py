@@ -3,15 +3,15 @@ from typing import Any
 import pytest
 from stripe import CardError, InvalidRequestError, StripeClient
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig, Unconfirmed
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import charges_of, client_of, confirmed, created
 
 NO_REDIRECTS: Any = {"enabled": True, "allow_redirects": "never"}
 
 
-async def in_status(client: StripeClient, control: SandboxControl, status: str) -> str:
+async def in_status(client: StripeClient, control: SandboxClient, status: str) -> str:
     """Bring a PaymentIntent into a status and give its id."""
     match status:
         case "requires_payment_method":
@@ -44,14 +44,14 @@ OPEN = ALL[:3]
 
 
 @pytest.mark.parametrize("status", ALL)
-async def test_every_status_can_be_reached(client: StripeClient, control: SandboxControl, status: str) -> None:
+async def test_every_status_can_be_reached(client: StripeClient, control: SandboxClient, status: str) -> None:
     intent_id = await in_status(client, control, status)
     assert client.v1.payment_intents.retrieve(intent_id).status == status
 
 
 @pytest.mark.parametrize("status", ALL)
 async def test_the_amount_can_be_updated_only_while_the_payment_intent_is_open(
-    client: StripeClient, control: SandboxControl, status: str
+    client: StripeClient, control: SandboxClient, status: str
 ) -> None:
     intent_id = await in_status(client, control, status)
     if status in OPEN:
@@ -69,7 +69,7 @@ async def test_the_amount_can_be_updated_only_while_the_payment_intent_is_open(
 
 @pytest.mark.parametrize("status", ALL)
 async def test_the_receipt_email_can_be_updated_except_while_processing_or_canceled(
-    client: StripeClient, control: SandboxControl, status: str
+    client: StripeClient, control: SandboxClient, status: str
 ) -> None:
     intent_id = await in_status(client, control, status)
     if status not in {"processing", "canceled"}:
@@ -83,7 +83,7 @@ async def test_the_receipt_email_can_be_updated_except_while_processing_or_cance
 
 @pytest.mark.parametrize("status", ALL)
 async def test_metadata_can_be_updated_in_every_status_by_default(
-    client: StripeClient, control: SandboxControl, status: str
+    client: StripeClient, control: SandboxClient, status: str
 ) -> None:
     intent_id = await in_status(client, control, status)
     assert client.v1.payment_intents.update(intent_id, {"metadata": {"a": "1"}}).metadata["a"] == "1"
@@ -91,7 +91,7 @@ async def test_metadata_can_be_updated_in_every_status_by_default(
 
 @pytest.mark.parametrize("status", ALL)
 async def test_cancelling_is_possible_until_the_money_moves_and_only_once(
-    client: StripeClient, control: SandboxControl, status: str
+    client: StripeClient, control: SandboxClient, status: str
 ) -> None:
     intent_id = await in_status(client, control, status)
     if status in (*OPEN, "requires_capture"):
@@ -107,7 +107,7 @@ async def test_cancelling_is_possible_until_the_money_moves_and_only_once(
 
 @pytest.mark.parametrize("status", ALL)
 async def test_confirming_is_possible_while_the_payment_intent_is_open(
-    client: StripeClient, control: SandboxControl, status: str
+    client: StripeClient, control: SandboxClient, status: str
 ) -> None:
     intent_id = await in_status(client, control, status)
     params: Any = {"payment_method": "pm_card_visa", "return_url": "https://shop.example/"}
@@ -226,7 +226,7 @@ def test_an_unconfirmed_payment_intent_has_no_charge(client: StripeClient) -> No
 
 
 async def test_a_slow_method_is_processing_until_its_outcome_comes(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     good = confirmed(client, "pm_usBankAccount_success", currency="usd")
     bad = confirmed(client, "pm_usBankAccount_noAccount", currency="usd")

@@ -15,8 +15,8 @@ from stripe import StripeClient
 
 from app.dev.ports import free_port
 from sandbox.__main__ import main
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import WEBHOOK_SECRET, Receiver, client_of, confirmed, created, http
 
@@ -68,9 +68,9 @@ async def test_everything_survives_a_kill_right_after_an_answer(
     process, url = launch("--state", str(state))
     client = client_of(url, key=KEY)
     client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["*"]})
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         await control.advance(5000)
-        await control.webhooks("pause")
+        await control.pause_webhooks()
     held = confirmed(client, capture_method="manual")
     intent = client.v1.payment_intents.create({"amount": 1000, "currency": "eur"}, {"idempotency_key": "cart-1"})
     process.kill()
@@ -82,7 +82,7 @@ async def test_everything_survives_a_kill_right_after_an_answer(
     again = client.v1.payment_intents.create({"amount": 1000, "currency": "eur"}, {"idempotency_key": "cart-1"})
     assert again.id == intent.id
     assert created(client).created >= intent.created
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         await control.wait_idle()
         assert "payment_intent.amount_capturable_updated" in receiver.types
         await control.advance(7 * 86_400)
@@ -172,7 +172,7 @@ async def test_only_the_newest_objects_are_kept_when_asked(start: Start) -> None
     client = client_of(url)
     ids = [created(client).id for _ in range(12)]
     assert [intent.id for intent in client.v1.payment_intents.list().data] == ids[:-6:-1]
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         for kind in ("payment_intents", "events", "idempotency_keys"):
             assert await control.count(kind) == 5
 

@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 from stripe import InvalidRequestError, StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import charges_of, confirmed, created
 
 
@@ -61,7 +61,7 @@ def test_an_uncaptured_payment_is_cancelled_not_refunded(client: StripeClient) -
         client.v1.refunds.create({"payment_intent": intent.id})
 
 
-async def test_a_pending_refund_succeeds_later(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_pending_refund_succeeds_later(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, "pm_card_pendingRefund")
     refund = client.v1.refunds.create({"payment_intent": intent.id})
     assert (refund.status, refund.pending_reason, refund.balance_transaction) == ("pending", "processing", None)
@@ -76,7 +76,7 @@ async def test_a_pending_refund_succeeds_later(client: StripeClient, control: Sa
 
 
 async def test_a_succeeded_refund_can_still_fail_and_the_money_can_be_refunded_again(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     intent = confirmed(client, "pm_card_refundFail")
     refund = client.v1.refunds.create({"payment_intent": intent.id})
@@ -91,7 +91,7 @@ async def test_a_succeeded_refund_can_still_fail_and_the_money_can_be_refunded_a
     assert event["data"]["object"]["object"] == "refund"
 
 
-async def test_a_refund_emits_refund_created_and_charge_refunded(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_refund_emits_refund_created_and_charge_refunded(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client)
     client.v1.refunds.create({"payment_intent": intent.id, "amount": 100, "metadata": {"a": "b"}})
     (created_event,) = await control.events("refund.created")
@@ -101,9 +101,7 @@ async def test_a_refund_emits_refund_created_and_charge_refunded(client: StripeC
     assert refunded_event["data"]["previous_attributes"] == {"amount_refunded": 0}
 
 
-async def test_the_dashboard_can_refund_without_a_request_of_ours(
-    client: StripeClient, control: SandboxControl
-) -> None:
+async def test_the_dashboard_can_refund_without_a_request_of_ours(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client)
     refund = await control.dashboard_refund(intent.id, 250)
     assert (refund["amount"], refund["status"]) == (250, "succeeded")

@@ -8,7 +8,7 @@ import pytest
 import stripe
 from stripe import StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 ALWAYS_ABSENT = {
     "deleted": "only on a deleted object",
@@ -101,7 +101,7 @@ def _class_of(kind: Any) -> Any:
 Maker = Callable[[StripeClient], Any]
 
 
-async def _populate(client: StripeClient, control: SandboxControl) -> None:
+async def _populate(client: StripeClient, control: SandboxClient) -> None:
     """Make at least one object of each kind, in states that fill their fields."""
     customer = client.v1.customers.create({"email": "ada@example.com", "address": {"city": "Paris"}})
     card = client.v1.payment_methods.create(
@@ -140,7 +140,7 @@ async def _populate(client: StripeClient, control: SandboxControl) -> None:
 
 @pytest.mark.parametrize("kind", list(CLASSES))
 async def test_keys_are_those_that_the_library_declares(
-    client: StripeClient, control: SandboxControl, kind: str
+    client: StripeClient, control: SandboxClient, kind: str
 ) -> None:
     await _populate(client, control)
     values = await control.objects(f"{kind}s")
@@ -150,7 +150,7 @@ async def test_keys_are_those_that_the_library_declares(
         assert nested(CLASSES[kind], value, kind) == []
 
 
-async def test_line_items_are_those_that_the_library_declares(client: StripeClient, control: SandboxControl) -> None:
+async def test_line_items_are_those_that_the_library_declares(client: StripeClient, control: SandboxClient) -> None:
     await _populate(client, control)
     session = (await control.objects("checkout.sessions"))[0]
     (item,) = client.v1.checkout.sessions.line_items.list(session["id"]).data
@@ -160,7 +160,7 @@ async def test_line_items_are_those_that_the_library_declares(client: StripeClie
     assert value["price"].keys() <= set(stripe.Price.__annotations__)
 
 
-async def test_snapshots_in_events_have_the_same_keys(client: StripeClient, control: SandboxControl) -> None:
+async def test_snapshots_in_events_have_the_same_keys(client: StripeClient, control: SandboxClient) -> None:
     await _populate(client, control)
     kinds = set()
     for event in await control.events():

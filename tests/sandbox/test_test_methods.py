@@ -6,7 +6,7 @@ import pytest
 from stripe import CardError, InvalidRequestError, StripeClient
 
 from sandbox.cards import TEST_METHODS
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import charges_of, confirmed, created
 
 DECLINES = [
@@ -68,7 +68,7 @@ def test_a_failed_3ds_lookup_declines_without_a_challenge(client: StripeClient) 
     assert charge["payment_method_details"]["card"]["three_d_secure"]["result"] == "processing_error"
 
 
-async def test_a_disputed_card_is_disputed_after_its_success(client: StripeClient, control: SandboxControl) -> None:
+async def test_a_disputed_card_is_disputed_after_its_success(client: StripeClient, control: SandboxClient) -> None:
     intent = confirmed(client, "pm_card_createDispute")
     assert intent.status == "succeeded"
     (dispute,) = client.v1.disputes.list({"payment_intent": intent.id}).data
@@ -100,7 +100,7 @@ def test_a_number_that_is_no_test_card_is_declined(client: StripeClient) -> None
     ],
 )
 async def test_cards_that_cannot_exist_are_refused_before_any_attempt(
-    client: StripeClient, control: SandboxControl, number: str, changes: dict[str, Any], code: str
+    client: StripeClient, control: SandboxClient, number: str, changes: dict[str, Any], code: str
 ) -> None:
     with pytest.raises(CardError) as e:
         by_number(client, number, **changes)

@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 from stripe import InvalidRequestError, StripeClient
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig, Unconfirmed
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import Receiver, client_of, confirmed, created
 
@@ -37,13 +37,13 @@ async def test_bare_payment_intents_may_be_cancelled_when_abandoned(start: Start
     url = start(SandboxConfig(unconfirmed=Unconfirmed(abandoned_after=timedelta(hours=1))))
     client = client_of(url)
     left, paid = created(client), confirmed(client)
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         await control.advance(3601)
     assert client.v1.payment_intents.retrieve(left.id).cancellation_reason == "automatic"
     assert client.v1.payment_intents.retrieve(paid.id).status == "succeeded"
 
 
-async def test_bare_payment_intents_never_expire_by_default(client: StripeClient, control: SandboxControl) -> None:
+async def test_bare_payment_intents_never_expire_by_default(client: StripeClient, control: SandboxClient) -> None:
     intent = created(client)
     await control.advance(400 * 86_400)
     assert client.v1.payment_intents.retrieve(intent.id).status == "requires_payment_method"
@@ -58,7 +58,7 @@ async def test_the_timeout_of_a_delivery_is_configurable(start: Start, receiver:
     switches = Unconfirmed(webhook_timeout=timedelta(seconds=0.1))
     url = start(SandboxConfig(webhook_url=receiver.url, webhook_secret="whsec_x", unconfirmed=switches))
     created(client_of(url))
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         assert await control.deliver_pending() == 1
         (delivery,) = await control.deliveries()
     assert delivery["last_answer"] in {"TimeoutError", "ConnectionTimeoutError"}

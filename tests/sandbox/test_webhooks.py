@@ -8,8 +8,8 @@ import pytest
 import stripe
 from stripe import InvalidRequestError, StripeClient
 
+from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
-from sandbox.control import SandboxControl
 from tests.sandbox.conftest import Start
 from tests.sandbox.running import WEBHOOK_SECRET, Receiver, client_of, confirmed, created
 
@@ -20,7 +20,7 @@ def endpoint(client: StripeClient, receiver: Receiver) -> stripe.WebhookEndpoint
 
 
 async def test_the_signature_is_an_hmac_of_time_and_body(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     created(client)
     await control.wait_idle()
@@ -33,7 +33,7 @@ async def test_the_signature_is_an_hmac_of_time_and_body(
 
 
 async def test_the_signature_is_of_wall_time_while_created_follows_the_clock(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     await control.advance(86_400)
     created(client)
@@ -44,7 +44,7 @@ async def test_the_signature_is_of_wall_time_while_created_follows_the_clock(
 
 
 async def test_while_a_secret_is_rolled_both_sign(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     fresh = await control.roll_secret(endpoint.id, overlap=3600)
     created(client)
@@ -63,7 +63,7 @@ async def test_while_a_secret_is_rolled_both_sign(
 
 @pytest.mark.parametrize("status", [500, 404, 301, 302])
 async def test_anything_but_2xx_is_tried_again_with_a_new_signature(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint, status: int
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint, status: int
 ) -> None:
     receiver.statuses = [status]
     created(client)
@@ -75,7 +75,7 @@ async def test_anything_but_2xx_is_tried_again_with_a_new_signature(
 
 
 async def test_a_delivery_is_given_up_after_its_last_retry(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     receiver.statuses = [500] * 10
     created(client)
@@ -89,7 +89,7 @@ async def test_a_delivery_is_given_up_after_its_last_retry(
 
 
 async def test_retries_wait_for_the_sandboxs_clock(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     receiver.statuses = [500] * 3
     created(client)
@@ -101,7 +101,7 @@ async def test_retries_wait_for_the_sandboxs_clock(
 
 
 async def test_an_endpoint_gets_only_the_events_that_it_wants(
-    client: StripeClient, control: SandboxControl, receiver: Receiver
+    client: StripeClient, control: SandboxClient, receiver: Receiver
 ) -> None:
     client.v1.webhook_endpoints.create({"url": receiver.url, "enabled_events": ["charge.succeeded"]})
     confirmed(client)
@@ -110,7 +110,7 @@ async def test_an_endpoint_gets_only_the_events_that_it_wants(
 
 
 async def test_a_disabled_or_deleted_endpoint_gets_nothing_more(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     client.v1.webhook_endpoints.update(endpoint.id, {"disabled": True})
     created(client)
@@ -135,15 +135,15 @@ def test_the_secret_is_shown_only_at_creation(client: StripeClient, endpoint: st
 
 
 async def test_paused_deliveries_wait_and_can_be_shuffled(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("pause")
+    await control.pause_webhooks()
     for _ in range(20):
         created(client)
     await asyncio.sleep(0.1)
     assert receiver.received == []
-    await control.webhooks("shuffle")
-    await control.webhooks("resume")
+    await control.shuffle_webhooks()
+    await control.resume_webhooks()
     await control.wait_idle()
     in_order = [event["id"] for event in await control.events()]
     assert receiver.ids != in_order
@@ -151,24 +151,24 @@ async def test_paused_deliveries_wait_and_can_be_shuffled(
 
 
 async def test_deliver_pending_does_not_wait_for_the_backoff_or_the_pause(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("pause")
+    await control.pause_webhooks()
     created(client)
     assert await control.deliver_pending() == 0
     assert receiver.types == ["payment_intent.created"]
 
 
 async def test_duplicates_have_the_same_id_and_twins_do_not(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("duplicate")
+    await control.duplicate_webhooks()
     created(client)
     await control.wait_idle()
     assert len(receiver.ids) == 2
     assert len(set(receiver.ids)) == 1
-    await control.webhooks("normal")
-    await control.webhooks("twin", count=1)
+    await control.restore_webhooks()
+    await control.duplicate_events(1)
     created(client)
     created(client)
     await control.wait_idle()
@@ -179,9 +179,9 @@ async def test_duplicates_have_the_same_id_and_twins_do_not(
 
 
 async def test_a_lost_delivery_never_comes_but_is_listed(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("lose", count=1)
+    await control.lose_webhooks(1)
     first, second = created(client), created(client)
     await control.wait_idle()
     assert [entry.event["data"]["object"]["id"] for entry in receiver.received] == [second.id]
@@ -194,9 +194,9 @@ async def test_a_lost_delivery_never_comes_but_is_listed(
 
 
 async def test_delayed_deliveries_come_later(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
-    await control.webhooks("delay", seconds=600)
+    await control.delay_webhooks(600)
     created(client)
     await asyncio.sleep(0.1)
     assert receiver.received == []
@@ -207,7 +207,7 @@ async def test_delayed_deliveries_come_later(
 
 async def test_the_endpoint_of_the_config_gets_all_events_with_its_secret(start: Start, receiver: Receiver) -> None:
     url = start(SandboxConfig(webhook_url=receiver.url, webhook_secret=WEBHOOK_SECRET))
-    async with SandboxControl(url) as control:
+    async with SandboxClient(url) as control:
         created(client_of(url))
         await control.wait_idle()
         await control.reset()
@@ -221,7 +221,7 @@ async def test_the_endpoint_of_the_config_gets_all_events_with_its_secret(start:
 
 
 async def test_a_hanging_endpoint_holds_up_no_other_and_no_answer(
-    client: StripeClient, control: SandboxControl, receiver: Receiver, endpoint: stripe.WebhookEndpoint
+    client: StripeClient, control: SandboxClient, receiver: Receiver, endpoint: stripe.WebhookEndpoint
 ) -> None:
     silent = socket.create_server(("127.0.0.1", 0))  # it takes connections and never answers
     port = silent.getsockname()[1]
@@ -235,7 +235,7 @@ async def test_a_hanging_endpoint_holds_up_no_other_and_no_answer(
 
 
 async def test_an_endpoint_that_refuses_connections_is_tried_again(
-    client: StripeClient, control: SandboxControl
+    client: StripeClient, control: SandboxClient
 ) -> None:
     client.v1.webhook_endpoints.create({"url": "http://127.0.0.1:1/", "enabled_events": ["*"]})
     created(client)

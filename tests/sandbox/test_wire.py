@@ -9,7 +9,7 @@ import pytest
 import stripe
 from stripe import StripeClient
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.sandbox.running import PUBLISHABLE_KEY, SECRET_KEY, client_of, confirmed, created, http
 
 AUTHORIZED = {"Authorization": f"Bearer {SECRET_KEY}"}
@@ -78,7 +78,7 @@ def test_every_answer_has_its_headers(client: StripeClient) -> None:
     assert headers["Content-Type"] == "application/json"
 
 
-async def test_the_date_header_follows_the_clock_and_comes_once(url: str, control: SandboxControl) -> None:
+async def test_the_date_header_follows_the_clock_and_comes_once(url: str, control: SandboxClient) -> None:
     await control.advance(86_400)
     answer = get(url, "/v1/payment_intents")
     assert len(answer.headers.get_list("date")) == 1
@@ -227,7 +227,7 @@ def test_a_card_error_has_the_charge_and_the_payment_intent(url: str) -> None:
     assert error["request_log_url"].startswith("https://")
 
 
-async def test_the_request_log_has_no_secrets(url: str, client: StripeClient, control: SandboxControl) -> None:
+async def test_the_request_log_has_no_secrets(url: str, client: StripeClient, control: SandboxClient) -> None:
     intent = created(client)
     card = "payment_method_data[type]=card&payment_method_data[card][number]=4242424242424242"
     card = f"{card}&payment_method_data[card][cvc]=987"

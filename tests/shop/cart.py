@@ -4,11 +4,11 @@ from typing import Any
 
 import httpx
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 
 
 class Cart:
-    def __init__(self, path: str, shop: httpx.AsyncClient, stripe: SandboxControl) -> None:
+    def __init__(self, path: str, shop: httpx.AsyncClient, stripe: SandboxClient) -> None:
         self.path = path
         self.id = path.rpartition("/")[2]
         self._shop = shop

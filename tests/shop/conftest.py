@@ -3,7 +3,7 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.shop.cart import Cart
 from tests.stack import Stack, stack_of
 
@@ -14,9 +14,9 @@ def stack(request: pytest.FixtureRequest) -> Stack:
 
 
 @pytest.fixture
-async def stripe(stack: Stack) -> AsyncIterator[SandboxControl]:
+async def stripe(stack: Stack) -> AsyncIterator[SandboxClient]:
     """Give the sandbox with all that other tests did: look only at what is your cart's."""
-    async with SandboxControl(stack.sandbox_url) as control:
+    async with SandboxClient(stack.sandbox_url) as control:
         yield control
 
 
@@ -28,7 +28,7 @@ async def shop(stack: Stack) -> AsyncIterator[httpx.AsyncClient]:
 
 
 @pytest.fixture
-async def cart(shop: httpx.AsyncClient, stripe: SandboxControl) -> Cart:
+async def cart(shop: httpx.AsyncClient, stripe: SandboxClient) -> Cart:
     """Give a new cart, with one of each product."""
     answer = await shop.get("/")
     return Cart(answer.headers["location"], shop, stripe)

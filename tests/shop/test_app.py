@@ -53,6 +53,7 @@ def problem(status: int, code: str, **headers: str) -> Answer:
         (lambda _: httpx.Response(502, html="<h1>Bad gateway</h1>"), "2"),
         (problem(429, "too_many_requests"), "2"),
     ],
+    ids=["no connection", "Stripe unavailable", "a broken proxy", "too many requests"],
 )
 async def test_what_may_pass_is_to_be_asked_again(
     api: Answer, retry_after: str, monkeypatch: pytest.MonkeyPatch

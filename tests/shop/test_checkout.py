@@ -5,7 +5,7 @@ import asyncio
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.shop.cart import Cart
 from tests.stack import Stack
 
@@ -55,6 +55,10 @@ async def test_the_version_rises_with_each_change_and_with_nothing_else(cart: Ca
         {"quantities": {"mug": 0, "tea": 0}},
         {},
     ],
+    ids=[
+        *("amount", "total", "unit price", "unknown product", "negative", "too many", "a fraction", "text", "true"),
+        *("nothing left", "no quantities"),
+    ],
 )
 async def test_prices_are_the_backends_own(cart: Cart, shop: httpx.AsyncClient, body: dict[str, object]) -> None:
     answer = await shop.patch(f"/api{cart.path}", json=body)
@@ -103,7 +107,7 @@ async def test_a_paid_cart_stays_what_was_paid_for(cart: Cart) -> None:
     assert (await cart.change()).status_code == 200
 
 
-async def test_attempts_are_told_as_shoppers_may_read_them(cart: Cart, stripe: SandboxControl) -> None:
+async def test_attempts_are_told_as_shoppers_may_read_them(cart: Cart, stripe: SandboxClient) -> None:
     await cart.change()
     await stripe.confirm((await cart.payment_intent())["id"], "pm_card_visa_chargeDeclinedStolenCard")
     await cart.pay()

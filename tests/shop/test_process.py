@@ -15,6 +15,7 @@ import pytest
 
 from app.dev.ports import free_port
 from tests.shop.test_app import ENVIRONMENT
+from tests.waiting import wait_until
 
 ROOT = Path(__file__).parent.parent.parent
 
@@ -54,10 +55,7 @@ def test_sigterm_stops_it_within_two_seconds_though_the_api_does_not_answer() ->
         socket.create_server(("127.0.0.1", 0)) as deaf_api,
         shop(port, PAYMENTS_API_URL=f"http://127.0.0.1:{deaf_api.getsockname()[1]}") as process,
     ):
-        deadline = time.monotonic() + 20
-        while not is_healthy(url):
-            assert time.monotonic() < deadline
-            time.sleep(0.05)
+        wait_until(lambda: is_healthy(url), "the shop is healthy")
         cart = httpx.get(url, trust_env=False).headers["location"]
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{url}/api{cart}", trust_env=False, timeout=0.3)

@@ -6,7 +6,7 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.control import SandboxControl
+from sandbox.client import SandboxClient
 from tests.shop.cart import Cart
 from tests.stack import Stack
 
@@ -30,7 +30,11 @@ async def _refund(staff: httpx.AsyncClient, order: str, amount: int, key: str = 
     return answer.status_code, answer.json()
 
 
-@pytest.mark.parametrize("who", [None, ("staff", "wrong"), ("staff", ""), ("shopper", "staff")])
+@pytest.mark.parametrize(
+    "who",
+    [None, ("staff", "wrong"), ("staff", ""), ("shopper", "staff")],
+    ids=["nobody", "a wrong password", "no password", "another name"],
+)
 async def test_nobody_else_gets_at_refunds(cart: Cart, shop: httpx.AsyncClient, who: tuple[str, str] | None) -> None:
     order = {"amount": 1, "key": KEY}
     for method, path, body in (
@@ -44,7 +48,7 @@ async def test_nobody_else_gets_at_refunds(cart: Cart, shop: httpx.AsyncClient, 
 
 
 async def test_the_staff_refunds_a_part_once_however_often_it_clicks(
-    cart: Cart, staff: httpx.AsyncClient, stripe: SandboxControl
+    cart: Cart, staff: httpx.AsyncClient, stripe: SandboxClient
 ) -> None:
     order = await _paid(cart)
     first, again = await _refund(staff, order, 1800), await _refund(staff, order, 1800)
@@ -61,7 +65,7 @@ async def test_the_staff_refunds_a_part_once_however_often_it_clicks(
 
 
 async def test_the_staff_is_told_why_it_cannot_refund(
-    cart: Cart, staff: httpx.AsyncClient, stripe: SandboxControl
+    cart: Cart, staff: httpx.AsyncClient, stripe: SandboxClient
 ) -> None:
     order = await _paid(cart)
     assert await _refund(staff, order, 9999) == (409, {"code": "refund_exceeds_payment"})

@@ -1,0 +1,46 @@
+"""A dispute as Stripe told it last, as a value."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from uuid import UUID
+
+from uuid_utils.compat import uuid7
+
+from app.stripe_gateway import DisputeSnapshot
+
+# Stripe's last words, though an appeal may follow some of them.
+CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})
+
+
+@dataclass(frozen=True, slots=True)
+class Dispute:
+    """A dispute; status and reason are Stripe's words, the amount is in minor units."""
+
+    id: UUID
+    payment_intent_id: UUID
+    stripe_id: str
+    charge_id: str | None
+    status: str
+    reason: str
+    amount: int
+    currency: str
+    opened_at: datetime
+
+    @property
+    def is_closed(self) -> bool:
+        return self.status in CLOSED
+
+    @classmethod
+    def of(cls, payment_intent_id: UUID, snapshot: DisputeSnapshot, known: "Dispute | None") -> "Dispute":
+        """Return the dispute as Stripe shows it now, under the id that it has here already."""
+        return cls(
+            id=known.id if known else uuid7(),
+            payment_intent_id=payment_intent_id,
+            stripe_id=snapshot.id,
+            charge_id=snapshot.charge_id,
+            status=snapshot.status,
+            reason=snapshot.reason,
+            amount=snapshot.amount,
+            currency=snapshot.currency,
+            opened_at=known.opened_at if known else snapshot.created,
+        )

@@ -1,0 +1,28 @@
+"""Cancel a PaymentIntent: that is committed as desired, then Stripe is brought to it; cancelled already is done."""
+
+from app.auth.api_keys import Caller
+from app.payment_intents import repository, service
+from app.payment_intents.convergence import converge
+from app.payment_intents.errors import AlreadyPaid, PaymentInProgress
+from app.payment_intents.protocol.commands import Cancel
+from app.payment_intents.protocol.terms import Reference
+from app.payment_intents.schemas import CancelRequest
+from app.payment_intents.service import PaymentIntentView, actor_of
+from app.resources import Resources
+
+
+async def cancel(
+    resources: Resources, reference: Reference, params: CancelRequest, caller: Caller
+) -> PaymentIntentView:
+    """Cancel the PaymentIntent, so that nobody can pay it; the next PUT opens another.
+
+    Raises PaymentIntentNotFound, AlreadyPaid, PaymentInProgress, or Unavailable (the request stands).
+    """
+    target_id = await service.named(resources, reference, params.payment_intent)
+    await converge(resources, reference, Cancel(target_id, params.reason), actor_of(caller))
+    row = await repository.get(resources.database, target_id)
+    if row.status == "succeeded":
+        raise AlreadyPaid("It is paid; refund it instead.")
+    if row.closed_at is None:
+        raise PaymentInProgress
+    return await service.view(resources, row)

@@ -1,0 +1,59 @@
+"""Attach a session's PaymentIntent to a cart: the guest logged in, and pays what they had begun to pay."""
+
+from dataclasses import dataclass, replace
+from typing import TypeAlias
+
+from app.payment_intents.protocol.state import Actor, Change, Context, PaymentIntentState, ReferenceState
+from app.payment_intents.protocol.steps import Done, Rejected, Wait
+
+
+@dataclass(frozen=True, slots=True)
+class SessionToCart:
+    """The changes of the two references; both are written, or none."""
+
+    session: Change
+    cart: Change
+
+
+Attachment: TypeAlias = SessionToCart | Done | Wait | Rejected
+
+
+def attach(session: ReferenceState, cart: ReferenceState, context: Context, actor: Actor) -> Attachment:
+    """Attach the session's PaymentIntent now, unless a writer holds its lease; attached already is done."""
+    if session.moved_to == cart.reference.id:
+        return Done()
+    if session.moved_to is not None:
+        return Rejected("moved", {"cart_id": session.moved_to})
+    row, occupant = session.newest, cart.newest
+    if row is None or row.closed_at is not None:
+        return Rejected("payment_intent_not_found")
+    if occupant is not None and occupant.closed_at is None:
+        return Rejected("cart_has_payment_intent", {"payment_intent_id": str(occupant.id)})
+    if row.lease_until is not None and row.lease_until > context.now:
+        return Wait()
+    changes = SessionToCart(Change(session, context, actor), Change(cart, context, actor))
+    _move(changes, row, occupant)
+    return changes
+
+
+def _move(changes: SessionToCart, row: PaymentIntentState, occupant: PaymentIntentState | None) -> None:
+    """Make it the cart's next generation, with a revision that is newer than any request which still waits there."""
+    session, cart = changes.session, changes.cart
+    facts = {"session_id": session.state.reference.id, "cart_id": cart.state.reference.id}
+    session.append(row, "payment_intent.moved", **facts)
+    session.detach(row, cart.state.reference.id)
+    generation = cart.state.next_generation
+    cart.state = replace(cart.state, next_generation=generation + 1)
+    applied = row.applied_terms
+    if row.is_payable and applied is not None:  # so that all of it is sent again, our metadata with it
+        applied = replace(applied, revision=None, is_price_only=True)
+    row = cart.touch(
+        replace(
+            row,
+            reference=cart.state.reference,
+            generation=generation,
+            revision=max(row.revision, occupant.revision if occupant else 0) + 1,
+            applied_terms=applied,
+        )
+    )
+    cart.append(row, "payment_intent.moved", **facts)

@@ -1,0 +1,190 @@
+"""Which step is next: for a command, after a wait, and after an answer of Stripe's was recorded."""
+
+from dataclasses import dataclass, replace
+
+from app.payment_intents.protocol.state import (
+    Actor,
+    Change,
+    Context,
+    PaymentIntentState,
+    ReferenceState,
+    mark_outcome_unknown,
+    release_lease,
+)
+from app.payment_intents.protocol.steps import (
+    CLOCK_SKEW,
+    KEY_IS_SAFE_FOR,
+    MAX_CALLS,
+    Call,
+    CancelCall,
+    CaptureCall,
+    CreateCall,
+    Done,
+    FindCall,
+    GiveUp,
+    RetrieveCall,
+    Run,
+    Step,
+    UpdateCall,
+    Wait,
+)
+from app.payment_intents.protocol.terms import (
+    AppliedTerms,
+    StripeMetadata,
+    created_with,
+    known_fields,
+    update_params,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What is to be written, and what the run does once that is committed."""
+
+    change: Change
+    run: Run
+    step: Step
+
+
+def decide_again(state: ReferenceState, run: Run, context: Context, actor: Actor) -> Decision:
+    """Decide what a run does next, after it waited or took too long."""
+    change = Change(state, context, actor)
+    assert state.newest is not None, "a run looks again at what it has seen"  # noqa: S101 - narrows the type
+    return next_step(change, state.newest, run)
+
+
+def next_step(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
+    """Decide the next step about a reference's newest PaymentIntent.
+
+    A PUT that finds it closed opens the next one with the newest request.
+    """
+    row = newest
+    if row.closed_at is not None and run.is_put:
+        if _is_refused_request(row) and row.revision != run.revision:
+            return Decision(change, run, GiveUp())  # another's request was refused; this one may be sent again
+        row = change.open_next(requested=row.requested_terms, revision=row.revision, previous_id=row.previous_id)
+        run = replace(run, must_search=False, has_searched=False)  # that was for the one before
+    row, run, step = _take_lease(row, replace(run, about=row.id), change.context)
+    change.put(row)
+    return Decision(change, run, step)
+
+
+def is_answered_by(row: PaymentIntentState, run: Run, known_secrets: frozenset[str]) -> bool:
+    """Whether a look at this PaymentIntent would find nothing to do, and this run's request in it."""
+    is_known = not run.wants_secret or row.stripe_id in known_secrets
+    is_newer = run.revision is None or row.revision >= run.revision
+    return row.is_payable and row.is_synced and row.recheck_after is None and is_newer and is_known
+
+
+def roll_back(row: PaymentIntentState) -> PaymentIntentState:
+    """Return the request to what Stripe holds, so that a refused one is not tried for ever.
+
+    That is a revision of its own: the one that is given up may still arrive, and must not be taken for this one.
+    """
+    applied = row.applied_terms
+    if applied is None:
+        return row
+    if applied.is_price_only:
+        held = replace(row.requested_terms, amount=applied.terms.amount, currency=applied.terms.currency)
+    else:
+        held = applied.terms
+    if held == row.requested_terms:
+        return row
+    return replace(row, requested_terms=held, revision=row.revision + 1, is_rolled_back=True)
+
+
+def _is_refused_request(row: PaymentIntentState) -> bool:
+    """Whether Stripe did not make the very request that is still the newest."""
+    return row.is_unmade and created_with(row.create_params).revision == row.revision
+
+
+def _take_lease(row: PaymentIntentState, run: Run, context: Context) -> tuple[PaymentIntentState, Run, Step]:
+    """Take the lease, or find it taken, and decide what comes next."""
+    if row.lease_token not in (None, run.token):
+        if row.lease_until is not None and row.lease_until > context.now:
+            return row, replace(run, is_fresh=False), Wait()  # what this run learnt is older than what the other does
+        row = mark_outcome_unknown(row, context)
+    if not row.is_open:
+        return release_lease(row), run, Done()
+    if run.calls == MAX_CALLS:
+        row = release_lease(row)
+        return row, run, _yield_to_newer(row, run)
+    row = replace(row, lease_token=run.token, lease_until=context.now + context.config.lease)
+    run = replace(run, version=row.version)
+    row, run, step = _next(row, run, context)
+    if isinstance(step, Done):
+        return release_lease(row), run, step
+    return row, replace(run, calls=run.calls + 1), step
+
+
+def _yield_to_newer(row: PaymentIntentState, run: Run) -> Step:
+    """Leave the rest to whoever made a newer request, and wait for that; without one, give up."""
+    is_checked = row.recheck_after is None or run.is_fresh
+    if row.is_synced and is_checked and not row.is_cancel_requested and not row.is_capture_requested:
+        return Done()
+    return Wait() if run.revision is not None and run.revision < row.revision else GiveUp()
+
+
+def _next(row: PaymentIntentState, run: Run, context: Context) -> tuple[PaymentIntentState, Run, Call | Done]:
+    """Decide the next call of the run that holds the lease."""
+    stripe_id = row.stripe_id
+    if stripe_id is None:
+        return row, run, _next_for_uncreated(row, run, context)
+    if row.is_cancel_requested and row.status == "processing":
+        row = replace(row, is_cancel_requested=False)
+    if row.is_cancel_requested:
+        return row, run, _cancel(row, stripe_id, context)
+    must_recheck = row.recheck_after is not None and not run.is_fresh
+    if row.needs_refresh or row.applied_terms is None or must_recheck:
+        return row, run, RetrieveCall(stripe_id, context.now)
+    if row.capture_amount is not None and row.is_capture_requested:
+        key = f"payment_intent:{row.id}:capture:{context.call_id}"
+        return row, run, CaptureCall(stripe_id, row.capture_amount, key)
+    if row.is_frozen:
+        # The run's own caller is told so; any other's request may have been accepted, and stands.
+        return roll_back(row) if run.revision == row.revision else row, run, Done()
+    if not row.applied_terms.covers(row.requested_terms):
+        return _update(row, stripe_id, row.applied_terms, run, context)
+    if run.wants_secret and stripe_id not in context.known_secrets:
+        return row, run, RetrieveCall(stripe_id, context.now)
+    return row, run, Done()
+
+
+def _next_for_uncreated(row: PaymentIntentState, run: Run, context: Context) -> Call:
+    """Create it, unless it may have been created under a key that Stripe has forgotten."""
+    known_since = context.now - KEY_IS_SAFE_FOR  # what was created later, its key finds
+    if not run.has_searched and (run.must_search or row.created_at < known_since):
+        until = None if run.must_search else known_since + CLOCK_SKEW
+        metadata = StripeMetadata(context.config.instance, row.id, row.reference)
+        return FindCall(metadata.permanent(), row.created_at - CLOCK_SKEW, until)
+    return CreateCall(row.create_params, f"payment_intent:{row.id}:create")
+
+
+def _update(
+    row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: Run, context: Context
+) -> tuple[PaymentIntentState, Run, Call]:
+    """Send what differs; what the shopper is authenticating must not change its price under them."""
+    if row.status == "requires_action" and applied.terms.price != row.requested_terms.price:
+        row = replace(row, is_cancel_requested=True)
+        return row, run, _cancel(row, stripe_id, context)
+    known = known_fields(applied)
+    if row.recheck_after is not None:  # an older request may arrive first
+        known = _without_what_is_sent_again(known, row)
+    metadata = StripeMetadata(context.config.instance, row.id, row.reference)
+    params = update_params(known, row.requested_terms, row.revision, metadata)
+    run = replace(run, sent=AppliedTerms(row.requested_terms, row.revision))
+    return row, run, UpdateCall(stripe_id, params, f"payment_intent:{row.id}:update:{context.call_id}")
+
+
+def _without_what_is_sent_again(known: dict[str, object], row: PaymentIntentState) -> dict[str, object]:
+    """Forget what Stripe holds of all that is set, so that the update sends it again.
+
+    What is to be unset is not sent unless it is known to be set: Stripe may refuse that. Nor is the price of what the
+    shopper is authenticating.
+    """
+    kept = {"metadata", "amount", "currency"} if row.status == "requires_action" else {"metadata"}
+    return {name: value for name, value in known.items() if name in kept or getattr(row.requested_terms, name) is None}
+
+
+def _cancel(row: PaymentIntentState, stripe_id: str, context: Context) -> CancelCall:
+    return CancelCall(stripe_id, row.cancel_reason, f"payment_intent:{row.id}:cancel:{context.call_id}")

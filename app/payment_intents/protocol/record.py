@@ -1,0 +1,312 @@
+"""How what Stripe says changes the state: the one way in.
+
+`record_answer` takes the end of our own call, `record_hint` what came unasked (a webhook) or without the lease. State
+moves forward only: a terminal one is taken at once and never left, anything else must fit the row's version or costs
+a retrieve. No clock decides.
+"""
+
+from dataclasses import replace
+
+from app.payment_intents.protocol.decide import Decision, next_step, roll_back
+from app.payment_intents.protocol.state import (
+    TERMINAL,
+    Actor,
+    Change,
+    Context,
+    PaymentIntentState,
+    ReferenceState,
+    mark_outcome_unknown,
+    release_lease,
+)
+from app.payment_intents.protocol.steps import (
+    Answer,
+    Answered,
+    Call,
+    CancelCall,
+    CaptureCall,
+    CreateCall,
+    Done,
+    Fail,
+    FoundNothing,
+    GiveUp,
+    NotSent,
+    Refused,
+    ReplayedFailure,
+    RetrieveCall,
+    Run,
+    StateNotShown,
+    Unknown,
+    UpdateCall,
+)
+from app.payment_intents.protocol.terms import (
+    FIELDS,
+    AppliedTerms,
+    PaymentIntentSnapshot,
+    created_with,
+    revision_in,
+    terms_in,
+)
+
+AMOUNT_MISMATCH = "amount_mismatch"
+DUPLICATE_PAYMENT = "duplicate_payment"
+
+
+def record_answer(
+    state: ReferenceState, run: Run, call: Call, answer: Answer, context: Context, actor: Actor
+) -> Decision:
+    """Record how this run's call ended, and decide what it does next."""
+    change = Change(state, context, actor)
+    row, newest = state.get(run.about), state.newest
+    assert row is not None and newest is not None, "the state holds what the call was about"  # noqa: S101, PT018 - narrows the types
+    match answer:
+        case Answered():
+            run = _record_snapshot(change, row, run, call, answer.snapshot)
+        case FoundNothing():
+            run = replace(run, has_searched=True)
+        case StateNotShown():
+            run = _search(change, row, run)
+        case ReplayedFailure():
+            if isinstance(call, CreateCall) and run.must_search and run.has_searched:
+                return _fail_creation(change, row, run)
+            run = _search(change, row, run)
+        case Refused():
+            return _record_refusal(change, row, run, call, answer)
+        case Unknown() | NotSent():
+            return _release(change, row, run, is_unknown=isinstance(answer, Unknown))
+    return _go_on(change, newest, run)
+
+
+def give_up(state: ReferenceState, run: Run, context: Context, actor: Actor) -> Decision:
+    """Release the lease of a run that has no time left for its next call."""
+    change = Change(state, context, actor)
+    row = state.get(run.about)
+    if row is not None and row.lease_token == run.token:
+        change.put(release_lease(row))
+    return Decision(change, run, GiveUp())
+
+
+def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
+    """Record what a webhook shows: a terminal state is taken; another status costs a retrieve, by a job.
+
+    Its amount is ignored, since it may be old. A success of a row that we hold as closed is asked for too.
+    """
+    row = change.put(_name(row, snapshot))
+    if row.stripe_id != snapshot.id:
+        return row
+    if row.is_open and snapshot.status in TERMINAL:
+        return _apply(change, row, snapshot, run=None)
+    if row.is_open and (row.status != snapshot.status or _is_behind(row, snapshot)):
+        change.enqueue("converge", row)
+        return _distrust(change, row, snapshot)
+    if row.is_open and row.lease_token is not None:
+        return change.put(replace(row, version=row.version + 1))
+    if not row.is_open and snapshot.status == "succeeded" and row.status != "succeeded":
+        change.enqueue("converge", row)
+    return row
+
+
+def record_disagreement(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
+    """Record what was retrieved without the lease and disagrees with our row; a job asks Stripe under the lease."""
+    row = record_hint(change, change.put(replace(row, needs_refresh=row.is_open)), snapshot)
+    change.enqueue("converge", row)
+
+
+def record_late_success(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
+    """Record the success of a row that we held as closed, just retrieved: Stripe is right."""
+    if row.status != "succeeded" and snapshot.status == "succeeded" and row.stripe_id == snapshot.id:
+        _apply(change, row, snapshot, run=None)
+
+
+def record_adopted(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
+    """Record a row that was made again from what Stripe holds, just retrieved."""
+    row = change.touch(row)
+    change.append(row, "payment_intent.adopted", stripe_id=snapshot.id, generation=row.generation)
+    _apply(change, row, snapshot, run=None)
+
+
+def _go_on(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
+    """Decide the next step about the newest row as it is after the change."""
+    return next_step(change, change.state.get(newest.id) or newest, run)
+
+
+def _record_snapshot(
+    change: Change, row: PaymentIntentState, run: Run, call: Call, snapshot: PaymentIntentSnapshot
+) -> Run:
+    """Record the answer to a call of this run's."""
+    is_first = row.applied_terms is None
+    row = change.put(_name(row, snapshot))
+    if not row.is_open or row.stripe_id != snapshot.id:
+        return run
+    if snapshot.is_replay:
+        row = _distrust(change, row, snapshot)
+    elif snapshot.status in TERMINAL:
+        row = _apply(change, row, snapshot, run)
+    elif row.lease_token != run.token:
+        row = change.put(mark_outcome_unknown(row, change.context))
+    elif _is_current(row, run, snapshot):
+        row = _apply(change, row, snapshot, run)
+        run = replace(run, is_fresh=True)
+        if isinstance(call, RetrieveCall) and row.recheck_after is not None and call.began_at >= row.recheck_after:
+            row = change.put(replace(row, recheck_after=None))
+    else:
+        row = change.put(replace(row, needs_refresh=True))
+    return replace(run, is_first=run.is_first or (is_first and row.applied_terms is not None))
+
+
+def _is_current(row: PaymentIntentState, run: Run, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether nothing was recorded that this answer may be older than."""
+    is_agreed = row.status == snapshot.status and not row.needs_refresh
+    return row.status is None or row.version == run.version or is_agreed
+
+
+def _search(change: Change, row: PaymentIntentState, run: Run) -> Run:
+    """Have the next step look for what an answer speaks of and does not show."""
+    change.put(replace(row, needs_refresh=True))
+    return replace(run, must_search=True, has_searched=False)
+
+
+def _fail_creation(change: Change, row: PaymentIntentState, run: Run) -> Decision:
+    """Close what Stripe made nothing of and, since it repeats its failure from memory, never will."""
+    if row.lease_token == run.token:
+        row = change.close(row, "failed")
+        change.append(row, "payment_intent.failed", revision=row.revision)
+    return Decision(change, run, Fail())
+
+
+def _record_refusal(change: Change, row: PaymentIntentState, run: Run, call: Call, refused: Refused) -> Decision:
+    """Record Stripe's definite "no": close what could not be created, give up what could not be applied."""
+    newest = change.state.newest or row
+    if row.lease_token != run.token:
+        return _go_on(change, newest, run)
+    row = change.put(release_lease(row))
+    match call:
+        case CreateCall():
+            row = change.close(row, "refused")
+            change.append(row, "payment_intent.refused", stripe_code=refused.stripe_code)
+            if created_with(row.create_params).revision != run.revision:
+                return _go_on(change, newest, run)
+        case UpdateCall() if run.sent is not None and row.revision != run.sent.revision:
+            return _go_on(change, newest, run)
+        case UpdateCall() if not run.may_roll_back(row, change.context):
+            return Decision(change, run, Done())  # its own caller waits for the lease, tries it, and is told
+        case UpdateCall():
+            change.put(roll_back(row))
+        case CancelCall():
+            change.put(replace(row, is_cancel_requested=False))
+        case CaptureCall():
+            change.put(replace(row, capture_amount=None))
+        case _:
+            pass
+    return Decision(change, run, Fail())
+
+
+def _release(change: Change, row: PaymentIntentState, run: Run, *, is_unknown: bool) -> Decision:
+    """Release the lease; if the outcome is unknown, leave the trace that a request may still be on its way."""
+    if row.lease_token == run.token:
+        row = release_lease(row)
+        change.put(mark_outcome_unknown(row, change.context) if is_unknown else row)
+    return Decision(change, run, Fail())
+
+
+def _name(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
+    """Note which PaymentIntent at Stripe this row is."""
+    return row if row.stripe_id is not None else replace(row, stripe_id=snapshot.id, version=row.version + 1)
+
+
+def _distrust(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
+    """Ask Stripe before believing it; only a row that knows nothing takes it for now."""
+    if row.status is None:
+        row = _take_status(change, row, snapshot)
+    return change.put(replace(row, needs_refresh=True, version=row.version + 1))
+
+
+def _is_behind(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether Stripe holds a newer request than we know of, as after the restore of an old backup.
+
+    Otherwise a request is committed before it is sent.
+    """
+    is_of_row = snapshot.metadata.get("payment_intent_id") == str(row.id)
+    return is_of_row and revision_in(snapshot.metadata) > row.revision
+
+
+def _apply(
+    change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: Run | None
+) -> PaymentIntentState:
+    """Take what Stripe shows as what it holds."""
+    if _is_behind(row, snapshot):
+        row = replace(row, requested_terms=terms_in(snapshot), revision=revision_in(snapshot.metadata))
+    applied = _terms_held(row, snapshot, run)
+    version = None if applied.is_price_only else applied.terms.cart_version
+    if version is not None:
+        recorded = max(version, change.state.cart_version or 0)
+        change.state = replace(change.state, cart_version=recorded)
+    row = replace(row, applied_terms=applied, needs_refresh=False, version=row.version + 1)
+    row = _take_status(change, row, snapshot)
+    if snapshot.status == "canceled":
+        row = change.close(row, snapshot.cancellation_reason or "canceled")
+    if snapshot.status == "succeeded":
+        row = _check_received_amount(change, row)
+    return change.put(row)
+
+
+def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
+    is_changed = row.status != snapshot.status
+    row = replace(
+        row,
+        status=snapshot.status,
+        amount=snapshot.amount,
+        currency=snapshot.currency,
+        amount_received=snapshot.amount_received,
+        amount_capturable=snapshot.amount_capturable,
+        last_activity_at=change.now if is_changed else row.last_activity_at,
+    )
+    row = change.put(row)
+    if is_changed:
+        change.append(
+            row,
+            f"payment_intent.{snapshot.status}",
+            stripe_id=snapshot.id,
+            amount=snapshot.amount,
+            currency=snapshot.currency,
+            amount_received=snapshot.amount_received,
+        )
+    return row
+
+
+def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: Run | None) -> AppliedTerms:
+    """Return what Stripe holds: the terms of the revision in its metadata, or what it shows if we do not know that one.
+
+    Stripe may show a field otherwise than it was sent: what is only read may cost one more update.
+    """
+    shown = terms_in(snapshot)
+    if row.is_payable and snapshot.metadata.get("reference_id") != row.reference.id:
+        # Attached to a cart since: all of it is sent again, our metadata with it.
+        return AppliedTerms(shown, is_price_only=True)
+    held = _of_revision(snapshot.metadata.get("revision", ""), row, run) or AppliedTerms(shown)
+    if row.recheck_after is not None:  # a late request may have set what this one does not speak of
+        unset = [name for name in FIELDS if getattr(held.terms, name) is None]
+        held = replace(held, terms=replace(held.terms, **{name: getattr(shown, name) for name in unset}))
+    return held.with_price(snapshot.amount, snapshot.currency)
+
+
+def _of_revision(revision: str, row: PaymentIntentState, run: Run | None) -> AppliedTerms | None:
+    """Return the terms that we sent, or mean to send, at this revision."""
+    known = (AppliedTerms(row.requested_terms, row.revision), run.sent if run else None, row.applied_terms)
+    for each in known:
+        if each is not None and not each.is_price_only and str(each.revision) == revision:
+            return each
+    created = created_with(row.create_params)
+    return created if str(created.revision) == revision else None
+
+
+def _check_received_amount(change: Change, row: PaymentIntentState) -> PaymentIntentState:
+    """Flag a payment of something else than what is owed, and another payment of the same."""
+    owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
+    # A capture takes a part of what was asked for.
+    if row.amount_received != owed or (row.amount, row.currency) != row.requested_terms.price:
+        row = change.flag(row, AMOUNT_MISMATCH)
+    others = [(each.id, each.previous_id) for each in change.state.payment_intents if each.status == "succeeded"]
+    for paid_id, previous_id in (*change.state.paid, *others):
+        if paid_id != row.id and previous_id == row.previous_id:
+            row = change.flag(row, DUPLICATE_PAYMENT)
+    return row

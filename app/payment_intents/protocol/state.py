@@ -1,0 +1,339 @@
+"""One reference with its PaymentIntents, as a value; and the change that a decision makes to it."""
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+from uuid import UUID
+
+from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Reference, StripeMetadata, create_params
+
+# Stripe's words for a PaymentIntent's status.
+TERMINAL = frozenset({"succeeded", "canceled"})
+FROZEN = frozenset({"processing", "requires_capture"})
+PAYABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+
+# Why a row was closed that Stripe never made anything for: it refused, or failed for good.
+NEVER_MADE = frozenset({"refused", "failed"})
+
+# Card testing: failed attempts of so long ago do not count any more.
+FAILURE_WINDOW = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ProtocolConfig:
+    """What the settings say.
+
+    A call is sent only `send_within` of its decision's commit: later, the lease might not outlast it. A PUT waits for
+    `patience`; whoever made an older request that still stands is gone by then. No request to Stripe lives longer
+    than `longest_request`.
+    """
+
+    instance: str
+    lease: timedelta
+    send_within: timedelta
+    patience: timedelta
+    longest_request: timedelta
+    abandoned_after: timedelta = timedelta(hours=24)
+    silent_after: timedelta = timedelta(hours=1)
+    is_expiry_enabled: bool = True
+    max_failed_attempts: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What a decision may look at besides the state: the settings, the database's time and fresh ids.
+
+    `new_id` is for a PaymentIntent that is opened, `call_id` for the idempotency key of the next call. `known_secrets`
+    are the PaymentIntents at Stripe whose client secret is in memory.
+    """
+
+    config: ProtocolConfig
+    now: datetime
+    new_id: UUID
+    call_id: UUID
+    known_secrets: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentIntentState:
+    """A generation of a reference. The one without `closed_at` is live; the database allows one.
+
+    Of Stripe we know: `stripe_id`, `status` (its words; None until it answers), the amounts, and `applied_terms`.
+    Desired state: `requested_terms` with their `revision`, which only grows, over generations too
+    (`is_rolled_back`: the newest request was given up, and these are what Stripe held), `is_cancel_requested` and
+    `capture_amount`.
+    Who writes: `lease_token` until `lease_until`. `version` grows with each recorded change. Stripe must be asked
+    while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more.
+    `attempt_notifications` is at least the number of attempts. `amount_refunded` is what Stripe holds as refunded,
+    `amount_reserved` that with what is on its way.
+    """
+
+    id: UUID
+    reference: Reference
+    generation: int
+    create_params: str
+    requested_terms: PaymentTerms
+    revision: int
+    created_at: datetime
+    updated_at: datetime
+    last_activity_at: datetime
+    stripe_id: str | None = None
+    previous_id: UUID | None = None
+    is_rolled_back: bool = False
+    applied_terms: AppliedTerms | None = None
+    version: int = 0
+    lease_token: UUID | None = None
+    lease_until: datetime | None = None
+    needs_refresh: bool = False
+    recheck_after: datetime | None = None
+    is_cancel_requested: bool = False
+    cancel_reason: str | None = None
+    capture_amount: int | None = None
+    refresh_requested_at: datetime | None = None
+    status: str | None = None
+    amount: int | None = None
+    currency: str | None = None
+    amount_received: int = 0
+    amount_capturable: int = 0
+    amount_refunded: int = 0
+    amount_reserved: int = 0
+    flags: tuple[str, ...] = ()
+    attempt_notifications: int = 0
+    closed_at: datetime | None = None
+    closed_reason: str | None = None
+
+    @property
+    def amount_refundable(self) -> int:
+        """What is left of what was received, without what refunds of unknown outcome have reserved."""
+        return max(0, self.amount_received - self.amount_reserved)
+
+    @property
+    def is_open(self) -> bool:
+        """Whether anything is left to converge: neither closed nor paid."""
+        return self.closed_at is None and self.status != "succeeded"
+
+    @property
+    def is_payable(self) -> bool:
+        """Whether a shopper may be handed its client secret."""
+        return self.status in PAYABLE and not self.is_cancel_requested and self.closed_at is None
+
+    @property
+    def is_frozen(self) -> bool:
+        """Whether money is on its way or held, so that nothing may change."""
+        return self.status in FROZEN
+
+    @property
+    def is_synced(self) -> bool:
+        """Whether Stripe is known to hold exactly what was requested last: nobody writes, nothing is unknown."""
+        is_quiet = self.lease_token is None and not self.needs_refresh
+        return is_quiet and self.applied_terms is not None and self.applied_terms.covers(self.requested_terms)
+
+    @property
+    def is_unmade(self) -> bool:
+        """Whether it was closed before Stripe made anything for it."""
+        return self.closed_reason in NEVER_MADE
+
+    @property
+    def is_capture_requested(self) -> bool:
+        return self.capture_amount is not None and self.status == "requires_capture"
+
+
+class PaidIntent(NamedTuple):
+    """A PaymentIntent of the reference that succeeded, and which one it followed."""
+
+    id: UUID
+    previous_id: UUID | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReferenceState:
+    """A reference as it was read, at `version`; 0 when there is none yet.
+
+    `payment_intents` are those that a decision looks at, oldest first: the newest among them unless the state was
+    read for one PaymentIntent alone. `paid` is filled when the reference has several, `recent_failures` (times of
+    failed attempts, newest first) when there may be too many.
+    """
+
+    reference: Reference
+    version: int = 0
+    next_generation: int = 1
+    next_sequence: int = 1
+    cart_version: int | None = None
+    moved_to: str | None = None
+    payment_intents: tuple[PaymentIntentState, ...] = ()
+    paid: tuple[PaidIntent, ...] = ()
+    recent_failures: tuple[datetime, ...] = ()
+
+    @property
+    def newest(self) -> PaymentIntentState | None:
+        return self.payment_intents[-1] if self.payment_intents else None
+
+    def get(self, payment_intent_id: UUID | None) -> PaymentIntentState | None:
+        return next((each for each in self.payment_intents if each.id == payment_intent_id), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Actor:
+    """Who caused a change: `client:shop`, `stripe:evt_…`, `job:converge`, and the Stripe request behind it."""
+
+    name: str
+    stripe_request_id: str | None = None
+
+    def with_request(self, stripe_request_id: str | None) -> "Actor":
+        return replace(self, stripe_request_id=stripe_request_id)
+
+
+@dataclass(frozen=True, slots=True)
+class DomainEvent:
+    """Something that happened to a payment, with its number among those of its reference."""
+
+    reference: Reference
+    sequence: int
+    payment_intent_id: UUID
+    type: str
+    data: dict[str, Any] = field(hash=False)
+    actor: Actor
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """Something that a worker should look at now."""
+
+    name: str
+    payment_intent_id: UUID
+
+
+class Change:
+    """The state as a decision leaves it, with the events and jobs that belong to it. Local to one decision."""
+
+    def __init__(self, state: ReferenceState, context: Context, actor: Actor) -> None:
+        self.before = self.state = state
+        self.context = context
+        self.actor = actor
+        self.events: list[DomainEvent] = []
+        self.jobs: list[Job] = []
+        self.rows: dict[Hashable, dict[Hashable, Mapping[str, Any]]] = {}
+        self._changed: list[UUID] = []
+
+    @property
+    def now(self) -> datetime:
+        return self.context.now
+
+    @property
+    def is_empty(self) -> bool:
+        return self.state is self.before and not self.jobs
+
+    @property
+    def changed(self) -> list[PaymentIntentState]:
+        """The PaymentIntents to be written, in the order in which they changed."""
+        return [row for each in self._changed if (row := self.state.get(each)) is not None]
+
+    def put(self, row: PaymentIntentState) -> PaymentIntentState:
+        """Take a PaymentIntent as it is now; one that did not change is left alone."""
+        known = self.state.get(row.id)
+        if row == known:
+            return row
+        return self.touch(row)
+
+    def touch(self, row: PaymentIntentState) -> PaymentIntentState:
+        """Take a PaymentIntent that is to be written even if it did not change."""
+        row = replace(row, updated_at=self.now)
+        others = [each for each in self.state.payment_intents if each.id != row.id]
+        rows = tuple(sorted([*others, row], key=lambda each: each.generation))
+        self.state = replace(self.state, payment_intents=rows)
+        if row.id not in self._changed:
+            self._changed.append(row.id)
+        return row
+
+    def append(self, row: PaymentIntentState, type_: str, **data: Any) -> None:
+        """Append a domain event with the reference's next number."""
+        sequence, self.state = self.state.next_sequence, replace(self.state, next_sequence=self.state.next_sequence + 1)
+        self.events.append(DomainEvent(self.state.reference, sequence, row.id, type_, data, self.actor))
+
+    def save(self, table: Hashable, key: Hashable, row: Mapping[str, Any]) -> None:
+        """Have a row of another table written with this change: an attempt, a refund, a dispute."""
+        self.rows.setdefault(table, {})[key] = row
+
+    def enqueue(self, job: str, row: PaymentIntentState) -> None:
+        self.jobs.append(Job(job, row.id))
+
+    def detach(self, row: PaymentIntentState, cart_id: str) -> None:
+        """Let go of a session's PaymentIntent, which a cart has from now on."""
+        others = tuple(each for each in self.state.payment_intents if each.id != row.id)
+        self.state = replace(self.state, payment_intents=others, moved_to=cart_id)
+
+    def open_next(
+        self, *, requested: PaymentTerms, revision: int, previous_id: UUID | None = None
+    ) -> PaymentIntentState:
+        """Open the reference's next generation, with the parameters of its creation frozen in it."""
+        reference, generation = self.state.reference, self.state.next_generation
+        metadata = StripeMetadata(self.context.config.instance, self.context.new_id, reference)
+        self.state = replace(self.state, next_generation=generation + 1)
+        row = self.touch(
+            PaymentIntentState(
+                id=self.context.new_id,
+                reference=reference,
+                generation=generation,
+                create_params=create_params(requested, revision, metadata),
+                requested_terms=requested,
+                revision=revision,
+                created_at=self.now,
+                updated_at=self.now,
+                last_activity_at=self.now,
+                previous_id=previous_id,
+            )
+        )
+        self.append(row, "payment_intent.opened", generation=generation, amount=requested.amount)
+        return row
+
+    def close(self, row: PaymentIntentState, reason: str) -> PaymentIntentState:
+        """Close a PaymentIntent, so that the reference may open its next one."""
+        closed_at, closed_reason = row.closed_at or self.now, row.closed_reason or reason
+        row = replace(release_lease(row), closed_at=closed_at, closed_reason=closed_reason, is_cancel_requested=False)
+        return self.put(row)
+
+    def flag(self, row: PaymentIntentState, flag: str) -> PaymentIntentState:
+        """Mark a PaymentIntent for a person to look at."""
+        if flag in row.flags:
+            return row
+        self.append(row, "payment_intent.flagged", flag=flag)
+        return self.put(replace(row, flags=(*row.flags, flag)))
+
+
+def release_lease(row: PaymentIntentState) -> PaymentIntentState:
+    return replace(row, lease_token=None, lease_until=None)
+
+
+def mark_outcome_unknown(row: PaymentIntentState, context: Context) -> PaymentIntentState:
+    """Note that a request may still be on its way to Stripe, now and for as long as a request can live."""
+    return replace(row, needs_refresh=True, recheck_after=context.now + context.config.longest_request)
+
+
+def blocked_for(state: ReferenceState, row: PaymentIntentState, context: Context) -> timedelta | None:
+    """Return how long the reference stays blocked by failed attempts, None if it is not.
+
+    Money that was taken or is on its way ends a block too.
+    """
+    limit = context.config.max_failed_attempts
+    if row.status == "succeeded" or row.is_frozen or len(state.recent_failures) < limit:
+        return None
+    rest = state.recent_failures[limit - 1] + FAILURE_WINDOW - context.now
+    return rest if rest > timedelta(0) else None
+
+
+def due_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
+    """Return when somebody should look at this PaymentIntent, whatever happens; None when it is final."""
+    if not row.is_open:
+        return None
+    if row.lease_until is not None:
+        return row.lease_until
+    is_behind = not row.is_frozen and not row.is_synced
+    if row.needs_refresh or row.is_cancel_requested or row.is_capture_requested or is_behind:
+        return row.updated_at
+    due = [row.updated_at + config.silent_after]
+    if row.recheck_after is not None:
+        due.append(row.recheck_after)
+    if row.is_payable and config.is_expiry_enabled:
+        due.append(row.last_activity_at + config.abandoned_after)
+    return min(due)

@@ -1,0 +1,270 @@
+"""What a payment owes and how, as values and as form parameters for Stripe.
+
+Amounts are in minor units. All that we make at Stripe carries our metadata, the revision among it: that tells which
+request an answer shows.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from datetime import datetime
+from typing import Any, Literal, Protocol
+from uuid import UUID
+
+Kind = Literal["cart", "session"]
+
+KINDS: Mapping[str, Kind] = {"cart": "cart", "session": "session"}
+
+# Sent to Stripe as they are; `metadata` and `cart_version` travel as metadata.
+FIELDS = (
+    "amount",
+    "currency",
+    "customer",
+    "description",
+    "receipt_email",
+    "shipping",
+    "statement_descriptor_suffix",
+    "setup_future_usage",
+    "capture_method",
+)
+
+# Our own keys in the metadata of a PaymentIntent.
+METADATA_KEYS = frozenset(
+    {"instance", "payment_intent_id", "reference_kind", "reference_id", "revision", "cart_version"}
+)
+
+MAX_DIGITS = 18  # of a number that fits into 64 bits
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """The caller's name of a cart or session."""
+
+    kind: Kind
+    id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A postal address, as Stripe has it."""
+
+    line1: str | None = None
+    line2: str | None = None
+    city: str | None = None
+    state: str | None = None
+    postal_code: str | None = None
+    country: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shipping:
+    """Where the goods go."""
+
+    name: str | None
+    address: Address
+    phone: str | None = None
+    carrier: str | None = None
+    tracking_number: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentTerms:
+    """What a reference owes and how it may be paid; None where unset."""
+
+    amount: int
+    currency: str
+    customer: str | None = None
+    description: str | None = None
+    receipt_email: str | None = None
+    shipping: Shipping | None = None
+    statement_descriptor_suffix: str | None = None
+    setup_future_usage: str | None = None
+    capture_method: str | None = None
+    metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
+    cart_version: int | None = None
+
+    @property
+    def price(self) -> tuple[int, str]:
+        return self.amount, self.currency
+
+
+@dataclass(frozen=True, slots=True)
+class AppliedTerms:
+    """What Stripe is known to hold, and by which of our requests; `revision` is None for what was only read.
+
+    With `is_price_only`, nothing but amount and currency is known.
+    """
+
+    terms: PaymentTerms
+    revision: int | None = None
+    is_price_only: bool = False
+
+    def covers(self, requested: PaymentTerms) -> bool:
+        """Whether Stripe holds all that was requested."""
+        return not self.is_price_only and self.terms == requested
+
+    def with_price(self, amount: int, currency: str) -> "AppliedTerms":
+        return replace(self, terms=replace(self.terms, amount=amount, currency=currency))
+
+
+class PaymentIntentSnapshot(Protocol):
+    """What Stripe said of a PaymentIntent, as the gateway reads it."""
+
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> str: ...
+    @property
+    def amount(self) -> int: ...
+    @property
+    def currency(self) -> str: ...
+    @property
+    def amount_received(self) -> int: ...
+    @property
+    def amount_capturable(self) -> int: ...
+    @property
+    def metadata(self) -> Mapping[str, str]: ...
+    @property
+    def cancellation_reason(self) -> str | None: ...
+    @property
+    def created(self) -> datetime: ...
+    @property
+    def fields(self) -> Mapping[str, Any]: ...
+    @property
+    def is_replay(self) -> bool: ...
+    @property
+    def request_id(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class StripeMetadata:
+    """What tells our objects at Stripe from those of others: staging and laptops share accounts."""
+
+    instance: str
+    payment_intent_id: UUID
+    reference: Reference
+
+    def permanent(self) -> dict[str, str]:
+        """Return what never changes: a session's PaymentIntent may be attached to a cart later."""
+        return {"instance": self.instance, "payment_intent_id": str(self.payment_intent_id)}
+
+    def identity(self) -> dict[str, str]:
+        return self.permanent() | {"reference_kind": self.reference.kind, "reference_id": self.reference.id}
+
+    def of_request(self, terms: PaymentTerms, revision: int) -> dict[str, str]:
+        version = "" if terms.cart_version is None else str(terms.cart_version)
+        return self.identity() | {"revision": str(revision), "cart_version": version}
+
+
+def create_params(terms: PaymentTerms, revision: int, metadata: StripeMetadata) -> str:
+    """Return the parameters of the create call as JSON. They are frozen in the row: its key allows no others."""
+    ours = terms.metadata | metadata.of_request(terms, revision)  # type: ignore[operator] # a Mapping that is a dict
+    params = {name: _plain(getattr(terms, name)) for name in FIELDS if getattr(terms, name) is not None} | {
+        "metadata": {name: value for name, value in ours.items() if value != ""},
+        "automatic_payment_methods": {"enabled": True},
+    }
+    return json.dumps(params)
+
+
+def created_with(params: str) -> AppliedTerms:
+    """Return the terms and the revision that a create call asked for."""
+    sent = json.loads(params)
+    metadata = sent.pop("metadata")
+    version = metadata.get("cart_version")
+    terms = terms_of(
+        {name: sent.get(name) for name in FIELDS}
+        | {"metadata": _without_ours(metadata), "cart_version": None if version is None else int(version)}
+    )
+    return AppliedTerms(terms, int(metadata["revision"]))
+
+
+def update_params(
+    known: Mapping[str, object], requested: PaymentTerms, revision: int, metadata: StripeMetadata
+) -> dict[str, Any]:
+    """Return the parameters that turn what is `known` of Stripe into what is requested: an empty string unsets."""
+    changed = {
+        name: _plain(getattr(requested, name))
+        for name in FIELDS
+        if name not in known or known[name] != getattr(requested, name)
+    }
+    held = known.get("metadata")
+    unset = dict.fromkeys(held, "") if isinstance(held, Mapping) else {}
+    ours = metadata.of_request(requested, revision)
+    return {name: "" if value is None else value for name, value in changed.items()} | {
+        "metadata": {**unset, **requested.metadata, **ours}
+    }
+
+
+def known_fields(applied: AppliedTerms) -> dict[str, object]:
+    """Return what is known of Stripe, field by field."""
+    if applied.is_price_only:
+        return {"amount": applied.terms.amount, "currency": applied.terms.currency}
+    return {name: getattr(applied.terms, name) for name in (*FIELDS, "metadata")}
+
+
+def terms_of(values: Mapping[str, Any]) -> PaymentTerms:
+    """Return the terms that plain values say, as JSON or a form has them."""
+    known = {each.name: values[each.name] for each in fields(PaymentTerms) if each.name in values}
+    return PaymentTerms(**known | {"shipping": _shipping_of(values.get("shipping"))})
+
+
+def terms_in(snapshot: PaymentIntentSnapshot) -> PaymentTerms:
+    """Return the terms that Stripe shows."""
+    version = snapshot.metadata.get("cart_version", "")
+    return terms_of(
+        {name: snapshot.fields.get(name) for name in FIELDS}
+        | {
+            "amount": snapshot.amount,
+            "currency": snapshot.currency,
+            "metadata": _without_ours(snapshot.metadata),
+            "cart_version": _number(version),
+        }
+    )
+
+
+def id_in(metadata: Mapping[str, str], instance: str, key: str = "payment_intent_id") -> UUID | None:
+    """Return our id in the metadata of something at Stripe, if this installation made it."""
+    if metadata.get("instance") != instance:
+        return None
+    try:
+        return UUID(metadata.get(key, ""))
+    except ValueError:
+        return None
+
+
+def metadata_in(metadata: Mapping[str, str], instance: str) -> StripeMetadata | None:
+    """Return what the metadata of something at Stripe says of us, if this installation made it."""
+    payment_intent_id = id_in(metadata, instance)
+    kind = KINDS.get(metadata.get("reference_kind", ""))
+    reference_id = metadata.get("reference_id", "")
+    if payment_intent_id is None or kind is None or not reference_id:
+        return None
+    return StripeMetadata(instance, payment_intent_id, Reference(kind, reference_id))
+
+
+def revision_in(metadata: Mapping[str, str]) -> int:
+    """Return which request of ours something at Stripe shows; 0 when it does not say."""
+    return _number(metadata.get("revision", "")) or 0
+
+
+def cart_version_in(metadata: Mapping[str, str]) -> int | None:
+    """Return the version of the cart that something at Stripe was for."""
+    return _number(metadata.get("cart_version", ""))
+
+
+def _number(text: str) -> int | None:
+    return int(text) if text.isdecimal() and len(text) <= MAX_DIGITS else None
+
+
+def _without_ours(metadata: Mapping[str, str]) -> dict[str, str]:
+    return {name: value for name, value in metadata.items() if name not in METADATA_KEYS}
+
+
+def _plain(value: Any) -> Any:
+    return asdict(value) if isinstance(value, Shipping) else value
+
+
+def _shipping_of(values: Mapping[str, Any] | None) -> Shipping | None:
+    if values is None:
+        return None
+    return Shipping(**{**values, "address": Address(**(values.get("address") or {}))})

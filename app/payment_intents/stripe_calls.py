@@ -1,0 +1,66 @@
+"""Make the protocol's calls to Stripe, and say how each ended."""
+
+import json
+
+from app.errors import PaymentsError, Unavailable
+from app.payment_intents.protocol.steps import (
+    Answer,
+    Answered,
+    Call,
+    CancelCall,
+    CaptureCall,
+    CreateCall,
+    FindCall,
+    FoundNothing,
+    NotSent,
+    Refused,
+    ReplayedFailure,
+    RetrieveCall,
+    StateNotShown,
+    Unknown,
+    UpdateCall,
+)
+from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway
+from app.stripe_gateway.errors import (
+    IdempotencyKeyConflict,
+    ReplayedServerError,
+    StripeNotReached,
+    StripeRefused,
+    UnexpectedState,
+)
+
+
+async def answer_of(stripe: StripeGateway, call: Call) -> tuple[Answer, PaymentsError | None]:
+    """Make a call; return how it ended, with the error to raise if that is the answer to the request."""
+    try:
+        snapshot = await perform(stripe, call)
+    except UnexpectedState as refusal:
+        return StateNotShown() if refusal.snapshot is None else Answered(refusal.snapshot), refusal
+    except IdempotencyKeyConflict as conflict:
+        return StateNotShown(), conflict
+    except ReplayedServerError as failure:
+        return ReplayedFailure(), failure
+    except StripeRefused as refusal:
+        return Refused(refusal.extensions["stripe_code"]), refusal
+    except Unavailable as error:
+        return NotSent() if isinstance(error, StripeNotReached) else Unknown(), error
+    return FoundNothing() if snapshot is None else Answered(snapshot), None
+
+
+async def perform(stripe: StripeGateway, call: Call) -> PaymentIntentSnapshot | None:
+    """Make a call; only FindCall may find nothing."""
+    match call:
+        case CreateCall(params, key):
+            return await stripe.create_payment_intent(json.loads(params), key=key)
+        case FindCall(metadata, created_after, created_before):
+            return await stripe.find_payment_intent(
+                metadata=metadata, created_after=created_after, created_before=created_before
+            )
+        case RetrieveCall(stripe_id):
+            return await stripe.retrieve_payment_intent(stripe_id)
+        case UpdateCall(stripe_id, params, key):
+            return await stripe.update_payment_intent(stripe_id, params, key=key)
+        case CancelCall(stripe_id, reason, key):
+            return await stripe.cancel_payment_intent(stripe_id, reason=reason, key=key)
+        case CaptureCall(stripe_id, amount, key):
+            return await stripe.capture_payment_intent(stripe_id, amount=amount, key=key)

@@ -1,0 +1,1 @@
+"""`/_sandbox/…`: how a test or a person controls the sandbox; `sandbox.client` calls it."""

@@ -1,0 +1,78 @@
+"""The JSON bodies that `/_sandbox/…` takes."""
+
+from pydantic import BaseModel, ConfigDict
+
+from sandbox.api.faults import FaultKind
+from sandbox.webhooks.endpoints import CONFIGURED
+
+
+class Body(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class MatchBody(Body):
+    method: str | None = None
+    path: str | None = None
+
+
+class FaultBody(MatchBody):
+    kind: FaultKind
+    count: int = 1
+    status: int = 500
+    code: str | None = None
+    is_stored: bool = False
+    is_done: bool = False
+    reason: str | None = None
+    headers: dict[str, str] = {}
+
+
+class LatencyBody(MatchBody):
+    seconds: float
+
+
+class HoldBody(MatchBody):
+    is_after: bool = False
+
+
+class AuthenticateBody(Body):
+    outcome: str
+    leaves_charge: bool | None = None
+
+
+class PayBody(Body):
+    payment_method: str = "pm_card_visa"
+
+
+class CancelBody(Body):
+    reason: str | None = None
+
+
+class RefundBody(Body):
+    amount: int | None = None
+    reason: str | None = None
+
+
+class EvidenceBody(Body):
+    text: str
+
+
+class WebhooksBody(Body):
+    is_paused: bool | None = None
+    is_shuffled: bool | None = None
+    copies: int | None = None
+    twins: int | None = None
+    lose: int | None = None
+    delay: float | None = None
+
+
+class WaitBody(Body):
+    timeout: float = 10.0
+
+
+class RollBody(Body):
+    endpoint: str = CONFIGURED
+    overlap: float = 86_400
+
+
+class AdvanceBody(Body):
+    seconds: float

@@ -1,1 +1,0 @@
-"""`/_sandbox/…`: what a test or a person tells the sandbox to do; `sandbox.control` is the client of it."""

@@ -1,0 +1,105 @@
+"""Every operation of the OpenAPI document, with every kind of credential, gives exactly the expected status.
+
+A new endpoint needs a row in OPERATIONS: without one, `test_every_operation_has_a_row` fails.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import httpx
+import pytest
+
+from app.auth.scopes import Scope
+from app.main import create_app
+from app.resources import Resources
+from app.settings import Settings
+from sandbox.client import SandboxClient
+from tests.auth.credentials import CART, Credential, all_credentials
+from tests.database import Database
+
+TEN_EUROS = {"amount": 1000, "currency": "eur"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What an operation asks for, and its status for who has it.
+
+    `scope` None is open to all. `takes_token` is for the two that a browser may call. `path` fills the path's
+    parameters; {payment_intent_id} in it is the cart's.
+    """
+
+    scope: Scope | None
+    status: int = 200
+    takes_token: bool = False
+    json: dict[str, Any] | None = None
+    headers: dict[str, str] = field(default_factory=dict)
+    path: dict[str, str] = field(default_factory=dict)
+
+    def expects(self, credential: Credential) -> int:
+        if self.scope is None or self.scope in credential.scopes:
+            return self.status
+        if self.takes_token and credential.reference == CART:
+            return self.status
+        return 403 if credential.is_valid else 401
+
+
+OPERATIONS: dict[str, Row] = {
+    "put_payment_intent": Row("payments:write", json=TEN_EUROS),
+    "get_payment_intent": Row("payments:read", takes_token=True),
+    "get_client_secret": Row("payments:write", takes_token=True),
+    "list_attempts": Row("payments:read"),
+    "cancel_payment_intent": Row("payments:write", json={}),
+    "capture_payment_intent": Row("payments:write", 409, json={}),  # nothing is held
+    "move_payment_intent": Row("payments:write", 404, json={"cart_id": "c9"}),  # the session of this name has none
+    "create_checkout_token": Row("payments:write", 201),
+    # Nothing is paid, so nothing can be given back.
+    "create_refund": Row("refunds:write", 409, json={}, headers={"Idempotency-Key": "refund-1"}),
+    "list_refunds": Row("payments:read"),
+    "get_refund": Row("payments:read", 404, path={"refund": "re_none"}),
+    "receive_event": Row(None, 400, json={}),  # its credential is Stripe's signature
+    "live": Row(None),
+    "ready": Row(None),
+}
+
+
+def documented(settings: Settings) -> dict[str, tuple[str, str]]:
+    """Give the method and path of each operation of the document."""
+    paths = create_app(settings).openapi()["paths"]
+    return {
+        operation["operationId"]: (method, path)
+        for path, operations in paths.items()
+        for method, operation in operations.items()
+    }
+
+
+def test_every_operation_has_a_row(settings: Settings) -> None:
+    assert documented(settings).keys() == OPERATIONS.keys()
+
+
+@pytest.mark.parametrize("name", OPERATIONS)
+async def test_each_credential_gives_exactly_its_status(
+    name: str, anonymous: httpx.AsyncClient, resources: Resources, database: Database, sandbox: SandboxClient
+) -> None:
+    row, credentials = OPERATIONS[name], await all_credentials(resources, database)
+    method, path = documented(resources.settings)[name]
+    made = await anonymous.put(
+        "/v1/carts/c1/payment-intent", json=TEN_EUROS, headers=credentials["payments:write"].headers
+    )
+    known = {"kind": "carts", "reference_id": "c1", "payment_intent_id": made.json()["id"]}
+    url = path.format_map(known | {key: value.format_map(known) for key, value in row.path.items()})
+
+    expected = {shown: row.expects(credential) for shown, credential in credentials.items()}
+    answers = {
+        # Those that are refused go first: what they must not do would show in the answers of the others.
+        shown: await anonymous.request(method, url, json=row.json, headers=credentials[shown].headers | row.headers)
+        for shown in sorted(credentials, key=lambda shown: -expected[shown])
+    }
+
+    assert {shown: answer.status_code for shown, answer in answers.items()} == expected
+    refusals = [answer for answer in answers.values() if answer.status_code in {401, 403}]
+    assert all(answer.headers["content-type"] == "application/problem+json" for answer in refusals)
+    assert all(answer.headers["www-authenticate"].startswith("Bearer ") for answer in refusals)
+    assert {(answer.status_code, answer.json()["code"]) for answer in refusals} <= {
+        (401, "unauthorized"),
+        (403, "forbidden"),
+    }

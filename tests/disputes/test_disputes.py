@@ -1,0 +1,52 @@
+"""A dispute is recorded, flagged, and ends as the bank decides, in whatever order its events come."""
+
+import httpx
+import pytest
+
+from app.resources import Resources
+from sandbox.client import SandboxClient
+from tests.conftest import Jobs
+from tests.database import Database
+from tests.webhooks.sending import CART, put
+
+
+async def _disputes(database: Database) -> list[tuple[str, str, int]]:
+    return [(row["status"], row["reason"], row["amount"]) for row in await database.disputes()]
+
+
+async def test_a_dispute_is_recorded_and_flagged(
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
+) -> None:
+    await sandbox.confirm(await put(api), "pm_card_createDispute")
+    await sandbox.wait_idle()
+    assert await _disputes(database) == [("needs_response", "fraudulent", 1000)]
+    assert (await api.get(CART)).json()["flags"] == ["disputed"]
+    assert (await database.domain_event_types())[-2:] == ["payment_intent.flagged", "dispute.needs_response"]
+
+
+@pytest.mark.parametrize("evidence", ["winning_evidence", "losing_evidence"])
+async def test_a_dispute_ends_as_the_bank_decides(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs, evidence: str
+) -> None:
+    await sandbox.confirm(await put(api), "pm_card_createDispute")
+    [dispute] = await sandbox.objects("disputes")
+    await sandbox.dashboard_submit_evidence(dispute["id"], evidence)
+    await sandbox.wait_idle()
+    await jobs()
+    outcome = {"winning_evidence": "won", "losing_evidence": "lost"}[evidence]
+    assert await _disputes(database) == [(outcome, "fraudulent", 1000)]
+    assert (await database.domain_event_types()).count(f"dispute.{outcome}") == 1
+
+
+async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
+) -> None:
+    await sandbox.pause_webhooks()
+    await sandbox.confirm(await put(api), "pm_card_createDispute")
+    [dispute] = await sandbox.objects("disputes")
+    await sandbox.dashboard_close_dispute(dispute["id"])
+    await sandbox.shuffle_webhooks()
+    await sandbox.resume_webhooks()
+    await sandbox.wait_idle()
+    await jobs()
+    assert await _disputes(database) == [("lost", "fraudulent", 1000)]

@@ -1,0 +1,117 @@
+"""The doctor looks at everything and says what to do about each finding."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import asyncpg
+import pytest
+from typer.testing import CliRunner
+
+from app.__main__ import app
+from app.doctor import checks
+from app.doctor.checks import Result, examine, examine_webhooks
+from app.settings import Settings
+from app.stripe_gateway import API_VERSION, WebhookEndpointSnapshot
+from app.webhooks.subscription import EVENTS
+from sandbox.client import SandboxClient
+from tests.processes import environment
+
+ENDPOINT = WebhookEndpointSnapshot("we_1", "https://pay.example/v1/stripe/webhook", True, API_VERSION, EVENTS)
+
+
+def _faults(results: list[Result]) -> dict[str, str]:
+    return {result.subject: result.remedy for result in results if result.remedy}
+
+
+async def test_all_is_well_with_a_migrated_database_and_a_registered_webhook(
+    settings: Settings, sandbox: SandboxClient
+) -> None:
+    results = await examine(settings)
+    seen = {result.subject: result.seen for result in results}
+    assert _faults(results) == {}
+    assert seen["Stripe key"] == "valid, of account acct_sandbox (Sandbox)"
+    assert "migrated to" in seen["Database"]
+    assert seen.keys() == {"Settings", "Database", "Stripe key", "Clock", "Webhook we_configured"}
+
+
+async def test_a_wrong_stripe_key_is_told(settings: Settings, sandbox: SandboxClient) -> None:
+    wrong = Settings.model_validate(settings.model_dump() | {"stripe_secret_key": "sk_test_wrong"})
+    assert "STRIPE_SECRET_KEY" in _faults(await examine(wrong))["Stripe key"]
+
+
+async def test_a_silent_stripe_is_told(settings: Settings, sandbox: SandboxClient) -> None:
+    away = settings.model_copy(update={"stripe_api_base": "http://127.0.0.1:9"})
+    assert "network" in _faults(await examine(away))["Stripe"]
+
+
+async def test_a_clock_that_is_off_is_told(settings: Settings, sandbox: SandboxClient) -> None:
+    await sandbox.advance(120)
+    assert "NTP" in _faults(await examine(settings))["Clock"]
+
+
+async def test_a_database_that_is_away_or_refuses_is_told_without_its_password(
+    settings: Settings, sandbox: SandboxClient
+) -> None:
+    url = settings.database_url.get_secret_value()
+    missing = f"{url.rpartition('/')[0]}/nowhere"
+    away = "postgresql://payments:s3cr3t@127.0.0.1:9/x"
+    for given in (missing, away):
+        results = await examine(Settings.model_validate(settings.model_dump() | {"database_url": given}))
+        assert "DATABASE_URL" in _faults(results)["Database"]
+        assert "s3cr3t" not in str(results)
+
+
+async def test_a_database_without_our_tables_is_told(
+    settings: Settings, sandbox: SandboxClient, database_url: str
+) -> None:
+    plain = database_url.replace("+asyncpg", "")
+    connection = await asyncpg.connect(plain)
+    await connection.execute("DROP DATABASE IF EXISTS bare")
+    await connection.execute("CREATE DATABASE bare")
+    bare = Settings.model_validate(settings.model_dump() | {"database_url": f"{plain.rpartition('/')[0]}/bare"})
+    faults = _faults(await examine(bare))
+    await connection.execute("DROP DATABASE bare WITH (FORCE)")
+    await connection.close()
+    assert "app migrate" in faults["Database"]
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "remedy"),
+    [
+        (replace(ENDPOINT, url="https://pay.example/other"), "Register"),
+        (replace(ENDPOINT, is_enabled=False), "Enable"),
+        (replace(ENDPOINT, enabled_events=EVENTS - {"refund.failed"}), "Add refund.failed."),
+        (replace(ENDPOINT, api_version="2024-06-20"), API_VERSION),
+        (replace(ENDPOINT, api_version=None), API_VERSION),
+    ],
+    ids=["another address", "disabled", "an event is missing", "an old API version", "the account's API version"],
+)
+def test_a_webhook_that_would_miss_something_is_told(endpoint: WebhookEndpointSnapshot, remedy: str) -> None:
+    [result] = examine_webhooks([endpoint])
+    assert remedy in (result.remedy or "")
+
+
+def test_a_webhook_with_all_events_is_well() -> None:
+    assert _faults(examine_webhooks([ENDPOINT, replace(ENDPOINT, enabled_events=frozenset("*"))])) == {}
+
+
+async def test_a_clock_within_its_bound_is_well() -> None:
+    assert timedelta(0) < checks.MAX_SKEW < timedelta(minutes=5)
+
+
+async def test_the_command_shows_remedies_and_exits_with_1(
+    settings: Settings, sandbox: SandboxClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name, value in environment(settings).items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("COLUMNS", "200")
+    well = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["doctor"]))
+    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_wrong")
+    ill = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["doctor"]))
+    monkeypatch.delenv("STRIPE_WEBHOOK_SECRET")
+    unreadable = await asyncio.to_thread(lambda: CliRunner().invoke(app, ["doctor"]))
+    assert (well.exit_code, ill.exit_code, unreadable.exit_code) == (0, 1, 1)
+    assert "acct_sandbox" in well.stdout
+    assert "STRIPE_SECRET_KEY" in ill.stdout
+    assert "STRIPE_WEBHOOK_SECRET is missing" in unreadable.stdout

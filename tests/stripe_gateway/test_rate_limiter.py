@@ -1,0 +1,43 @@
+"""Background calls keep to a share of Stripe's limit."""
+
+import asyncio
+import time
+
+from app.resources import open_resources
+from app.settings import Settings
+from app.stripe_gateway import open_gateway
+from app.stripe_gateway.errors import StripeNotReached
+from app.stripe_gateway.rate_limiter import RateLimiter
+from sandbox.client import SandboxClient
+
+
+async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxClient) -> None:
+    slow = settings.model_copy(update={"background_calls_per_second": 20})
+    async with open_resources(slow, is_background=True) as resources:
+        began = time.monotonic()
+        await asyncio.gather(*(resources.stripe.list_charges("pi_none") for _ in range(11)))
+    assert time.monotonic() - began >= 0.5
+
+
+async def test_background_calls_whose_turn_did_not_come_are_not_sent(
+    settings: Settings, sandbox: SandboxClient
+) -> None:
+    slow = settings.model_copy(update={"max_stripe_calls": 10, "background_calls_per_second": 1})
+    async with open_gateway(slow, is_background=True) as gateway:
+        calls = (gateway.retrieve_account() for _ in range(6))
+        ended = await asyncio.gather(*calls, return_exceptions=True)
+    late = [end for end in ended if isinstance(end, StripeNotReached)]
+    assert late
+    assert len(await sandbox.requests()) == len(ended) - len(late)
+
+
+async def test_who_leaves_the_line_takes_no_turn() -> None:
+    limiter = RateLimiter(per_second=2)
+    await limiter.acquire()
+    impatient = [asyncio.create_task(limiter.acquire()) for _ in range(40)]
+    last = asyncio.create_task(limiter.acquire())
+    await asyncio.sleep(0)
+    for each in impatient:
+        each.cancel()
+    async with asyncio.timeout(10):  # theirs would take twice as long
+        await last
