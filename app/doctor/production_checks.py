@@ -17,7 +17,7 @@ MIN_DIFFERENT = 10
 
 STRIPE_KEY = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9_]{16,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_]{16,}")
-WORD = re.compile(r"[A-Za-z]?[a-z]{3,}|[A-Z]{4,}")
+WORD = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{5,}")
 PLACEHOLDER = re.compile(r"changeme|example|password|placeholder|secret_?key|xxxx", re.IGNORECASE)
 
 # More than the largest delivery networks have; 10.0.0.0/8 and the like are private, and not counted.
@@ -130,7 +130,7 @@ def _is_repetition(text: str) -> bool:
 
 def _is_words(text: str) -> bool:
     """Whether most of it is letters in a row as words have them; random text has few such rows."""
-    return sum(len(word) for word in WORD.findall(text)) > len(text) / 2
+    return sum(len(word) for word in WORD.findall(text)) > len(text) * 2 / 3
 
 
 def _about_openness(settings: Settings) -> list[Finding]:

@@ -42,6 +42,9 @@ ODD: dict[str, dict[str, Any]] = {
     "a status of a list": {"status": []},
     "a Charge of an unknown status": {"object": "charge", "status": "odd"},
     "a dispute without a reason": {"object": "dispute"},
+    "an id of kilobytes": {"id": f"pi_{'x' * 5000}"},
+    "a status of kilobytes": {"status": "x" * 5000},
+    "a refund with our own status": {"object": "refund", "status": "refused", "payment_intent": "pi_other"},
 }
 
 
@@ -52,6 +55,55 @@ async def test_an_object_that_no_column_could_hold_is_refused(
     answer = await send(anonymous, _event(**ODD[name]))
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_event")
     assert await database.webhook_events() == []
+
+
+@pytest.mark.parametrize("field", ["id", "type"])
+async def test_an_event_whose_id_or_type_no_index_could_hold_is_refused(
+    anonymous: httpx.AsyncClient, field: str
+) -> None:
+    answer = await send(anonymous, _event() | {field: "x" * 5000})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_event")
+
+
+OURS: dict[str, dict[str, Any]] = {
+    "a refund of an unknown status": {"object": "refund", "id": "re_1", "status": "odd"},
+    "a refund with a reason of kilobytes": {"object": "refund", "id": "re_1", "reason": "x" * 5000},
+    "a refund of another currency": {"object": "refund", "id": "re_1", "currency": "usd"},
+    "a refund of more than was paid": {"object": "refund", "id": "re_1", "amount": 2**62},
+    "a dispute of an unknown status": {"object": "dispute", "id": "dp_1", "status": "odd", "reason": "odd"},
+    "a dispute of a charge with a long id": {
+        "object": "dispute",
+        "id": "dp_1",
+        "status": "lost",
+        "reason": "odd",
+        "charge": "x" * 5000,
+    },
+    "a Charge with a long decline": {
+        "object": "charge",
+        "id": "ch_1",
+        "status": "failed",
+        "failure_code": "x" * 5000,
+        "failure_message": "x" * 5000,
+    },
+    "a Charge with odd details": {
+        "object": "charge",
+        "id": "ch_1",
+        "status": "failed",
+        "payment_method_details": {"type": "x" * 5000, "card": {"brand": "x" * 5000, "last4": [], "exp_year": 10**30}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+async def test_odd_but_legal_content_about_a_payment_of_ours_is_stored_or_refused(
+    api: httpx.AsyncClient, sandbox: SandboxClient, name: str
+) -> None:
+    await sandbox.pause_webhooks()
+    stripe_id = await put(api)
+    obj = {"amount": 1, "currency": "eur", "created": 1790000000, "payment_intent": stripe_id} | OURS[name]
+    answer = await send(api, EVENT | {"data": {"object": obj}})
+    assert answer.status_code in {200, 400}, answer.text
+    assert (await api.get("/v1/carts/c1/payment-intent")).status_code == 200
 
 
 @pytest.mark.parametrize(
