@@ -34,6 +34,7 @@ from app.settings import Settings
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
+from tests.cart import Cart
 from tests.database import Database, open_database
 from tests.waiting import until, wait_until
 
@@ -65,11 +66,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def database_url(worker_id: str) -> str:
-    """Give the address of this worker's own database, with all tables."""
+    """Return the address of this worker's own database, with all tables."""
     name = f"payments_{worker_id}"
 
     async def create() -> None:
-        connection = await asyncpg.connect((os.environ[SERVER].format("postgres")))
+        connection = await asyncpg.connect(os.environ[SERVER].format("postgres"))
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         await connection.close()
@@ -113,7 +114,7 @@ def sandbox_url(api_url: str) -> Iterator[str]:
 
 @pytest.fixture
 async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
-    """Give a Stripe that knows nothing yet."""
+    """Return the client of a Stripe that has no objects yet."""
     async with SandboxClient(sandbox_url) as control:
         await control.reset()
         yield control
@@ -192,7 +193,7 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
 async def anonymous(
     resources: Resources, settings: Settings, api_socket: socket.socket, api_url: str
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API without a key."""
+    """Return a client of the API without a key."""
     async with (
         serving(settings, api_socket),
         httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=15, verify=TLS) as client,
@@ -202,15 +203,26 @@ async def anonymous(
 
 @pytest.fixture
 async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClient:
-    """Give a client of the API with a key for payments."""
+    """Return a client of the API with a key for payments."""
     key = await new_key("payments:read", "payments:write")
     anonymous.headers["Authorization"] = f"Bearer {key}"
     return anonymous
 
 
+@pytest.fixture
+def cart(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> Cart:
+    return Cart(api, sandbox, database)
+
+
+@pytest.fixture
+def session(cart: Cart) -> Cart:
+    """Return a customer's session, which has no cart yet."""
+    return cart.another("/v1/sessions/s1")
+
+
 async def do_jobs(resources: Resources, database_url: str) -> None:
     """Do all queued jobs and come back when none is left."""
-    async with asyncpg.create_pool((database_url), min_size=2, max_size=4) as pool:
+    async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
         queue = PgQueuer.from_asyncpg_pool(pool)
         worker.register(queue, resources)
         with suppress(asyncio.CancelledError):

@@ -76,7 +76,7 @@ def test_a_configured_secret_of_any_shape_is_taken_out() -> None:
 
 @pytest.fixture
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Give all that is written to standard error, at DEBUG."""
+    """Return all that is written to standard error, at DEBUG."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     kept = structlog.get_config()
