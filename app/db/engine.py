@@ -31,6 +31,14 @@ PING_SECONDS = 2.0
 ACQUIRE_SECONDS = 10.0
 STATEMENT_SECONDS = 15.0
 
+# Statements are planned once for a connection: planning takes longer than most of them. That may be while a table is new
+# and empty, and a plan that reads all of it would be kept when there are millions of rows: each has an index to use.
+SESSION_SETTINGS = {
+    "application_name": "payments",
+    "plan_cache_mode": "force_generic_plan",
+    "enable_seqscan": "off",
+}
+
 
 class Database:
     """A pool of connections, bound to one event loop. Every method raises DatabaseUnavailable."""
@@ -131,7 +139,7 @@ async def open_database(settings: DatabaseSettings) -> AsyncIterator[Database]:
         reset=_leave_as_it_is,
         timeout=CONNECT_SECONDS,
         command_timeout=STATEMENT_SECONDS,
-        server_settings={"application_name": "payments"},
+        server_settings=SESSION_SETTINGS,
     )
     async with pool:
         yield Database(pool)
