@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: the same way and with the same settings as the service."""
+"""Run Alembic's migrations with the service's own engine and settings."""
 
 import asyncio
 from typing import Any, Literal
@@ -14,11 +14,11 @@ from app.db.metadata import metadata
 from app.domain_events.models import XID8
 from app.settings import DatabaseSettings
 
-ischema_names["xid8"] = XID8  # so that reading the database back knows it
+ischema_names["xid8"] = XID8  # so that Alembic recognizes the type when it reads the database
 
 
 def _is_ours(name: str | None, kind: str, _: Any) -> bool:
-    """Leave the job engine's tables to it."""
+    """Whether Alembic manages this object: the job queue manages its own tables."""
     return not (kind == "table" and name is not None and name.startswith("pgqueuer"))
 
 

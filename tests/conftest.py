@@ -23,7 +23,7 @@ from pgqueuer.types import QueueExecutionMode
 
 from app import worker
 from app.auth import api_keys
-from app.auth.api_keys import Scope
+from app.auth.scopes import Scope
 from app.db import migrations
 from app.dev.postgres import temporary_postgres
 from app.main import create_app

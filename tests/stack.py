@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from app.dev.configuration import GIVEN
+from app.dev.configuration import OVERRIDES
 from app.dev.ports import free_port
 
 ROOT = Path(__file__).parent.parent
@@ -59,7 +59,8 @@ def _start(folder: Path, data: Path, undo: ExitStack) -> Stack | None:
         process = subprocess.Popen(  # noqa: S603 - our own program
             [sys.executable, "-m", "app", "dev", *ports, "--data-dir", str(data)],
             cwd=folder,  # where no .env names a real Stripe account
-            env={name: value for name, value in os.environ.items() if name not in GIVEN} | {"PYTHONPATH": str(ROOT)},
+            env={name: value for name, value in os.environ.items() if name not in OVERRIDES}
+            | {"PYTHONPATH": str(ROOT)},
             stdout=out,
             stderr=subprocess.STDOUT,
         )

@@ -1,7 +1,7 @@
-"""Why an attempt failed, in a sentence for support: what happened, and what the shopper can do.
+"""Explain to support why an attempt failed: what happened, and what the shopper can do.
 
-Stripe's codes: docs.stripe.com/declines/codes and docs.stripe.com/error-codes. A bank's suspicion is never told to the
-shopper (Stripe: "don't report more detailed information"); these sentences are for staff.
+Stripe's codes: docs.stripe.com/declines/codes and docs.stripe.com/error-codes. These sentences are for staff only: a
+shopper is never told that a bank suspects fraud (Stripe: "don't report more detailed information").
 """
 
 AGAIN_OR_BANK = "Trying again may help; else the shopper should ask their bank."
@@ -53,7 +53,7 @@ EXPLANATIONS = {
 
 
 def explain(failure_code: str | None, decline_code: str | None) -> str | None:
-    """Say why an attempt failed; the bank's own reason tells more than Stripe's code."""
+    """Return why an attempt failed, None if it did not. The bank's own reason is preferred to Stripe's code."""
     if failure_code is None and decline_code is None:
         return None
     known = EXPLANATIONS.get(decline_code or "") or EXPLANATIONS.get(failure_code or "")

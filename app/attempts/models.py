@@ -1,4 +1,4 @@
-"""Every attempt to pay, the failed ones included."""
+"""The attempt history: every attempt to pay, including the failed ones."""
 
 import uuid
 from datetime import datetime
@@ -11,9 +11,9 @@ from app.db.base import Base
 
 
 class PaymentAttempt(Base):
-    """One attempt. Its key is the Charge's id; an attempt that failed in 3DS may have no Charge.
+    """One attempt to pay. Its key is the Charge's id, or made from the event without one (a failed 3DS).
 
-    `cart_version` is the one it was for, as the Charge's own metadata tells.
+    `cart_version` is the version that it tried to pay for, from the Charge's metadata.
     """
 
     __tablename__ = "payment_attempts"

@@ -1,4 +1,4 @@
-"""What callers get of the ledger."""
+"""The attempts to pay, as callers read them."""
 
 import uuid
 from datetime import datetime
@@ -42,12 +42,12 @@ class AttemptRead(BaseModel):
     )
 
     id: uuid.UUID
-    payment_intent_id: uuid.UUID = Field(description="The PaymentIntent that was to be paid, by our id.")
+    payment_intent_id: uuid.UUID = Field(description="Our id of the PaymentIntent that this attempt tried to pay.")
     charge_id: str | None = Field(description="Stripe's Charge; an attempt that failed in 3DS may have none.")
     status: str = Field(description="`succeeded`, `pending` or `failed`.")
     amount: int = Field(description="In minor units.")
     currency: str
-    cart_version: int | None = Field(description="The version of the cart that it was to pay for.")
+    cart_version: int | None = Field(description="The version of the cart that this attempt tried to pay for.")
     payment_method_type: str | None
     card_brand: str | None
     card_last4: str | None
@@ -74,7 +74,7 @@ class AttemptPage(BaseModel):
 
 
 class AttemptSummary(BaseModel):
-    """How often it was tried."""
+    """How many attempts were made, and the last one."""
 
     count: int
     failed: int

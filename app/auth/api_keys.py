@@ -7,11 +7,9 @@ import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal
+from typing import Any
 
 from app.db.engine import Connection, Database, Record
-
-Scope = Literal["payments:read", "payments:write", "refunds:write", "events:read", "admin"]
 
 PREFIX = "pay"
 

@@ -1,21 +1,23 @@
 """`python -m app keys …`."""
 
+from __future__ import annotations
+
 import asyncio
 import json
 import re
-from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
-from typing import Annotated, TypeVar, get_args
+from datetime import timedelta
+from typing import TYPE_CHECKING, Annotated, TypeVar, get_args
 
 import typer
-from rich.console import Console
-from rich.table import Column, Table
 
-from app.auth import api_keys
-from app.auth.api_keys import KeyRefused, NewKey, Scope, StoredKey
-from app.auth.verified_keys import REMEMBERED_FOR
-from app.db.engine import Connection, open_database
-from app.settings import DatabaseSettings
+from app.auth.scopes import Scope
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from app.auth.api_keys import NewKey, StoredKey
+    from app.db.engine import Connection
 
 keys = typer.Typer(no_args_is_help=True, help="The API keys of backend services.")
 
@@ -34,6 +36,8 @@ def create(
     is_json: Json = False,
 ) -> None:
     """Make an API key; it is shown once."""
+    from app.auth import api_keys
+
     if unknown := set(scope) - set(get_args(Scope)):
         raise typer.BadParameter(f"no such scope: {', '.join(sorted(unknown))}")
     if re.fullmatch(CLIENT, client) is None:
@@ -48,6 +52,11 @@ def create(
 @keys.command("list")
 def list_() -> None:
     """Show every key: whose, what it may do, when it was last used (to the minute), whether it is valid."""
+    from rich.console import Console
+    from rich.table import Column, Table
+
+    from app.auth import api_keys
+
     rows, now = _in_database(api_keys.list_all)
     table = Table(
         Column("Key", no_wrap=True), "Client", "Scopes", "Created", "Last used", "State", box=None, pad_edge=False
@@ -66,6 +75,8 @@ def rotate(
     is_json: Json = False,
 ) -> None:
     """Make a key's successor with the same client and scopes; both are valid for a while."""
+    from app.auth import api_keys
+
     overlap = timedelta(hours=overlap_hours)
     _show_once(_in_database(lambda connection: api_keys.rotate(connection, key_id, overlap=overlap)), is_json=is_json)
 
@@ -73,6 +84,9 @@ def rotate(
 @keys.command()
 def revoke(key_id: KeyId) -> None:
     """Make a key useless."""
+    from app.auth import api_keys
+    from app.auth.verified_keys import REMEMBERED_FOR
+
     _in_database(lambda connection: api_keys.revoke(connection, key_id))
     seconds = round(REMEMBERED_FOR.total_seconds())
     typer.echo(f"{key_id} is revoked; processes that know it forget it within {seconds} s.")
@@ -88,6 +102,9 @@ def _show_once(made: NewKey, *, is_json: bool) -> None:
 
 def _in_database(work: Callable[[Connection], Awaitable[Answer]]) -> Answer:
     """Do it in one transaction; end with one line when it can't be done."""
+    from app.auth.api_keys import KeyRefused
+    from app.db.engine import open_database
+    from app.settings import DatabaseSettings
 
     async def run() -> Answer:
         async with open_database(DatabaseSettings()) as database, database.transaction() as connection:

@@ -7,8 +7,9 @@ from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.auth.access import AccessDependency, Credential
-from app.auth.api_keys import Caller, Scope
+from app.auth.api_keys import Caller
 from app.auth.checkout_tokens import CheckoutGrant
+from app.auth.scopes import Scope
 from app.errors import Forbidden, Unauthorized
 from app.references.path import ReferencePath
 

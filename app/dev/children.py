@@ -1,4 +1,4 @@
-"""The launcher's children: start them, notice that one is gone, ask for their health, end them all."""
+"""The launcher's child processes: start them, notice when one ends, check their health, stop them all."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
     from app.dev.stop_request import StopRequest
 
-TICK = 0.05
+POLL_SECONDS = 0.05
 HEALTHY_SECONDS = 60.0
-STOP_SECONDS = 1.5  # between asking and killing; PostgreSQL ends after that, and all of it has 5 seconds
+STOP_SECONDS = 1.5  # from SIGTERM to SIGKILL; PostgreSQL stops after that, and all together may take 5 seconds
 TAIL_LINES = 10
 
 
 class StopRequested(BaseException):
-    """Somebody asked us to stop: no error, and nothing that `except Exception` may swallow."""
+    """Somebody asked the launcher to stop. This is not an error, and `except Exception` must not catch it."""
 
 
 class Child(NamedTuple):
@@ -35,62 +35,62 @@ class Child(NamedTuple):
 
 
 class Children:
-    """Every wait goes through `pause`, so that each ends as soon as we are to stop or a child is gone."""
+    """The child processes. Every wait calls `pause`, so it ends when the launcher must stop or a child has ended."""
 
     def __init__(self, logs: Path, stop_request: StopRequest, *, secrets: Collection[str], keep_open: int) -> None:
-        """`secrets` are never shown; `keep_open` is the lock that outlives us while the children do."""
+        """`secrets` are removed from messages. The watchdog holds the lock `keep_open` until all have ended."""
         logs.mkdir(mode=0o700, exist_ok=True)
         self._logs = logs
         self._stop_request = stop_request
         self._secrets = secrets
         self._watchdog = Watchdog(keep_open=[keep_open])
         self._started: list[subprocess.Popen[bytes]] = []
-        self._expected: list[Child] = []
+        self._required: list[Child] = []
 
     def log(self, name: str) -> Path:
         return self._logs / f"{name}.log"
 
     def start(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> None:
-        """Start what runs until the end, in a session of its own: Ctrl-C in the terminal is for us alone."""
-        self.expect(name, self._spawn(name, command, environment))
+        """Start a process that runs until the launcher stops, in its own session: only the launcher gets Ctrl-C."""
+        self.require_running(name, self._spawn(name, command, environment))
 
     def run(self, name: str, command: Sequence[str], environment: Mapping[str, str]) -> str:
-        """Run what ends by itself; return what it printed. Raises DevError when it fails."""
+        """Run a command to its end; return what it printed. Raises DevError when it fails."""
         process = self._spawn(name, command, environment, output=subprocess.PIPE)
         while process.poll() is None:
             self.pause()
-        self._started.remove(process)  # its number may be a stranger's by the time we stop
+        self._started.remove(process)  # its process id may belong to another program when the launcher stops
         self._watchdog.forget(process.pid)
         if process.returncode:
-            raise DevError(self._obituary(name, process.returncode))
+            raise DevError(self._failure_message(name, process.returncode))
         return process.communicate()[0].decode()
 
-    def expect(self, name: str, process: subprocess.Popen[bytes]) -> None:
-        """From now on it is a failure when this process ends; somebody else may have started it."""
-        self._expected.append(Child(name, process, self.log(name)))
+    def require_running(self, name: str, process: subprocess.Popen[bytes]) -> None:
+        """Treat the end of this process as a failure from now on; somebody else may have started it."""
+        self._required.append(Child(name, process, self.log(name)))
 
-    def pause(self, seconds: float = TICK) -> None:
-        """Let time pass. Raises StopRequested when we are to stop, DevError when a child is gone."""
+    def pause(self, seconds: float = POLL_SECONDS) -> None:
+        """Wait. Raises StopRequested when the launcher must stop, DevError when a child has ended."""
         time.sleep(seconds)
         if self._stop_request:
             raise StopRequested
-        for name, process, _ in self._expected:
+        for name, process, _ in self._required:
             if process.poll() is not None:
-                raise DevError(self._obituary(name, process.returncode))
+                raise DevError(self._failure_message(name, process.returncode))
 
     def wait_until_healthy(self, name: str, port: int, path: str) -> None:
         deadline = time.monotonic() + HEALTHY_SECONDS
         while status(port, path) != http.client.OK:
             if time.monotonic() > deadline:
-                raise DevError(f"{name} is not healthy after {HEALTHY_SECONDS:.0f} s; see {self.log(name)}.")
+                raise DevError(f"{name} is not healthy after {HEALTHY_SECONDS:.0f} s: look into {self.log(name)}.")
             self.pause()
 
     def stop(self) -> None:
-        """Ask all, then kill those that are left; come back when none is."""
+        """Ask all children to stop, then kill those that still run; return when none runs."""
         self._signal(signal.SIGTERM)
         deadline = time.monotonic() + STOP_SECONDS
         while time.monotonic() < deadline and any(process.poll() is None for process in self._started):
-            time.sleep(TICK)
+            time.sleep(POLL_SECONDS)
         self._signal(signal.SIGKILL)
         for process in self._started:
             process.wait()
@@ -98,7 +98,7 @@ class Children:
         self._watchdog.close()
 
     def _signal(self, number: signal.Signals) -> None:
-        """Signal whole groups: a child that is gone may have left children of its own."""
+        """Signal whole process groups: a child that has ended may have left children of its own."""
         for process in self._started:
             signal_group(process.pid, number)
 
@@ -122,7 +122,7 @@ class Children:
         self._watchdog.watch(process.pid, signal.SIGTERM)
         return process
 
-    def _obituary(self, name: str, exit_code: int) -> str:
+    def _failure_message(self, name: str, exit_code: int) -> str:
         tail = self.log(name).read_text(errors="replace").splitlines()[-TAIL_LINES:]
         how = f"exit code {exit_code}" if exit_code >= 0 else signal.Signals(-exit_code).name
         text = "\n  ".join([f"{name} stopped ({how}); the end of {self.log(name)}:", *tail])
@@ -132,7 +132,7 @@ class Children:
 
 
 def status(port: int, path: str, headers: Mapping[str, str] | None = None) -> int:
-    """Return the status of a GET on this machine, 0 when there is no answer; goes round any proxy."""
+    """Return the status of a GET on this machine, 0 when there is no answer. No proxy is used."""
     connection = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
         connection.request("GET", path, headers=dict(headers or {}))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
-from app.dev.configuration import Places
-from app.dev.errors import DevError
-from app.dev.launcher import DevJson, Programs, launch
+if TYPE_CHECKING:
+    from app.dev.configuration import DevOptions
+    from app.dev.launcher import DevJson, Programs
 
 
 def dev(
@@ -24,32 +23,39 @@ def dev(
     DATABASE_URL, STRIPE_SECRET_KEY, STRIPE_WEBHOOK_SECRET and STRIPE_PUBLISHABLE_KEY, in the environment
     or in .env, replace the part that they name.
     """
-    run(Places(port, sandbox_port, shop_port, data_dir))
+    from app.dev.configuration import DevOptions
+
+    run(DevOptions(port, sandbox_port, shop_port, data_dir))
 
 
-def run(places: Places, programs: Programs | None = None) -> None:
-    _say(f"Starting; the logs are in {places.data_dir}/logs/.")
+def run(options: DevOptions, programs: Programs | None = None) -> None:
+    from app.dev.errors import DevError
+    from app.dev.launcher import launch
+
+    _print(f"Starting; the logs are in {options.data_dir}/logs/.")
     try:
-        launch(places, _present, programs)
+        launch(options, _print_summary, programs)
     except DevError as error:
-        _say(str(error), style="red", to_stderr=True)
+        _print(str(error), style="red", to_stderr=True)
         raise typer.Exit(1) from None
-    _say("Stopped.")
+    _print("Stopped.")
 
 
-def _present(ready: DevJson, warnings: list[str]) -> None:
+def _print_summary(ready: DevJson, warnings: list[str]) -> None:
     stripe = f"{ready.sandbox_url} (sandbox)" if ready.sandbox_url else "the real one, with your test key"
-    _say("")
-    _say(f"  Shop       {ready.shop_url}", style="bold")
-    _say(f"  API        {ready.api_url}/docs")
-    _say(f"  Stripe     {stripe}")
-    _say(f"  API key    {ready.api_key}")
-    _say("")
+    _print("")
+    _print(f"  Shop       {ready.shop_url}", style="bold")
+    _print(f"  API        {ready.api_url}/docs")
+    _print(f"  Stripe     {stripe}")
+    _print(f"  API key    {ready.api_key}")
+    _print("")
     for warning in warnings:
-        _say(warning, style="yellow")
-    _say("Ctrl-C stops all of it. Addresses and secrets, the database's too, are in dev.json beside the logs.")
+        _print(warning, style="yellow")
+    _print("Ctrl-C stops all of it. Addresses and secrets, the database's too, are in dev.json beside the logs.")
 
 
-def _say(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:
-    """Print the words as they are: never wrapped, so that a key can be copied, and no markup in them."""
+def _print(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:
+    """Print the text unchanged: without wrapping, so that a key can be copied, and without markup."""
+    from rich.console import Console
+
     Console(stderr=to_stderr).print(text, style=style, markup=False, highlight=False, soft_wrap=True)

@@ -1,4 +1,4 @@
-"""What the children are told: given in the environment or `.env`, or else made up once and kept."""
+"""The child processes' configuration: from the environment or `.env`, or else generated once and saved."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from app.dev.private_file import write_private
 if TYPE_CHECKING:
     from pathlib import Path
 
-GIVEN = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
+OVERRIDES = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
 REAL_STRIPE_JS = "https://js.stripe.com/v3/"
 STAFF_PASSWORD = "staff"  # noqa: S105 - of an example that listens on this machine alone
-LIVE_KEYS = ("sk_live_", "rk_live_")
-# What does not work when only STRIPE_SECRET_KEY is given
-LOSSES = {
+LIVE_KEY_PREFIXES = ("sk_live_", "rk_live_")
+# What does not work when STRIPE_SECRET_KEY is set and these are not.
+CONSEQUENCES = {
     "STRIPE_PUBLISHABLE_KEY": "the shop's page cannot take a card.",
-    "STRIPE_WEBHOOK_SECRET": "no webhook of Stripe is believed (`stripe listen` prints one).",
+    "STRIPE_WEBHOOK_SECRET": "every webhook from Stripe is rejected (`stripe listen` prints a secret).",
 }
 
 Environment = dict[str, str]
 
 
-class Places(NamedTuple):
-    """Where things are, as the command's options say."""
+class DevOptions(NamedTuple):
+    """The ports and the data folder, from the command's options."""
 
     port: int
     sandbox_port: int
@@ -51,7 +51,7 @@ class Places(NamedTuple):
 
 
 class Configuration(NamedTuple):
-    places: Places
+    options: DevOptions
     instance: str
     secret_key: str
     publishable_key: str
@@ -62,11 +62,11 @@ class Configuration(NamedTuple):
 
     @property
     def sandbox_url(self) -> str | None:
-        return None if self.is_real_stripe else self.places.sandbox_url
+        return None if self.is_real_stripe else self.options.sandbox_url
 
     @property
     def secrets(self) -> list[str]:
-        """What must not be shown."""
+        """The values that must not be shown."""
         known = [self.secret_key, self.webhook_secret, self.given_database_url]
         return [secret for secret in known if secret]
 
@@ -74,12 +74,12 @@ class Configuration(NamedTuple):
         return _inherited() | {
             "SANDBOX_SECRET_KEY": self.secret_key,
             "SANDBOX_PUBLISHABLE_KEY": self.publishable_key,
-            "SANDBOX_WEBHOOK_URL": f"{self.places.api_url}/v1/stripe/webhook",
+            "SANDBOX_WEBHOOK_URL": f"{self.options.api_url}/v1/stripe/webhook",
             "SANDBOX_WEBHOOK_SECRET": self.webhook_secret.partition(",")[0],  # the API may accept several
         }
 
     def for_app(self, database_url: str) -> Environment:
-        shop = [self.places.shop_url, self.places.shop_url.replace(HOST, "localhost")]
+        shop = [self.options.shop_url, self.options.shop_url.replace(HOST, "localhost")]
         stripe = {"STRIPE_API_BASE": self.sandbox_url} if self.sandbox_url else {}
         return (
             _inherited()
@@ -96,7 +96,7 @@ class Configuration(NamedTuple):
 
     def for_shop(self, api_key: str) -> Environment:
         return _inherited() | {
-            "PAYMENTS_API_URL": self.places.api_url,
+            "PAYMENTS_API_URL": self.options.api_url,
             "PAYMENTS_API_KEY": api_key,
             "STAFF_PASSWORD": STAFF_PASSWORD,
             "STRIPE_PUBLISHABLE_KEY": self.publishable_key,
@@ -104,31 +104,31 @@ class Configuration(NamedTuple):
         }
 
 
-def configure(places: Places, dotenv: Path) -> Configuration:
-    given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in GIVEN and value}
-    if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEYS):
-        raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: development takes test keys only.")
+def configure(options: DevOptions, dotenv: Path) -> Configuration:
+    given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in OVERRIDES and value}
+    if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEY_PREFIXES):
+        raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: set a test key.")
     is_real = "STRIPE_SECRET_KEY" in given
-    made_up = _made_up(places.data_dir / "secrets.json")
+    generated = _generated(options.data_dir / "secrets.json")
     return Configuration(
-        places=places,
-        instance=made_up["instance"],
-        secret_key=given.get("STRIPE_SECRET_KEY", made_up["secret_key"]),
-        publishable_key=given.get("STRIPE_PUBLISHABLE_KEY", made_up["publishable_key"]),
-        webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", made_up["webhook_secret"]),
+        options=options,
+        instance=generated["instance"],
+        secret_key=given.get("STRIPE_SECRET_KEY", generated["secret_key"]),
+        publishable_key=given.get("STRIPE_PUBLISHABLE_KEY", generated["publishable_key"]),
+        webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", generated["webhook_secret"]),
         is_real_stripe=is_real,
         given_database_url=given.get("DATABASE_URL"),
-        warnings=[f"{name} is not set: {loss}" for name, loss in LOSSES.items() if is_real and name not in given],
+        warnings=[f"{name} is not set: {loss}" for name, loss in CONSEQUENCES.items() if is_real and name not in given],
     )
 
 
-def _made_up(path: Path) -> dict[str, str]:
-    """Return the sandbox's keys and our name at Stripe, made at the first start and kept from then on."""
+def _generated(path: Path) -> dict[str, str]:
+    """Return the sandbox's keys and the instance's name, generated at the first start and saved."""
     if path.exists():
         try:
             kept: dict[str, str] = json.loads(path.read_text())
         except ValueError:
-            raise DevError(f"{path} is damaged: remove it, and the sandbox gets new keys.") from None
+            raise DevError(f"{path} is damaged: remove it, and new keys are generated.") from None
         return kept
     fresh = {
         "instance": f"dev-{secrets.token_hex(4)}",
@@ -141,7 +141,7 @@ def _made_up(path: Path) -> dict[str, str]:
 
 
 def _inherited() -> Environment:
-    """Return our environment without what belongs to one child only, and with no proxy for this machine."""
-    environment = {name: value for name, value in os.environ.items() if name not in {*GIVEN, "STRIPE_API_BASE"}}
+    """Return this process's environment without what only one child may get, and with no proxy for this machine."""
+    environment = {name: value for name, value in os.environ.items() if name not in {*OVERRIDES, "STRIPE_API_BASE"}}
     direct = ",".join(filter(None, [HOST, os.environ.get("NO_PROXY") or os.environ.get("no_proxy")]))
     return environment | {"PYTHONUNBUFFERED": "1", "NO_PROXY": direct, "no_proxy": direct}

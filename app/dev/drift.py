@@ -1,7 +1,7 @@
-"""Whether the migrations make the tables that the models describe: `python -m app.dev.drift`.
+"""Check that the migrations make the tables that the models describe: `python -m app.dev.drift`.
 
-Alembic's own check sees no CHECK constraint, no predicate of a partial index and no default, which are what guards
-the money. So one database is made each way, and what PostgreSQL says about the two is compared.
+Alembic's own check ignores CHECK constraints, the predicates of partial indexes and defaults, which protect the money.
+So one database is made by the migrations and one from the models, and PostgreSQL's descriptions of both are compared.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ SHAPE = text("""
 WITH tables AS (
   SELECT oid, relname FROM pg_class
   WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'
-    AND relname <> 'alembic_version' AND relname NOT LIKE 'pgqueuer%'  -- the engine's own tables
+    AND relname <> 'alembic_version' AND relname NOT LIKE 'pgqueuer%'  -- the job queue's own tables
 )
 SELECT format('%s: column %s %s%s%s%s', relname, attname, format_type(atttypid, atttypmod),
          CASE WHEN attnotnull THEN ' NOT NULL' END,
@@ -30,7 +30,7 @@ SELECT format('%s: column %s %s%s%s%s', relname, attname, format_type(atttypid, 
   WHERE attnum > 0 AND NOT attisdropped
 UNION ALL
 SELECT format('%s: constraint %s %s', relname, conname, pg_get_constraintdef(c.oid))
-  FROM tables JOIN pg_constraint c ON conrelid = tables.oid WHERE contype <> 'n'  -- NOT NULL is told with the column
+  FROM tables JOIN pg_constraint c ON conrelid = tables.oid WHERE contype <> 'n'  -- NOT NULL is shown with the column
 UNION ALL
 SELECT format('%s: %s', relname, pg_get_indexdef(indexrelid)) FROM tables JOIN pg_index ON indrelid = oid
 ORDER BY 1

@@ -1,2 +1,2 @@
 class DevError(Exception):
-    """Something that its reader can put right; the message is one clear line for them."""
+    """A problem that the reader can correct. The message is one line that says how."""

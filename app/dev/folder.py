@@ -13,20 +13,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-CLEANING_SECONDS = 6.0  # more than a watchdog needs to end what a killed launcher left
-TICK = 0.05
+CLEANING_SECONDS = 6.0  # longer than a watchdog needs to end the children of a killed launcher
+POLL_SECONDS = 0.05
 
 
 @contextlib.contextmanager
-def sole_use(folder: Path) -> Iterator[int]:
-    """Make the folder, keep other launchers out, wait for what a killed one left to end.
+def lock_folder(folder: Path) -> Iterator[int]:
+    """Make the folder, lock it against other launchers, and wait until the children of a killed one have ended.
 
-    Locks go with the last process that has their file open. The launcher alone has `dev.lock`; the yielded
-    descriptor, of `children.lock`, is for the watchdog to keep open until it has ended the children.
+    A lock is released when the last process that has its file open ends. Only the launcher has `dev.lock` open. The
+    yielded descriptor is of `children.lock`: the watchdog keeps it open until it has ended the children.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if os.getuid() == ROOT and not any(folder.iterdir()):
-        folder.chmod(0o711)  # it is ours then: PostgreSQL's user has to pass through, whatever the umask
+        folder.chmod(0o711)  # a new folder: PostgreSQL's user must be able to enter it, whatever the umask
     with (folder / "dev.lock").open("a+") as launcher, (folder / "children.lock").open("a+") as children:
         if not _lock(launcher):
             launcher.seek(0)
@@ -37,8 +37,8 @@ def sole_use(folder: Path) -> Iterator[int]:
         deadline = time.monotonic() + CLEANING_SECONDS
         while not _lock(children):
             if time.monotonic() > deadline:
-                raise DevError(f"children of a killed `dev` still work in {folder}: end them first.")
-            time.sleep(TICK)
+                raise DevError(f"child processes of a killed `dev` still use {folder}: end them first.")
+            time.sleep(POLL_SECONDS)
         yield children.fileno()
 
 

@@ -1,4 +1,4 @@
-"""Start everything, in the shortest order; stop everything when told to, or when a part of it is gone."""
+"""Start everything, each part as early as possible; stop everything on a signal, or when one part has ended."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.dev.children import Children, StopRequested, status
-from app.dev.configuration import Configuration, Places, configure
+from app.dev.configuration import Configuration, DevOptions, configure
 from app.dev.errors import DevError
-from app.dev.folder import sole_use
-from app.dev.ports import HOST, why_not
+from app.dev.folder import lock_folder
+from app.dev.ports import HOST, listen_error
 from app.dev.postgres import EmbeddedPostgres
 from app.dev.private_file import write_private
 from app.dev.stop_request import StopRequest
@@ -23,11 +23,11 @@ if TYPE_CHECKING:
 
     from app.dev.configuration import Environment
 
-    OnReady = Callable[["DevJson", list[str]], None]  # with what its reader should know besides
+    OnReady = Callable[["DevJson", list[str]], None]  # the second argument is warnings for the reader
 
 SCOPES = ("payments:read", "payments:write", "refunds:write", "events:read", "admin")
 DATABASE = "payments"
-KEY_CHECK = "/v1/carts/none/payment-intent"  # needs a key, changes nothing
+KEY_CHECK_PATH = "/v1/carts/none/payment-intent"  # needs a key, changes nothing
 WATCH_SECONDS = 0.2
 
 
@@ -40,7 +40,7 @@ class Programs(NamedTuple):
 
 
 class DevJson(NamedTuple):
-    """What `dev.json` says, for people and programs that want to talk to what runs."""
+    """The content of `dev.json`: addresses and keys, for people and programs that use what runs."""
 
     api_url: str
     api_key: str
@@ -52,14 +52,14 @@ class DevJson(NamedTuple):
     publishable_key: str
 
 
-def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) -> None:
-    """Run until asked to stop. Raises DevError, one line, when a part cannot start or has ended."""
+def launch(options: DevOptions, on_ready: OnReady, programs: Programs | None = None) -> None:
+    """Run until asked to stop. Raises DevError when a part cannot start or has ended."""
     stop_request = StopRequest()
     try:
-        with sole_use(places.data_dir) as lock, ExitStack() as undo:
-            configuration = configure(places, Path(".env"))
+        with lock_folder(options.data_dir) as lock, ExitStack() as undo:
+            configuration = configure(options, Path(".env"))
             _check_ports(configuration)
-            logs, secrets = places.data_dir / "logs", configuration.secrets
+            logs, secrets = options.data_dir / "logs", configuration.secrets
             children = Children(logs, stop_request, secrets=secrets, keep_open=lock)
             parts = Parts(configuration, programs or Programs(), children, undo)
             on_ready(parts.start(), configuration.warnings)
@@ -68,64 +68,64 @@ def launch(places: Places, on_ready: OnReady, programs: Programs | None = None) 
     except StopRequested:
         return
     except OSError as error:
-        raise DevError(f"cannot work in {error.filename or places.data_dir}: {error.strerror}.") from error
+        raise DevError(f"cannot work in {error.filename or options.data_dir}: {error.strerror}.") from error
 
 
 class Parts:
-    """One start: each step comes as early as what it needs is there."""
+    """The parts of one start. Each starts as soon as the parts that it needs are there."""
 
     def __init__(self, configuration: Configuration, programs: Programs, children: Children, undo: ExitStack) -> None:
         self._configuration = configuration
-        self._places = configuration.places
+        self._options = configuration.options
         self._programs = programs
         self._children = children
         self._postgres = EmbeddedPostgres(
-            self._places.data_dir / "postgres", log=children.log("postgres"), pause=children.pause
+            self._options.data_dir / "postgres", log=children.log("postgres"), pause=children.pause
         )
         undo.callback(self._postgres.stop)
-        undo.callback(children.stop)  # the last that came is the first to go: they use the database
+        undo.callback(children.stop)  # runs before the line above: the children use the database
 
     def start(self) -> DevJson:
-        """Come back when all of it is healthy."""
-        configuration, places, children = self._configuration, self._places, self._children
+        """Start every part; return when all are healthy."""
+        configuration, options, children = self._configuration, self._options, self._children
         if configuration.sandbox_url:
             self._start_sandbox()
         database_url = configuration.given_database_url or self._start_postgres()
         environment = configuration.for_app(database_url)
-        children.start("api", [*self._programs.app, "serve", *_listen(places.port)], environment)
+        children.start("api", [*self._programs.app, "serve", *_listen(options.port)], environment)
         children.run("migrate", [*self._programs.app, "migrate"], environment)  # the API is not ready before
         children.start("worker", [*self._programs.app, "worker"], environment)
-        api_key = self._kept_key() or self._create_key(environment)
-        shop = [*self._programs.shop, *_listen(places.shop_port)]
+        api_key = self._saved_key() or self._create_key(environment)
+        shop = [*self._programs.shop, *_listen(options.shop_port)]
         children.start("shop", shop, configuration.for_shop(api_key))
         self._wait_until_healthy()
         return self._write(api_key, database_url)
 
     def _start_sandbox(self) -> None:
-        state = ["--state", str(self._places.data_dir / "sandbox.sqlite")]
-        command = [*self._programs.sandbox, *_listen(self._places.sandbox_port), *state]
+        state = ["--state", str(self._options.data_dir / "sandbox.sqlite")]
+        command = [*self._programs.sandbox, *_listen(self._options.sandbox_port), *state]
         self._children.start("sandbox", command, self._configuration.for_sandbox())
 
     def _start_postgres(self) -> str:
         self._postgres.start()
-        self._children.expect("postgres", self._postgres.process)
+        self._children.require_running("postgres", self._postgres.process)
         self._postgres.create_database(DATABASE)
         return self._postgres.url(DATABASE).replace("+asyncpg", "")  # as psql and others take it
 
     def _wait_until_healthy(self) -> None:
-        self._children.wait_until_healthy("api", self._places.port, "/readyz")
+        self._children.wait_until_healthy("api", self._options.port, "/readyz")
         if self._configuration.sandbox_url:
-            self._children.wait_until_healthy("sandbox", self._places.sandbox_port, "/_sandbox/health")
-        self._children.wait_until_healthy("shop", self._places.shop_port, "/healthz")
+            self._children.wait_until_healthy("sandbox", self._options.sandbox_port, "/_sandbox/health")
+        self._children.wait_until_healthy("shop", self._options.shop_port, "/healthz")
 
-    def _kept_key(self) -> str | None:
-        """Return the last start's key when this database knows it."""
+    def _saved_key(self) -> str | None:
+        """Return the API key of the last start if this database still knows it."""
         try:
             key = str(json.loads(self._dev_json.read_text())["api_key"])
         except (FileNotFoundError, ValueError, KeyError):
             return None
-        self._children.wait_until_healthy("api", self._places.port, "/readyz")
-        answer = status(self._places.port, KEY_CHECK, {"Authorization": f"Bearer {key}"})
+        self._children.wait_until_healthy("api", self._options.port, "/readyz")
+        answer = status(self._options.port, KEY_CHECK_PATH, {"Authorization": f"Bearer {key}"})
         return None if answer == http.client.UNAUTHORIZED else key
 
     def _create_key(self, environment: Environment) -> str:
@@ -135,10 +135,10 @@ class Parts:
 
     def _write(self, api_key: str, database_url: str) -> DevJson:
         written = DevJson(
-            api_url=self._places.api_url,
+            api_url=self._options.api_url,
             api_key=api_key,
             sandbox_url=self._configuration.sandbox_url,
-            shop_url=self._places.shop_url,
+            shop_url=self._options.shop_url,
             database_url=database_url,
             webhook_secret=self._configuration.webhook_secret,
             stripe_secret_key=self._configuration.secret_key,
@@ -149,7 +149,7 @@ class Parts:
 
     @property
     def _dev_json(self) -> Path:
-        return self._places.data_dir / "dev.json"
+        return self._options.data_dir / "dev.json"
 
 
 def _listen(port: int) -> list[str]:
@@ -157,12 +157,12 @@ def _listen(port: int) -> list[str]:
 
 
 def _check_ports(configuration: Configuration) -> None:
-    places = configuration.places
-    wanted = {"--port": places.port, "--shop-port": places.shop_port}
+    options = configuration.options
+    wanted = {"--port": options.port, "--shop-port": options.shop_port}
     if configuration.sandbox_url:
-        wanted["--sandbox-port"] = places.sandbox_port
+        wanted["--sandbox-port"] = options.sandbox_port
     if len(set(wanted.values())) < len(wanted):
         raise DevError(f"the ports must differ: {', '.join(f'{name} {port}' for name, port in wanted.items())}.")
     for name, port in wanted.items():
-        if problem := why_not(port):
+        if problem := listen_error(port):
             raise DevError(f"nothing can listen on port {port}: {problem}. Free it, or choose another with {name}.")

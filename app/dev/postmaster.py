@@ -1,4 +1,4 @@
-"""The running server, known by the file that PostgreSQL keeps about it: is it ready, is it there, end it."""
+"""The running server, found by PostgreSQL's `postmaster.pid`: whether it is ready, whether it runs, and its stop."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from app.dev.watchdog import signal_group
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TICK = 0.02
-PID_LINE, READY_LINE = 0, 7  # of postmaster.pid, where pg_ctl looks too
-# How it is asked to stop, and the seconds for it. "Fast" ends the sessions and writes a checkpoint,
+POLL_SECONDS = 0.02
+PID_LINE, READY_LINE = 0, 7  # of postmaster.pid, as pg_ctl reads it
+# The signals that stop it, and the seconds that each has. "Fast" ends the sessions and writes a checkpoint,
 # "immediate" leaves the rest to the recovery at the next start.
 FAST, IMMEDIATE = signal.SIGINT, signal.SIGQUIT
 STOP_STEPS = ((FAST, 1.0), (IMMEDIATE, 0.5), (signal.SIGKILL, 1.0))
@@ -28,7 +28,7 @@ def is_ready(cluster: Path, pid: int) -> bool:
 
 
 def end_leftover(cluster: Path) -> None:
-    """End the server of a launcher that was killed, and see to it that its file stops no new one."""
+    """End the server of a launcher that was killed, and keep its pid file from stopping a new server."""
     lines = _pid_file_lines(cluster)
     if not lines:
         return
@@ -36,7 +36,7 @@ def end_leftover(cluster: Path) -> None:
     if _runs(pid, cluster):
         stop(pid, lambda: _runs(pid, cluster))
     if (cluster / "postmaster.pid").exists():
-        _disown(cluster, lines)
+        _take_over_pid_file(cluster, lines)
 
 
 def stop(pid: int, is_running: Callable[[], bool]) -> None:
@@ -45,7 +45,7 @@ def stop(pid: int, is_running: Callable[[], bool]) -> None:
             signal_group(pid, number)
         deadline = time.monotonic() + seconds
         while is_running() and time.monotonic() < deadline:
-            time.sleep(TICK)
+            time.sleep(POLL_SECONDS)
 
 
 def _pid_file_lines(cluster: Path) -> list[str]:
@@ -56,7 +56,7 @@ def _pid_file_lines(cluster: Path) -> list[str]:
 
 
 def _runs(pid: int, cluster: Path) -> bool:
-    """Whether it is the server of this cluster, not a zombie or a stranger with a recycled number."""
+    """Whether this process is the server of this cluster, not a zombie or another program with a reused id."""
     if Path("/proc/self/cmdline").exists():
         try:
             command = Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ")
@@ -69,9 +69,9 @@ def _runs(pid: int, cluster: Path) -> bool:
     return f" {cluster} ".encode() in command + b" "
 
 
-def _disown(cluster: Path, lines: list[str]) -> None:
-    """Put the number of this process in the file: PostgreSQL takes its own parent's for an old one.
+def _take_over_pid_file(cluster: Path, lines: list[str]) -> None:
+    """Write this process's id into the file: PostgreSQL ignores a pid file that names its own parent.
 
-    The file stays, because PostgreSQL finds there whether sessions of the killed server still use the data.
+    The file stays, because PostgreSQL reads from it whether sessions of the killed server still use the data.
     """
     (cluster / "postmaster.pid").write_text("\n".join([str(os.getpid()), *lines[1:]]) + "\n")

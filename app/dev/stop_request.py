@@ -7,17 +7,17 @@ STOP_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 class StopRequest:
-    """Whether somebody asked us to stop: a signal, or a `make` that was killed and could not pass it on."""
+    """Whether the launcher must stop: a signal came, or the `make` that started it was killed and could send none."""
 
     def __init__(self) -> None:
         self._is_signalled = False
         self._make = os.getppid() if "MAKELEVEL" in os.environ else None
         for number in STOP_SIGNALS:
-            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # nohup's wish
-                signal.signal(number, self._take)
+            if number != signal.SIGHUP or signal.getsignal(number) != signal.SIG_IGN:  # `nohup` ignores it
+                signal.signal(number, self._on_signal)
 
     def __bool__(self) -> bool:
         return self._is_signalled or self._make not in {None, os.getppid()}
 
-    def _take(self, *_: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         self._is_signalled = True

@@ -1,4 +1,4 @@
-"""What can be wrong around a running service, looked at from within: each result with its remedy."""
+"""Check the settings, the database and Stripe from inside the service; each problem comes with its remedy."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -20,13 +20,13 @@ from app.stripe_gateway.errors import StripeMisconfigured
 from app.webhooks.router import PATH
 from app.webhooks.subscription import EVENTS
 
-# Stripe's signatures are good for five minutes; a clock that is off by this much is on its way out.
+# Stripe's signatures are valid for five minutes; a clock that is this far off is drifting towards that.
 MAX_SKEW = timedelta(seconds=30)
 
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What was looked at and seen; without a remedy it is well."""
+    """The result of one check. Without a remedy, all is well."""
 
     subject: str
     seen: str
@@ -34,7 +34,7 @@ class Result:
 
 
 async def examine(settings: Settings) -> list[Result]:
-    """Look at everything, though some of it is broken."""
+    """Run every check, even when some fail."""
     results = _examine_settings(settings)
     async with open_resources(settings) as resources:
         results.append(await _examine_database(resources.database))
@@ -66,42 +66,42 @@ async def _examine_stripe(stripe: StripeGateway) -> list[Result]:
         remedy = "Check STRIPE_SECRET_KEY; a restricted key must read the account and the webhook endpoints."
         return [Result("Stripe key", "is not accepted", remedy)]
     except PaymentsError as error:
-        return [Result("Stripe", f"cannot be asked: {error.detail}", "Check the network, and Stripe's status page.")]
+        return [Result("Stripe", f"did not answer: {error.detail}", "Check the network, and Stripe's status page.")]
     name = f"{account.id} ({account.name})" if account.name else account.id
     return [Result("Stripe key", f"valid, of account {name}"), _examine_clock(account), *examine_webhooks(endpoints)]
 
 
 def _examine_clock(account: AccountSnapshot) -> Result:
     if account.answered_at is None:
-        return Result("Clock", "cannot be compared: Stripe's answer has no date", "Look for a proxy that removes it.")
+        return Result("Clock", "cannot be compared: Stripe's answer has no date", "Find the proxy that removes it.")
     skew = abs(datetime.now(UTC) - account.answered_at)
     seconds = f"{skew.total_seconds():.0f} s from Stripe's"
     if skew > MAX_SKEW:
-        return Result("Clock", seconds, "Synchronize this machine's clock (NTP): signatures go by it.")
+        return Result("Clock", seconds, "Synchronize this machine's clock (NTP): signatures are checked against it.")
     return Result("Clock", seconds)
 
 
 def examine_webhooks(endpoints: list[WebhookEndpointSnapshot]) -> list[Result]:
-    """Look at the endpoints that lead here; an installation of the same account may have others."""
-    ours = [each for each in endpoints if urlsplit(each.url).path == PATH]
+    """Check the endpoints with this service's path; other services of the account may have others."""
+    ours = [endpoint for endpoint in endpoints if urlsplit(endpoint.url).path == PATH]
     if not ours:
         remedy = f"Register https://<this service>{PATH} at Stripe, with API version {API_VERSION}."
         return [Result("Webhook", f"no endpoint at Stripe leads to {PATH}", remedy)]
-    return [result for each in ours for result in _examine_webhook(each)]
+    return [result for endpoint in ours for result in _examine_webhook(endpoint)]
 
 
 def _examine_webhook(endpoint: WebhookEndpointSnapshot) -> Iterator[Result]:
-    subject, is_well = f"Webhook {endpoint.id}", True
+    subject, is_right = f"Webhook {endpoint.id}", True
     if not endpoint.is_enabled:
-        is_well = False
+        is_right = False
         yield Result(subject, "is disabled", "Enable it in Stripe's Dashboard.")
     missing = set() if "*" in endpoint.enabled_events else EVENTS - endpoint.enabled_events
     if missing:
-        is_well = False
+        is_right = False
         yield Result(subject, f"lacks {len(missing)} event types", f"Add {', '.join(sorted(missing))}.")
     if endpoint.api_version != API_VERSION:
-        is_well = False
+        is_right = False
         version = endpoint.api_version or "the account's default version"
         yield Result(subject, f"sends {version}", f"Make an endpoint with API version {API_VERSION} in its place.")
-    if is_well:
+    if is_right:
         yield Result(subject, f"{endpoint.url}, with all events, {endpoint.api_version}")

@@ -1,17 +1,21 @@
 """`python -m app doctor`."""
 
+from __future__ import annotations
+
 import asyncio
+from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from app.doctor import production_checks
-from app.doctor.checks import Result, examine
+if TYPE_CHECKING:
+    from app.doctor.checks import Result
 
 
 def doctor() -> None:
     """Check the settings, the database, Stripe and its webhooks; exit with 1 when something is wrong."""
+    from app.doctor import production_checks
+    from app.doctor.checks import Result, examine
+
     settings, findings = production_checks.read_settings()
     if settings is None:
         results = [Result("Settings", finding.problem, finding.remedy) for finding in findings]
@@ -23,6 +27,9 @@ def doctor() -> None:
 
 
 def _show(results: list[Result]) -> None:
+    from rich.console import Console
+    from rich.table import Table
+
     table = Table("", "Subject", "Seen", "Remedy", box=None, pad_edge=False)
     for result in results:
         mark = "[red]✗[/]" if result.remedy else "[green]✓[/]"
@@ -31,5 +38,5 @@ def _show(results: list[Result]) -> None:
 
 
 def _plain(text: str) -> str:
-    """Keep brackets that are no markup."""
+    """Return the text with its brackets escaped: they are not markup."""
     return text.replace("[", r"\[")

@@ -1,4 +1,4 @@
-"""What a shopper's browser sees of a PaymentIntent."""
+"""The state of a PaymentIntent, as a shopper's browser sees it."""
 
 from typing import Self
 
@@ -7,7 +7,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.attempts.schemas import AttemptSummary
 from app.payment_intents.protocol.state import PaymentIntentState
 
-# Our own sentences: Stripe's may tell why a bank or its fraud rules said no, which a thief would like to know.
+# Our own sentences: Stripe's may say why a bank or a fraud rule declined, and a thief could use that.
 MESSAGES = {
     "requires_payment_method": "Please choose how to pay.",
     "requires_confirmation": "Please confirm the payment.",
@@ -22,7 +22,7 @@ NOT_READY = "The payment is being prepared."
 
 
 class CheckoutStateRead(BaseModel):
-    """What a shopper's browser sees of the state: no decline code, no risk, no other cart."""
+    """The state as a shopper's browser sees it: no decline code, no risk level, no other cart."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -38,7 +38,7 @@ class CheckoutStateRead(BaseModel):
         },
     )
 
-    status: str | None = Field(description="In Stripe's words; null until Stripe answered.")
+    status: str | None = Field(description="Stripe's status; null until Stripe answered.")
     amount: int | None = Field(description="In minor units; null until Stripe answered.")
     currency: str | None
     message: str = Field(description="A sentence for the shopper.")

@@ -1,7 +1,7 @@
-"""The currencies that Stripe takes payments in.
+"""The currencies that Stripe accepts payments in.
 
-Source: docs.stripe.com/currencies, "Supported currencies" for presentment. Stripe still refuses those that an
-account or a payment method can't take.
+Source: docs.stripe.com/currencies, "Supported currencies" for presentment. Stripe also refuses those that an account or
+a payment method does not support.
 """
 
 CURRENCIES = frozenset(

@@ -48,7 +48,12 @@ router = APIRouter(prefix="/v1/{kind}/{reference_id:segment}", tags=["PaymentInt
 
 
 SyncQuery = Annotated[
-    bool, Query(alias="sync", description="Ask Stripe first, at most once in 2 s: after a confirm, before its webhook.")
+    bool,
+    Query(
+        alias="sync",
+        description="Retrieve the state from Stripe first, at most once in 2 s. For use after a confirm, when "
+        "its webhook has not come yet.",
+    ),
 ]
 
 
@@ -84,10 +89,10 @@ async def put_payment_intent(
     resources: ResourcesDependency,
     response: Response,
 ) -> PaymentIntentPutRead:
-    """State what the cart or session owes now. Sending it again, at any time and from anywhere, is safe.
+    """State what the cart or session owes now. It is safe to send this again at any time and from anywhere.
 
-    The first one creates the PaymentIntent (201), later ones update it in place (200): there is never a second
-    one to pay. On a 503 nothing is known to have failed; send the same request again.
+    The first request creates the PaymentIntent (201), later requests update it (200): there is never a second one to
+    pay. After a 503 the outcome is not known yet; send the same request again.
     """
     answer = await service.put(resources, reference, params, caller)
     response.status_code = 201 if answer.is_created else 200
@@ -116,9 +121,9 @@ async def put_payment_intent(
 async def get_payment_intent(
     reference: ReferencePath, reader: StateRead, resources: ResourcesDependency, is_sync: SyncQuery = False
 ) -> PaymentIntentRead | CheckoutStateRead:
-    """Read the state of the newest PaymentIntent, as webhooks and answers have told it.
+    """Read the state of the newest PaymentIntent, as Stripe's webhooks and answers last reported it.
 
-    A checkout token gets only what a shopper may see.
+    With a checkout token, the response has only what a shopper may see.
     """
     answer = await (service.sync(resources, reference, reader) if is_sync else service.read(resources, reference))
     if not isinstance(reader, Caller):
@@ -172,19 +177,22 @@ CHANGING = (
 async def cancel_payment_intent(
     reference: ReferencePath, params: CancelRequest, caller: PaymentsWrite, resources: ResourcesDependency
 ) -> PaymentIntentRead:
-    """Cancel it at Stripe, so that nobody can pay it any more; cancelled already is 200. The next PUT opens another."""
+    """Cancel it at Stripe, so that nobody can pay it any more; 200 if it is cancelled already.
+
+    The next PUT creates another PaymentIntent.
+    """
     return _state(await cancel(resources, reference, params, caller), resources)
 
 
 @router.post(
     "/payment-intent/capture",
-    summary="Capture the held money",
+    summary="Capture the authorized amount",
     responses=documented(*CHANGING, NotCapturable, CaptureExceedsAuthorization),
 )
 async def capture_payment_intent(
     reference: ReferencePath, params: CaptureRequest, caller: PaymentsWrite, resources: ResourcesDependency
 ) -> PaymentIntentRead:
-    """Take the money that a manual `capture_method` only held, all or a part; captured already is 200."""
+    """Capture all or a part of what a manual `capture_method` authorized; 200 if it is captured already."""
     return _state(await capture(resources, reference, params, caller), resources)
 
 
@@ -199,9 +207,9 @@ moves = APIRouter(prefix="/v1/sessions/{reference_id:segment}", tags=["PaymentIn
 async def move_payment_intent(
     reference: SessionPath, params: MoveRequest, caller: PaymentsWrite, resources: ResourcesDependency
 ) -> PaymentIntentRead:
-    """Give the session's PaymentIntent to a cart: the guest logged in. Moved already is 200.
+    """Move the session's PaymentIntent to a cart, when a guest logs in; 200 if it is moved already.
 
-    From then on the session answers 409 `moved`, and the cart has the PaymentIntent and its attempts.
+    From then on, requests for the session get 409 `moved`, and the cart has the PaymentIntent and its attempts.
     """
     return _state(await attach_to_cart(resources, reference, params.cart_id, caller), resources)
 

@@ -1,6 +1,7 @@
-"""What callers send and get."""
+"""The bodies of requests and responses about a PaymentIntent."""
 
 import uuid
+from collections.abc import Callable, Set
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
@@ -12,19 +13,29 @@ from app.payment_intents.protocol.state import PaymentIntentState
 from app.payment_intents.protocol.terms import METADATA_KEYS, Kind, PaymentTerms, terms_of
 from app.references.path import ReferenceId
 
-# Stripe takes up to 12 digits for cards; it refuses by itself what a card network or a method can't take.
+# Stripe accepts up to 12 digits for cards, and refuses amounts that a card network or a payment method does not allow.
 MAX_AMOUNT = 999_999_999_999
 
-# Stripe allows 50 pairs; ours take six.
-MAX_METADATA = 50 - len(METADATA_KEYS)
+MAX_METADATA_PAIRS = 50  # Stripe's limit, for the caller's keys and this service's own together
 
 TEXT = r"^[^\x00]*$"  # PostgreSQL stores no NUL
 
 
 def _known(currency: str) -> str:
     if currency not in CURRENCIES:
-        raise ValueError("is not a currency that Stripe takes payments in")
+        raise ValueError("is not a currency that Stripe accepts payments in")
     return currency
+
+
+def refuse_keys(reserved: Set[str]) -> Callable[[dict[str, str]], dict[str, str]]:
+    """Return a validator that refuses metadata with keys that this service sets itself."""
+
+    def check(metadata: dict[str, str]) -> dict[str, str]:
+        if used := reserved & metadata.keys():
+            raise ValueError(f"the keys {', '.join(sorted(used))} are this service's own")
+        return metadata
+
+    return check
 
 
 Amount = Annotated[
@@ -33,7 +44,7 @@ Amount = Annotated[
         strict=True,
         ge=1,
         le=MAX_AMOUNT,
-        description="In minor units (cents), at least 1. An emptied cart is cancelled.",
+        description="In minor units (cents), at least 1. For an emptied cart, cancel the PaymentIntent.",
     ),
 ]
 Currency = Annotated[
@@ -48,7 +59,7 @@ MetadataValue = Annotated[str, StringConstraints(min_length=1, max_length=500, p
 
 
 class Strict(BaseModel):
-    """A request body: what is not known is refused, not ignored."""
+    """A request body: unknown fields are refused, not ignored."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -65,7 +76,7 @@ class Address(Strict):
 
 
 class Shipping(Strict):
-    """Where the goods go."""
+    """Where the goods are shipped to."""
 
     name: Line
     address: Address
@@ -83,11 +94,11 @@ class PaymentIntentPut(Strict):
     currency: Currency
     cart_version: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] | None = Field(
         None,
-        description="Your number of this state of the cart: an older one is refused, so that late calls do no harm.",
+        description="Your version number of the cart. One lower than before is refused, so that late calls do no harm.",
     )
     customer: Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9]{1,100}$")] | None = None
     description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = None
-    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS))
     receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = (
         Field(None, examples=["ada@example.com"])
     )
@@ -106,12 +117,7 @@ class PaymentIntentPut(Strict):
         description="The id of the succeeded PaymentIntent that this one follows: another order of the same reference.",
     )
 
-    @field_validator("metadata")
-    @classmethod
-    def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if taken := METADATA_KEYS & metadata.keys():
-            raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
-        return metadata
+    _check_metadata = field_validator("metadata")(refuse_keys(METADATA_KEYS))
 
     def terms(self) -> PaymentTerms:
         """Return what the cart or session owes, as a value."""
@@ -123,7 +129,7 @@ UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 PaymentIntentName = Annotated[
     str,
     StringConstraints(pattern=rf"^(pi_[A-Za-z0-9_]{{1,250}}|{UUID})$"),
-    Field(description="The PaymentIntent that is meant, by our id or Stripe's; the newest when left out."),
+    Field(description="The PaymentIntent, by our id or Stripe's; the newest when left out."),
 ]
 
 
@@ -142,11 +148,11 @@ class CaptureRequest(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1500}]})
 
     payment_intent: PaymentIntentName | None = None
-    amount: Amount | None = Field(None, description="In minor units; all that is held when left out.")
+    amount: Amount | None = Field(None, description="In minor units; everything that is authorized when left out.")
 
 
 class MoveRequest(Strict):
-    """Where to."""
+    """The cart to move the PaymentIntent to."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"cart_id": "cart-1001"}]})
 
@@ -195,22 +201,22 @@ class PaymentIntentRead(BaseModel):
     reference: ReferenceRead
     generation: int = Field(description="The number of this PaymentIntent among those of its reference, from 1.")
     stripe_id: str | None = Field(description="Stripe's id; null until Stripe answered.")
-    status: str | None = Field(description="In Stripe's words; null until Stripe answered.")
-    amount: int | None = Field(description="What Stripe holds, in minor units; null until Stripe answered.")
-    requested_amount: int = Field(description="What was requested last, in minor units.")
-    is_synced: bool = Field(description="Whether Stripe holds what was requested last.")
+    status: str | None = Field(description="Stripe's status; null until Stripe answered.")
+    amount: int | None = Field(description="The amount at Stripe, in minor units; null until Stripe answered.")
+    requested_amount: int = Field(description="The amount requested last, in minor units.")
+    is_synced: bool = Field(description="Whether the PaymentIntent at Stripe is what was requested last.")
     currency: str | None
     amount_received: int
     amount_capturable: int
-    amount_refunded: int = Field(description="What went back or is on its way, as Stripe counts it.")
-    amount_refundable: int = Field(description="What a refund may still take.")
+    amount_refunded: int = Field(description="What was refunded or is being refunded, as Stripe counts it.")
+    amount_refundable: int = Field(description="What can still be refunded.")
     cart_version: int | None
     flags: list[str] = Field(
-        description="What a person should look at: `amount_mismatch`, `duplicate_payment`, `disputed`."
+        description="What a person should check: `amount_mismatch`, `duplicate_payment`, `disputed`."
     )
     attempts: AttemptSummary
     expires_at: datetime | None = Field(
-        description="When it is cancelled as abandoned, unless the shopper does something."
+        description="When it is cancelled as abandoned, unless the shopper acts before; null when it can't be paid."
     )
     created_at: datetime
     updated_at: datetime

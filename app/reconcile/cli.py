@@ -1,50 +1,48 @@
-"""`python -m app events replay` and `python -m app sync`: mend by hand what webhooks did not bring."""
+"""`python -m app events replay` and `python -m app sync`: repair by hand what webhooks did not bring."""
+
+from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Coroutine
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
-from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 
-from app.errors import PaymentsError
-from app.observability.logging import configure_logging
-from app.reconcile import service
-from app.reconcile.service import STRIPE_EVENT_RETENTION, Tally
-from app.reconcile.sync import sync as sync_one
-from app.resources import open_resources
-from app.settings import Settings
+if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
+    from app.reconcile.service import Tally
+    from app.settings import Settings
 
 events = typer.Typer(no_args_is_help=True, help="The events that Stripe keeps.")
-console = Console()
 
 Result = TypeVar("Result")
 
 
 @events.callback()
 def _events() -> None:
-    """Keep `replay` a command of its own: a lone one would take this name."""
+    """Keep `replay` a subcommand: Typer would make a single command the group itself."""
 
 
 @events.command()
 def replay(
-    since: Annotated[str, typer.Option(help="From when on: `7d`, `12h`, or a date and time in UTC.")] = "3d",
+    since: Annotated[str, typer.Option(help="The start: `7d` or `12h` ago, or a date and time in UTC.")] = "3d",
 ) -> None:
-    """Take in all events that Stripe keeps since then, 30 days at most; repeating it is safe."""
-    begin = _begin(since)
+    """Record all events that Stripe keeps since then, 30 days at most; running it again is safe."""
+    begin = _parse_since(since)
     settings = _quiet_settings()
     tally = _run(_replay(settings, begin))
-    console.print(
-        f"{tally.read} events read, {tally.repaired} of them were missing here, {tally.adopted} PaymentIntents brought "
-        f"back, {tally.unreadable} unreadable. Jobs that follow are done by the worker."
+    typer.echo(
+        f"{tally.read} events read, {tally.repaired} of them were missing here, {tally.adopted} PaymentIntents "
+        f"adopted, {tally.unreadable} unreadable. The worker does the jobs that follow."
     )
 
 
-def _begin(since: str) -> datetime:
-    """Read `--since`; Stripe keeps events for 30 days."""
+def _parse_since(since: str) -> datetime:
+    """Read `--since`. Raises BadParameter when Stripe no longer keeps events of that time."""
+    from app.reconcile.service import STRIPE_EVENT_RETENTION
+
     now = datetime.now(UTC)
     if match := re.fullmatch(r"(\d{1,4})([dh])", since):
         number = int(match[1])
@@ -53,7 +51,7 @@ def _begin(since: str) -> datetime:
         try:
             given = datetime.fromisoformat(since)
         except ValueError as error:
-            raise typer.BadParameter("neither like 7d or 12h nor a date like 2026-11-23T09:00") from error
+            raise typer.BadParameter("must be like 7d or 12h, or a date like 2026-11-23T09:00") from error
         begin = given if given.tzinfo else given.replace(tzinfo=UTC)
     if not now - STRIPE_EVENT_RETENTION - timedelta(minutes=1) <= begin <= now:
         raise typer.BadParameter("must be in the last 30 days: Stripe keeps no older events")
@@ -61,9 +59,14 @@ def _begin(since: str) -> datetime:
 
 
 async def _replay(settings: Settings, begin: datetime) -> Tally:
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
+
+    from app.reconcile import service
+    from app.resources import open_resources
+
     columns = (TextColumn("Events back to"), BarColumn(), TaskProgressColumn(), TextColumn("{task.description}"))
     async with open_resources(settings, is_background=True) as resources:
-        with Progress(*columns, console=console) as progress:
+        with Progress(*columns) as progress:
             span = (datetime.now(UTC) - begin).total_seconds()
             task = progress.add_task("", total=max(span, 1))
 
@@ -79,17 +82,20 @@ async def _replay(settings: Settings, begin: datetime) -> Tally:
 def sync(
     stripe_id: Annotated[str, typer.Argument(help="Stripe's id: pi_…", metavar="PI")],
 ) -> None:
-    """Ask Stripe about one PaymentIntent, its attempts and disputes, and mend what differs here."""
+    """Retrieve one PaymentIntent, its attempts and disputes from Stripe, and repair what differs here."""
     if not re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", stripe_id):
         raise typer.BadParameter("must be Stripe's id of a PaymentIntent: pi_…")
     synced = _run(_sync(_quiet_settings(), stripe_id))
     if synced is None:
-        console.print(f"{stripe_id} is not of this installation; nothing was done.")
+        typer.echo(f"{stripe_id} does not belong to this installation (INSTANCE); nothing was done.")
         raise typer.Exit(1)
-    console.print(synced)
+    typer.echo(synced)
 
 
 async def _sync(settings: Settings, stripe_id: str) -> str | None:
+    from app.reconcile.sync import sync as sync_one
+    from app.resources import open_resources
+
     async with open_resources(settings, is_background=True) as resources:
         synced = await sync_one(resources, stripe_id)
     if synced is None:
@@ -97,21 +103,26 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
     row, repairs = synced
     return (
         f"{row.reference.kind} {row.reference.id}: {stripe_id} is {row.status}. "
-        f"{'Its status was mended' if repairs.is_changed else 'Its status was right'}; "
+        f"{'Its status was repaired' if repairs.is_changed else 'Its status was right'}; "
         f"{repairs.attempts} attempts and {repairs.disputes} disputes were missing."
     )
 
 
 def _quiet_settings() -> Settings:
+    from app.observability.logging import configure_logging
+    from app.settings import Settings
+
     settings = Settings()
     configure_logging(is_json=False, level="WARNING")
     return settings
 
 
 def _run(work: Coroutine[Any, Any, Result]) -> Result:
-    """Do it; tell an error in one sentence."""
+    """Run the coroutine; print an error as one sentence and exit with 1."""
+    from app.errors import PaymentsError
+
     try:
         return asyncio.run(work)
     except PaymentsError as error:
-        console.print(error.detail)
+        typer.echo(error.detail)
         raise typer.Exit(1) from error

@@ -12,8 +12,8 @@ from app.payment_intents.protocol.terms import Kind
 class PaymentReference(Base):
     """The row that each change of a reference compares and sets: `version` grows with every one.
 
-    It numbers the reference's PaymentIntents (`next_generation`) and events (`next_sequence`), and
-    remembers the newest cart version that was accepted.
+    It counts the reference's PaymentIntents (`next_generation`) and events (`next_sequence`), and stores the newest
+    cart version that was accepted.
     """
 
     __tablename__ = "payment_references"

@@ -1,4 +1,4 @@
-"""The reference named in a URL: `/v1/{carts|sessions}/{id}/…`."""
+"""Read the reference from a URL: `/v1/{carts|sessions}/{id}/…`."""
 
 from typing import Annotated, Literal
 
@@ -10,7 +10,7 @@ from app.payment_intents.protocol.terms import Kind, Reference
 
 
 class Segment(Convertor[str]):
-    """One part of a path, which may be empty: an empty id gets the same clear error as any other odd one."""
+    """One part of a path. It may be empty, so that an empty id gets the same validation error as any other wrong id."""
 
     regex = "[^/]*"
 
@@ -27,7 +27,7 @@ KINDS: dict[str, Kind] = {"carts": "cart", "sessions": "session"}
 
 ReferenceId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$")]
 
-_InPath = Annotated[
+_PathId = Annotated[
     ReferenceId,
     Path(
         description="Your id of the cart or session: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`, first a letter or digit.",
@@ -36,15 +36,15 @@ _InPath = Annotated[
 ]
 
 
-async def _reference(kind: Literal["carts", "sessions"], reference_id: _InPath) -> Reference:
+async def _read_reference(kind: Literal["carts", "sessions"], reference_id: _PathId) -> Reference:
     return Reference(KINDS[kind], reference_id)
 
 
-ReferencePath = Annotated[Reference, Depends(_reference)]
+ReferencePath = Annotated[Reference, Depends(_read_reference)]
 
 
-async def _session(reference_id: _InPath) -> Reference:
+async def _read_session(reference_id: _PathId) -> Reference:
     return Reference("session", reference_id)
 
 
-SessionPath = Annotated[Reference, Depends(_session)]
+SessionPath = Annotated[Reference, Depends(_read_session)]

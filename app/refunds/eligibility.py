@@ -1,4 +1,4 @@
-"""What may be refunded: which PaymentIntent of a reference, and how much of it."""
+"""Check what may be refunded: which PaymentIntent of a reference, and how much of it."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ from app.refunds.errors import (
 
 
 def choose(moved_to: str | None, generations: Sequence[PaymentIntentState], named: str | None) -> PaymentIntentState:
-    """Return the one that succeeded, or the one that the caller names, by our id or Stripe's.
+    """Return the PaymentIntent that succeeded, or the one that the caller names by our id or Stripe's.
 
     Raises PaymentIntentNotFound, Moved, PaymentIntentAmbiguous (several succeeded and none is named),
     PaymentNotCaptured or PaymentNotRefundable.
@@ -34,13 +34,13 @@ def choose(moved_to: str | None, generations: Sequence[PaymentIntentState], name
     raise PaymentNotRefundable(payment_status=candidates[0].status)
 
 
-def amount_of(wanted: int | None, *, left: int) -> int:
-    """Return the amount to refund, all that is left unless another is wanted.
+def amount_of(requested: int | None, *, left: int) -> int:
+    """Return the amount to refund: the requested one, or all that is left.
 
     Raises RefundExceedsPayment or NothingToRefund.
     """
-    if wanted is None and left == 0:
+    if requested is None and left == 0:
         raise NothingToRefund
-    if wanted is not None and wanted > left:
+    if requested is not None and requested > left:
         raise RefundExceedsPayment(amount_refundable=left)
-    return left if wanted is None else wanted
+    return left if requested is None else requested

@@ -41,7 +41,10 @@ RefundName = Annotated[
     status_code=201,
     summary="Refund a payment",
     responses={
-        202: {"model": RefundRead, "description": "Stripe did not say yet: `status` is null; the amount is reserved."},
+        202: {
+            "model": RefundRead,
+            "description": "The outcome is not known yet: `status` is null; the amount is reserved.",
+        },
         **documented(
             *AUTHENTICATED,
             BodyTooLarge,
@@ -67,10 +70,10 @@ async def create_refund(
     resources: ResourcesDependency,
     response: Response,
 ) -> RefundRead:
-    """Give back all that is left of what was received, or `amount` of it. Repeating it with the same key is safe.
+    """Refund all that is left of what was received, or `amount` of it. Sending it again with the same key is safe.
 
-    Refunds never add up to more than was received, however many are sent at once. On a 202 the outcome is found
-    out by itself; read the refund, or repeat the request with the same key, to see it.
+    Refunds never add up to more than was received, however many are sent at once. After a 202 the service finds out the
+    outcome by itself: read the refund, or send the request again with the same key, to see it.
     """
     refund = await service.create_refund(resources, reference, params, key=key, caller=caller)
     response.status_code = 202 if refund.status is None else 201
@@ -95,5 +98,5 @@ async def list_refunds(
     responses=documented(*AUTHENTICATED, RefundNotFound),
 )
 async def get_refund(refund: RefundName, _: PaymentsRead, resources: ResourcesDependency) -> RefundRead:
-    """Read the present state of a refund."""
+    """Read the current state of a refund."""
     return await service.read(resources, refund)

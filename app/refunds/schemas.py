@@ -1,4 +1,4 @@
-"""What callers send and get."""
+"""The bodies of requests and responses about a refund."""
 
 import uuid
 from datetime import datetime
@@ -10,17 +10,16 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.schemas import (
     MAX_AMOUNT,
+    MAX_METADATA_PAIRS,
     MetadataKey,
     MetadataValue,
     PaymentIntentName,
     ReferenceRead,
     Strict,
+    refuse_keys,
 )
 from app.refunds.params import METADATA_KEYS, own_metadata
 from app.refunds.refund import Origin, Refund
-
-# Stripe allows 50 pairs; ours take five.
-MAX_METADATA = 50 - len(METADATA_KEYS)
 
 IdempotencyKey = Annotated[
     str,
@@ -29,15 +28,15 @@ IdempotencyKey = Annotated[
         min_length=1,
         max_length=255,
         pattern=r"^[ -~]+$",
-        description="Yours for this one refund, 1 to 255 printable ASCII characters: a repeat of the request with the "
-        "same key gets the same refund. It belongs to your service, whichever of its API keys is used.",
+        description="Your key for this one refund, 1 to 255 printable ASCII characters: the same request with the same "
+        "key returns the same refund. A key belongs to your service, whichever of its API keys is used.",
         examples=["refund-4711"],
     ),
 ]
 
 
 class RefundCreate(Strict):
-    """How much goes back, and why."""
+    """How much to refund, and why."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -46,28 +45,23 @@ class RefundCreate(Strict):
     )
 
     amount: Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT)] | None = Field(
-        None, description="In minor units (cents). Without it, all that is left."
+        None, description="In minor units (cents); everything that is left when left out."
     )
     reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = Field(
-        None, description="`fraudulent` also puts the card and the email on Stripe's block list."
+        None, description="`fraudulent` also puts the card and the email address on Stripe's block list."
     )
-    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA)
+    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS))
     payment_intent: PaymentIntentName | None = Field(
         None,
         description="The PaymentIntent to refund, by our id or Stripe's; needed only when several of this reference "
         "succeeded.",
     )
 
-    @field_validator("metadata")
-    @classmethod
-    def _leave_ours(cls, metadata: dict[str, str]) -> dict[str, str]:
-        if taken := METADATA_KEYS & metadata.keys():
-            raise ValueError(f"the keys {', '.join(sorted(taken))} are this service's own")
-        return metadata
+    _check_metadata = field_validator("metadata")(refuse_keys(METADATA_KEYS))
 
 
 class Refusal(BaseModel):
-    """Why Stripe refused it."""
+    """Why Stripe refused the refund."""
 
     stripe_code: str | None = Field(description="Stripe's code; some refusals have none.")
     detail: str
@@ -104,17 +98,17 @@ class RefundRead(BaseModel):
     payment_intent_id: uuid.UUID = Field(description="The PaymentIntent that is refunded, by our id.")
     stripe_id: str | None = Field(description="Stripe's id; null until Stripe answered, and when it refused.")
     status: str | None = Field(
-        description="In Stripe's words: `pending`, `requires_action`, `succeeded`, `failed`, `canceled`. A `succeeded` "
-        "one can still turn `failed` in the next 30 days. Null while its outcome is not known; `refused` when Stripe "
-        "refused it."
+        description="Stripe's status: `pending`, `requires_action`, `succeeded`, `failed` or `canceled`. A refund that "
+        "`succeeded` can still become `failed` in the next 30 days. Null while the outcome is not known; `refused` "
+        "when Stripe refused it."
     )
-    amount: int = Field(description="In minor units. It counts as spent until the refund comes to nothing.")
+    amount: int = Field(description="In minor units. It is reserved until the refund fails, is canceled or is refused.")
     currency: str
     reason: str | None
-    failure_reason: str | None = Field(description="Why the money came back to Stripe, in its words.")
+    failure_reason: str | None = Field(description="Stripe's code for why the refund failed.")
     refusal: Refusal | None
     origin: Origin = Field(description="`stripe` when it was made in Stripe's dashboard.")
-    metadata: dict[str, str] = Field(description="What was sent with the request.")
+    metadata: dict[str, str] = Field(description="The metadata sent with the request.")
     created_at: datetime
     updated_at: datetime
 

@@ -1,22 +1,20 @@
-"""Whose key it is, and where Stripe sends its events: what the doctor looks at."""
+"""The Stripe account that a key belongs to, and its webhook endpoints. `python -m app doctor` checks them."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any
 
 import stripe
 
-Json = Mapping[str, Any]
+from app.stripe_gateway.snapshots import Json
 
-# What this service is written for: events rendered by another version may have other shapes.
+# The version that this service is written for. Events rendered by another version may have other shapes.
 API_VERSION = stripe.api_version
 
 
 @dataclass(frozen=True, slots=True)
 class AccountSnapshot:
-    """A Stripe account, and Stripe's time when it answered (whole seconds)."""
+    """A Stripe account. `answered_at` is Stripe's time when it answered, in whole seconds."""
 
     id: str
     name: str | None
@@ -31,7 +29,7 @@ class AccountSnapshot:
 
 @dataclass(frozen=True, slots=True)
 class WebhookEndpointSnapshot:
-    """An address that Stripe sends events to; without `api_version` they are the account's default."""
+    """An address that Stripe sends events to. Without `api_version`, events have the account's default version."""
 
     id: str
     url: str

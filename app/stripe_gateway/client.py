@@ -1,4 +1,4 @@
-"""Calls to Stripe: a bounded number at once, each with a deadline for all its attempts under one key."""
+"""Send requests to Stripe, a bounded number at once. All attempts of a call share one deadline and one key."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -12,10 +12,10 @@ import stripe
 from stripe import StripeClient, StripeResponse
 
 from app.settings import Settings
-from app.stripe_gateway.error_mapping import meaning
+from app.stripe_gateway.error_mapping import to_payments_error
 from app.stripe_gateway.errors import StripeNotReached, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
-from app.stripe_gateway.retries import ATTEMPT_SHARE, is_undone, lower, repeating
+from app.stripe_gateway.retries import ATTEMPT_SHARE, had_no_effect, lowercase_names, retrying
 from app.stripe_gateway.snapshots import Json
 from app.stripe_gateway.transport import Transport
 
@@ -24,76 +24,78 @@ Params = Mapping[str, Any]
 # Stripe's own libraries write a telemetry id under the home directory unless told not to.
 stripe.enable_telemetry = False
 
-# What the library lets escape over an answer that is not Stripe's.
-UNREADABLE = (ValueError, TypeError, AttributeError)
+# What the library raises when an answer is not Stripe's.
+LIBRARY_PARSE_ERRORS = (ValueError, TypeError, AttributeError)
 
 
-class Calls:
-    """The way to Stripe. Bound to one event loop."""
+class StripeHttp:
+    """Stripe's API over HTTP. Bound to one event loop."""
 
-    def __init__(self, client: StripeClient, settings: Settings, pace: RateLimiter | None) -> None:
+    def __init__(self, client: StripeClient, settings: Settings, rate_limiter: RateLimiter | None) -> None:
         self._client = client
         self._timeout = settings.stripe_timeout
-        self._room = asyncio.Semaphore(settings.max_stripe_calls)
-        self._pace = pace
+        self._slots = asyncio.Semaphore(settings.max_stripe_calls)
+        self._rate_limiter = rate_limiter
 
     def deadline(self) -> float:
-        """Say when a call that begins now ends at the latest, in the event loop's time."""
+        """Return when a call that begins now must have ended, in the event loop's time."""
         return asyncio.get_running_loop().time() + self._timeout.total_seconds()
 
     async def send(
         self, method: str, path: str, params: Params, *, key: str | None = None, deadline: float | None = None
     ) -> tuple[Json, Mapping[str, str]]:
-        """Give the body and the headers, their names in lower case.
+        """Return the body and the headers, their names in lower case.
 
-        Raises StripeRefused, StripeMisconfigured, StripeNotReached, or StripeUnavailable (unknown).
+        Raises StripeRefused, StripeMisconfigured, StripeNotReached, or StripeUnavailable (the outcome is unknown).
         """
-        if self._room.locked():
+        if self._slots.locked():
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
-        attempts = _Attempts(partial(self._client.raw_request_async, method, path, **params, **options), self._pace)
+        request = partial(self._client.raw_request_async, method, path, **params, **options)
+        attempts = _Attempts(request, self._rate_limiter)
         try:
-            async with self._room, asyncio.timeout_at(deadline or self.deadline()):
-                response: StripeResponse = await repeating(self._timeout)(attempts.make)
+            async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
+                response: StripeResponse = await retrying(self._timeout)(attempts.make)
         except stripe.StripeError as error:
-            # The cause holds Stripe's body, and that the client secret.
-            raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from None
-        except (TimeoutError, *UNREADABLE) as error:
-            raise meaning(error, is_in_doubt=attempts.in_doubt > 0) from error
+            # The cause holds Stripe's body, and the body holds the client secret.
+            raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from None
+        except (TimeoutError, *LIBRARY_PARSE_ERRORS) as error:
+            raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
-        return response.data, lower(response.headers)
+        return response.data, lowercase_names(response.headers)
 
 
 @dataclass(slots=True)
 class _Attempts:
-    """The attempts of one call; those `in_doubt` may have done their work, or do it yet."""
+    """The attempts of one call. Those counted in `unknown_outcomes` may have taken effect, or may still take effect."""
 
     request: Callable[[], Awaitable[StripeResponse]]
-    pace: RateLimiter | None
-    in_doubt: int = 0
+    rate_limiter: RateLimiter | None
+    unknown_outcomes: int = 0
 
     async def make(self) -> StripeResponse:
-        if self.pace is not None:
-            await self.pace.turn()
-        self.in_doubt += 1
+        if self.rate_limiter is not None:
+            await self.rate_limiter.acquire()
+        self.unknown_outcomes += 1
         try:
             return await self.request()
         except stripe.StripeError as error:
-            self.in_doubt -= is_undone(error)
+            if had_no_effect(error):
+                self.unknown_outcomes -= 1
             raise
 
 
 @asynccontextmanager
-async def open_client(settings: Settings, *, is_background: bool = False) -> AsyncIterator[Calls]:
-    """Open the connections. In the background, no more calls a second are made than the settings allow."""
-    connector = aiohttp.TCPConnector(limit=0)  # none waits for a connection: the number of calls is bounded
+async def open_http(settings: Settings, *, is_background: bool = False) -> AsyncIterator[StripeHttp]:
+    """Open the connections. In the background, calls are limited to the rate that the settings allow."""
+    connector = aiohttp.TCPConnector(limit=0)  # no call waits for a connection: `_slots` bounds the calls
     timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         client = StripeClient(
             settings.stripe_secret_key.get_secret_value(),
             http_client=Transport(session),
-            max_network_retries=0,  # repeats.py does it
+            max_network_retries=0,  # retries.py does it
             base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
         )
-        yield Calls(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)
+        yield StripeHttp(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)

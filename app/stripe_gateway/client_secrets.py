@@ -1,6 +1,7 @@
-"""Client secrets, in memory only: at most five minutes and a bounded number of them.
+"""Client secrets, kept in memory only, for five minutes at most and in a bounded number.
 
-They are never stored (Stripe: "should not be stored, logged, or exposed"); a page reload costs no Stripe call.
+They are never stored (Stripe: "should not be stored, logged, or exposed"). Keeping them saves a call to Stripe when a
+page is reloaded.
 """
 
 from datetime import timedelta
@@ -12,7 +13,7 @@ MAX_SECRETS = 10_000
 
 
 class ClientSecrets:
-    """What Stripe told this process a moment ago, by PaymentIntent."""
+    """The client secrets that this process received lately, by PaymentIntent."""
 
     def __init__(self, lifetime: timedelta) -> None:
         self._secrets: TTLCache[str, str] = TTLCache(MAX_SECRETS, lifetime.total_seconds())

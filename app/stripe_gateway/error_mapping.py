@@ -1,4 +1,4 @@
-"""What it means when a call did not succeed: a definite "no", our own fault, or an outcome that is not known."""
+"""Map the errors of Stripe's library to this service's: refused, misconfigured here, or an unknown outcome."""
 
 from collections.abc import Mapping
 from http import HTTPStatus
@@ -19,10 +19,13 @@ from app.stripe_gateway.retries import headers_of, is_replay, retry_after
 from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
 
 
-def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
-    """Tell what the last attempt's error means; in doubt, an attempt may have done its work, or do it yet."""
+def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> PaymentsError:
+    """Return this service's error for that of the last attempt.
+
+    `is_outcome_unknown` when any attempt may have taken effect, or may still take effect.
+    """
     body = error.json_body if isinstance(error, stripe.StripeError) else None
-    told: Json = body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping) else {}
+    error_body: Json = body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping) else {}
     match error:
         case stripe.AuthenticationError() | stripe.PermissionError():
             return StripeMisconfigured()
@@ -30,38 +33,39 @@ def meaning(error: BaseException, *, is_in_doubt: bool) -> PaymentsError:
             return IdempotencyKeyConflict()
         case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):
             return StripeMisconfigured(
-                "Stripe does not know what it made for this service: is the key another account's?"
+                "Stripe does not know an object that it made for this service. Check that STRIPE_SECRET_KEY is of the"
+                " same account."
             )
         case stripe.InvalidRequestError() | stripe.CardError():
-            return _refusal(told, error)
+            return _refusal(error_body, error)
         case _:
-            return _unavailable(error, is_in_doubt=is_in_doubt)
+            return _unavailable(error, is_outcome_unknown=is_outcome_unknown)
 
 
-def _unavailable(error: BaseException, *, is_in_doubt: bool) -> StripeUnavailable:
-    limited = "Stripe limits this service's requests now. Send the same request again."
+def _unavailable(error: BaseException, *, is_outcome_unknown: bool) -> StripeUnavailable:
+    limited = "Stripe is limiting this service's requests. Send the same request again."
     detail = limited if isinstance(error, stripe.RateLimitError) else None
     if is_replay(headers_of(error)):
         return ReplayedServerError()
-    kind = StripeUnavailable if is_in_doubt else StripeNotReached
+    kind = StripeUnavailable if is_outcome_unknown else StripeNotReached
     return kind(detail, retry_after=retry_after(error))
 
 
-def _refusal(told: Json, error: stripe.StripeError) -> StripeRefused:
-    if told.get("code") == "payment_intent_unexpected_state":
-        return UnexpectedState(_attached(told, error))
+def _refusal(error_body: Json, error: stripe.StripeError) -> StripeRefused:
+    if error_body.get("code") == "payment_intent_unexpected_state":
+        return UnexpectedState(_attached(error_body, error))
     return StripeRefused(
-        f"Stripe refused the request: {told.get('message') or 'it gave no reason'}",
-        stripe_code=told.get("code"),
-        stripe_param=told.get("param"),
+        f"Stripe refused the request: {error_body.get('message') or 'it gave no reason'}",
+        stripe_code=error_body.get("code"),
+        stripe_param=error_body.get("param"),
     )
 
 
-def _attached(told: Json, error: stripe.StripeError) -> PaymentIntentSnapshot | None:
+def _attached(error_body: Json, error: stripe.StripeError) -> PaymentIntentSnapshot | None:
     headers = headers_of(error)
     try:
         return PaymentIntentSnapshot.parse(
-            told["payment_intent"], is_replay=is_replay(headers), request_id=headers.get("request-id")
+            error_body["payment_intent"], is_replay=is_replay(headers), request_id=headers.get("request-id")
         )
     except (KeyError, TypeError, AttributeError):
         return None

@@ -1,4 +1,4 @@
-"""How a call to Stripe, or an event of its, can fail.
+"""How a call to Stripe, or an event from Stripe, can fail.
 
 InvalidRequest
 ├── InvalidSignature               400 invalid_signature
@@ -9,7 +9,7 @@ Unavailable
 ├── StripeUnavailable              503 stripe_unavailable: the outcome is not known
 │   ├── StripeNotReached           the same code, but certainly nothing was done
 │   ├── IdempotencyKeyConflict     the same code: the key was used with other parameters
-│   └── ReplayedServerError        the same code: Stripe repeats a server error from memory
+│   └── ReplayedServerError        the same code: Stripe replays a server error for a known key
 └── StripeMisconfigured            502 stripe_misconfigured
 """
 
@@ -27,23 +27,23 @@ class InvalidSignature(InvalidRequest):
 
 
 class InvalidEvent(InvalidRequest):
-    """The signature is right, but the body is no snapshot event that this service can read."""
+    """The signature is right, but the body is not a snapshot event that this service can read."""
 
     code, title = "invalid_event", "Invalid event"
 
 
 class StripeRefused(PaymentsError):
-    """Stripe refused the request; the reference stays as it was before it."""
+    """Stripe refused the request; the reference stays as it was before."""
 
     status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "stripe_refused", "Refused by Stripe"
 
 
 class UnexpectedState(StripeRefused):
-    """Stripe refused because of the PaymentIntent's state, which it attached as a rule."""
+    """Stripe refused because of the PaymentIntent's state. Stripe usually sends that state with the refusal."""
 
     def __init__(self, snapshot: PaymentIntentSnapshot | None) -> None:
-        told = f"{snapshot.id} is {snapshot.status}" if snapshot else "Its state was not told."
-        super().__init__(told, stripe_code="payment_intent_unexpected_state")
+        detail = f"{snapshot.id} is {snapshot.status}" if snapshot else "Stripe did not say its state."
+        super().__init__(detail, stripe_code="payment_intent_unexpected_state")
         self.snapshot = snapshot
 
 
@@ -67,14 +67,14 @@ class IdempotencyKeyConflict(StripeUnavailable):
 
 
 class ReplayedServerError(StripeUnavailable):
-    """Stripe repeats from memory that this request went wrong on its side: with this key nothing more will be done.
+    """Stripe replays the server error that this idempotency key first got, and will do nothing more under this key.
 
-    Something may have been done before.
+    The first request may have taken effect.
     """
 
 
 class StripeMisconfigured(Unavailable):
-    """Stripe does not accept this service's API key; its operators must mend that."""
+    """Stripe does not accept this service's API key; its operators must correct it."""
 
     status, code, title = HTTPStatus.BAD_GATEWAY, "stripe_misconfigured", "Stripe misconfigured"
     headers: Mapping[str, str] = {}

@@ -1,4 +1,7 @@
-"""Stripe's list of events, which it keeps for 30 days. Source: docs.stripe.com/webhooks/process-undelivered-events."""
+"""Stripe's list of events. Stripe keeps them for 30 days.
+
+Source: docs.stripe.com/webhooks/process-undelivered-events.
+"""
 
 from collections.abc import Mapping
 from contextlib import suppress
@@ -8,8 +11,8 @@ from typing import Any
 
 from app.stripe_gateway.snapshots import Json, StripeEvent
 
-# All that tell us anything, and as many as the list takes: `charge.captured` and the movements of a dispute's funds
-# say nothing that the others do not.
+# Every type that this service reads, and as many as the list accepts. `charge.captured` and the changes of a dispute's
+# funds are left out: they say nothing that the others do not.
 TYPES = (
     *(
         f"payment_intent.{name}"
@@ -32,7 +35,7 @@ TYPES = (
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """A time, and whether only those events of it are wanted that an endpoint did not take."""
+    """A period, and whether only those of its events are wanted that an endpoint did not accept."""
 
     since: datetime
     until: datetime
@@ -46,7 +49,7 @@ class Window:
 
 @dataclass(frozen=True, slots=True)
 class EventPage:
-    """Some events, newest first, and where the next page begins; None at the end."""
+    """Some events, newest first. `next_after` is the cursor of the next page, None on the last."""
 
     events: tuple[StripeEvent, ...]
     unreadable: int
@@ -54,7 +57,7 @@ class EventPage:
 
     @classmethod
     def parse(cls, page: Json) -> "EventPage":
-        """Read Stripe's page. Raises KeyError, TypeError or IndexError when it is none."""
+        """Read a page of Stripe's list. Raises KeyError, TypeError or IndexError when it is of another shape."""
         data: list[Mapping[str, Any]] = page["data"]
         events = []
         for obj in data:

@@ -1,11 +1,12 @@
-"""Calls to Stripe, each bounded in time, each ending in one of three ways.
+"""Calls to Stripe. Each is bounded in time and ends in one of three ways.
 
 - a snapshot: Stripe did it, or had done it before (`is_replay`);
-- `StripeRefused`: Stripe's definite "no", nothing was done;
-- `StripeUnavailable`: unknown; the work may be done, or land later. When nothing was done, it is a `StripeNotReached`.
+- `StripeRefused`: Stripe refused, nothing was done;
+- `StripeUnavailable`: the outcome is unknown; Stripe may have done it, or may still do it. When nothing was done, it is
+  a `StripeNotReached`.
 
-The library's raw requests are used: they skip building its objects, half of a call's cost, and its
-objects show client secrets in their repr. Source of the rules: docs.stripe.com/error-low-level.
+The library's raw requests are used. They do not build the library's objects, which take half of a call's time and show
+client secrets in their repr. Source of the rules: docs.stripe.com/error-low-level.
 """
 
 from collections.abc import AsyncIterator, Callable, Mapping
@@ -15,7 +16,7 @@ from typing import TypeVar
 
 from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.client import Calls, Params, open_client
+from app.stripe_gateway.client import Params, StripeHttp, open_http
 from app.stripe_gateway.client_secrets import ClientSecrets
 from app.stripe_gateway.errors import StripeUnavailable
 from app.stripe_gateway.event_list import EventPage, Window
@@ -31,30 +32,30 @@ from app.stripe_gateway.snapshots import (
 
 Snapshot = TypeVar("Snapshot")
 
-# A page of Stripe's lists, its largest.
+# The largest page of Stripe's lists.
 PAGE_SIZE = 100
 
 
 class StripeGateway:
     """Stripe's API as this service uses it. Bound to one event loop: open it in the lifespan."""
 
-    def __init__(self, calls: Calls, *, secret_lifetime: timedelta) -> None:
-        self._calls = calls
+    def __init__(self, http: StripeHttp, *, secret_lifetime: timedelta) -> None:
+        self._http = http
         self._secrets = ClientSecrets(secret_lifetime)
 
     def client_secret(self, stripe_id: str) -> str | None:
-        """Give the client secret if Stripe told this process in the last minutes; else retrieve first."""
+        """Return the client secret if this process received it in the last minutes. If None, retrieve first."""
         return self._secrets.get(stripe_id)
 
     async def create_payment_intent(self, params: Params, *, key: str) -> PaymentIntentSnapshot:
-        """Create it, or get the first answer again when `key` was used before."""
+        """Create it, or return the first answer again when `key` was used before."""
         return await self._payment_intent("post", "/v1/payment_intents", params, key=key)
 
     async def retrieve_payment_intent(self, stripe_id: str) -> PaymentIntentSnapshot:
         return await self._payment_intent("get", f"/v1/payment_intents/{stripe_id}", {})
 
     async def update_payment_intent(self, stripe_id: str, params: Params, *, key: str) -> PaymentIntentSnapshot:
-        """Update it. Raises UnexpectedState when its status allows that no more."""
+        """Update it. Raises UnexpectedState when its status no longer allows that."""
         return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}", params, key=key)
 
     async def cancel_payment_intent(self, stripe_id: str, *, reason: str | None, key: str) -> PaymentIntentSnapshot:
@@ -63,18 +64,21 @@ class StripeGateway:
         return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/cancel", params, key=key)
 
     async def capture_payment_intent(self, stripe_id: str, *, amount: int, key: str) -> PaymentIntentSnapshot:
-        """Take held money, in minor units; what is left is released. Raises UnexpectedState when none is held."""
+        """Capture an authorized amount, in minor units; the rest is released.
+
+        Raises UnexpectedState when nothing is authorized.
+        """
         params = {"amount_to_capture": amount}
         return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/capture", params, key=key)
 
     async def find_payment_intent(
         self, *, metadata: Mapping[str, str], created_after: datetime, created_before: datetime | None
     ) -> PaymentIntentSnapshot | None:
-        """Look through all PaymentIntents created in that time for the one with this metadata.
+        """Return the PaymentIntent with this metadata among all that were created in that time.
 
-        Stripe's lists are consistent at once, its search is not. It takes no longer than one call: what is not through
-        by then is unknown (StripeUnavailable). So it reads some thirty pages, 3,000 PaymentIntents; an account that
-        makes more of them in the time given is never read to the end.
+        It reads Stripe's list, which is consistent at once; Stripe's search is not. All pages share the deadline of
+        one call, and StripeUnavailable is raised when the list does not end by then. That is time for some thirty
+        pages, 3,000 PaymentIntents: for an account that makes more in that time, this always fails.
         """
         created = {"gte": int(created_after.timestamp())}
         if created_before is not None:
@@ -98,20 +102,20 @@ class StripeGateway:
         return await _read_all(disputes, DisputeSnapshot.parse)
 
     async def page_of_events(self, window: Window, *, after: str | None) -> EventPage:
-        """Give one page of the events in a window, newest first, from behind the event `after` on.
+        """Return one page of the events in a window, newest first, starting after the event `after`.
 
-        An event that can't be read is left out. Raises StripeRefused when `after` is forgotten.
+        An event that can't be read is left out. Raises StripeRefused when Stripe no longer keeps the event `after`.
         """
         cursor = {"starting_after": after} if after else {}
-        page, _ = await self._calls.send("get", "/v1/events", {**window.params(), "limit": PAGE_SIZE, **cursor})
+        page, _ = await self._http.send("get", "/v1/events", {**window.params(), "limit": PAGE_SIZE, **cursor})
         try:
             return EventPage.parse(page)
         except (KeyError, TypeError, IndexError) as error:
             raise StripeUnavailable from error
 
     async def create_refund(self, params: Params, *, key: str) -> RefundSnapshot:
-        """Refund, or get the first answer again when `key` was used before."""
-        obj, headers = await self._calls.send("post", "/v1/refunds", params, key=key)
+        """Refund, or return the first answer again when `key` was used before."""
+        obj, headers = await self._http.send("post", "/v1/refunds", params, key=key)
         try:
             return RefundSnapshot.parse(obj, is_replay=is_replay(headers), request_id=headers.get("request-id"))
         except (KeyError, TypeError, ValueError) as error:
@@ -123,8 +127,8 @@ class StripeGateway:
         return await _read_all(refunds, RefundSnapshot.parse)
 
     async def retrieve_account(self) -> AccountSnapshot:
-        """Tell whose key this is, and what time it is at Stripe. Raises StripeMisconfigured when it is nobody's."""
-        obj, headers = await self._calls.send("get", "/v1/account", {})
+        """Return the account of this key, and Stripe's time. Raises StripeMisconfigured when no account has the key."""
+        obj, headers = await self._http.send("get", "/v1/account", {})
         return AccountSnapshot.parse(obj, date=headers.get("date"))
 
     async def list_webhook_endpoints(self) -> list[WebhookEndpointSnapshot]:
@@ -134,7 +138,7 @@ class StripeGateway:
     async def _payment_intent(
         self, method: str, path: str, params: Params, *, key: str | None = None
     ) -> PaymentIntentSnapshot:
-        obj, headers = await self._calls.send(method, path, params, key=key)
+        obj, headers = await self._http.send(method, path, params, key=key)
         try:
             snapshot = PaymentIntentSnapshot.parse(
                 obj,
@@ -147,11 +151,11 @@ class StripeGateway:
         return snapshot
 
     async def _list(self, path: str, params: Params) -> AsyncIterator[Json]:
-        """Walk through a list; all its pages share the time of one call."""
-        deadline, cursor = self._calls.deadline(), dict[str, str]()
+        """Yield every object of a list; all its pages share the deadline of one call."""
+        deadline, cursor = self._http.deadline(), dict[str, str]()
         while True:
             params_of_page = {**params, "limit": PAGE_SIZE, **cursor}
-            page, _ = await self._calls.send("get", path, params_of_page, deadline=deadline)
+            page, _ = await self._http.send("get", path, params_of_page, deadline=deadline)
             for obj in page["data"]:
                 yield obj
             if not page["has_more"]:
@@ -160,7 +164,7 @@ class StripeGateway:
 
 
 async def _read_all(objects: AsyncIterator[Json], parse: Callable[[Json], Snapshot]) -> list[Snapshot]:
-    """Read a whole list; one that can't be read is an unknown answer. Raises StripeUnavailable."""
+    """Read a whole list. Raises StripeUnavailable when it can't be read."""
     try:
         return [parse(obj) async for obj in objects]
     except (KeyError, TypeError, ValueError) as error:
@@ -171,7 +175,7 @@ async def _read_all(objects: AsyncIterator[Json], parse: Callable[[Json], Snapsh
 async def open_gateway(settings: Settings, *, is_background: bool = False) -> AsyncIterator[StripeGateway]:
     """Connect to Stripe.
 
-    In the background no more calls a second are made than the settings allow: shoppers need the rest of the limit.
+    In the background, calls are limited to the rate that the settings allow: shoppers need the rest of Stripe's limit.
     """
-    async with open_client(settings, is_background=is_background) as calls:
-        yield StripeGateway(calls, secret_lifetime=settings.client_secret_lifetime)
+    async with open_http(settings, is_background=is_background) as http:
+        yield StripeGateway(http, secret_lifetime=settings.client_secret_lifetime)

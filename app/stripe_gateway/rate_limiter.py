@@ -1,18 +1,19 @@
-"""A share of Stripe's rate limit, so that work in the background leaves the rest to shoppers."""
+"""Limit the background's calls to a share of Stripe's rate limit: shoppers need the rest."""
 
 import asyncio
 import time
 
 
 class RateLimiter:
-    """So many turns a second, evenly; who comes too early waits in line, and who leaves the line takes no turn."""
+    """At most `per_second` calls a second, evenly spaced. A call cancelled while it waits does not count."""
 
     def __init__(self, per_second: int) -> None:
         self._interval = 1 / per_second
         self._next = 0.0
-        self._line = asyncio.Lock()
+        self._lock = asyncio.Lock()
 
-    async def turn(self) -> None:
-        async with self._line:
+    async def acquire(self) -> None:
+        """Wait until the next call may be made."""
+        async with self._lock:
             await asyncio.sleep(self._next - time.monotonic())
             self._next = time.monotonic() + self._interval

@@ -1,6 +1,6 @@
-"""When a call that went wrong is repeated under its key, and after what pause.
+"""Which failed calls are retried under the same idempotency key, and after what wait.
 
-The library's own repeats are off: they leave out Stripe's limits (429, `lock_timeout` among them) and know nothing of a
+The library's own retries are off: they leave out Stripe's rate limits (429, `lock_timeout` among them) and know no
 deadline. Source: docs.stripe.com/error-low-level.
 """
 
@@ -13,56 +13,56 @@ import stripe
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_after_attempt, stop_before_delay
 from tenacity.wait import wait_random_exponential
 
-# More would only multiply the load on a Stripe in trouble: the caller, or the next sweep, comes again anyway.
+# More would only add load while Stripe has an outage: the caller, or the next sweep, tries again anyway.
 MAX_ATTEMPTS = 3
 
-# One attempt gets this share of a call's time, so that a connection that hangs leaves enough of it for another.
+# One attempt gets this share of a call's time, so that a connection that hangs leaves time for another attempt.
 ATTEMPT_SHARE = 0.6
 
-# Up to half a second, then up to a second, at random: those who failed together must not come back together.
+# Up to half a second, then up to a second, at random: calls that failed together must not be retried together.
 BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=2)
 
 
-def repeating(timeout: timedelta) -> AsyncRetrying:
-    """Repeat what may succeed when repeated, while the pause before it ends within the timeout."""
+def retrying(timeout: timedelta) -> AsyncRetrying:
+    """Return a controller that retries what may succeed, as long as the wait before it ends within the timeout."""
     return AsyncRetrying(
-        retry=retry_if_exception(_may_succeed),
-        wait=_pause,
+        retry=retry_if_exception(_is_retryable),
+        wait=_wait_seconds,
         stop=stop_after_attempt(MAX_ATTEMPTS) | stop_before_delay(timeout),
         reraise=True,
     )
 
 
-def is_undone(error: BaseException | None) -> bool:
-    """Tell whether this attempt did nothing at Stripe for certain: it was turned away, or never got there."""
+def had_no_effect(error: BaseException | None) -> bool:
+    """Whether this attempt certainly had no effect at Stripe: it was rate limited, or never reached Stripe."""
     if isinstance(error, stripe.APIConnectionError):
         return isinstance(error.__cause__, aiohttp.ClientConnectorError)
     return isinstance(error, stripe.RateLimitError)
 
 
 def retry_after(error: BaseException | None) -> int | None:
-    """Give the seconds that Stripe asks to wait, if it does."""
-    told = headers_of(error).get("retry-after", "")
-    return int(told) if told.isdecimal() and len(told) <= len("3600") else None
+    """Return the seconds that Stripe asks to wait, None when it does not ask."""
+    seconds = headers_of(error).get("retry-after", "")
+    return int(seconds) if seconds.isdecimal() and len(seconds) <= len("3600") else None
 
 
 def headers_of(error: BaseException | None) -> Mapping[str, str]:
-    """Give the headers of the answer that the error stands for, by their names in lower case."""
+    """Return the headers of the answer behind the error, their names in lower case."""
     headers = error.headers if isinstance(error, stripe.StripeError) else None
-    return lower(headers)
+    return lowercase_names(headers)
 
 
-def lower(headers: Mapping[str, str] | None) -> Mapping[str, str]:
+def lowercase_names(headers: Mapping[str, str] | None) -> Mapping[str, str]:
     return {name.lower(): value for name, value in (headers or {}).items()}
 
 
 def is_replay(headers: Mapping[str, str]) -> bool:
-    """Tell whether Stripe repeated an answer from memory, for a known idempotency key."""
+    """Whether Stripe replayed its first answer to a known idempotency key."""
     return headers.get("idempotent-replayed") == "true"
 
 
-def _may_succeed(error: BaseException) -> bool:
-    """Stripe's advice counts first; what it repeats from memory it would only repeat again."""
+def _is_retryable(error: BaseException) -> bool:
+    """Whether a retry may succeed. Stripe's advice comes first; a replayed answer would only be replayed again."""
     headers = headers_of(error)
     if is_replay(headers):
         return False
@@ -80,6 +80,6 @@ def _may_succeed(error: BaseException) -> bool:
             return False
 
 
-def _pause(state: RetryCallState) -> float:
+def _wait_seconds(state: RetryCallState) -> float:
     error = state.outcome.exception() if state.outcome else None
     return max(BACKOFF(state), retry_after(error) or 0)

@@ -16,7 +16,7 @@ from app.stripe_gateway.errors import InvalidEvent, InvalidSignature
 from app.stripe_gateway.snapshots import StripeEvent
 
 TOLERANCE_SECONDS = 300  # Stripe's own default, here in both directions
-MAX_DIGITS = 12
+MAX_TIMESTAMP_DIGITS = 12
 
 
 def verify(body: bytes, header: str | None, secrets: Iterable[SecretStr]) -> StripeEvent:
@@ -40,7 +40,7 @@ def _parse(header: str) -> tuple[str, list[bytes]]:
     """Read `t=…,v1=…[,v1=…]`; other schemes prove nothing."""
     items = [item.partition("=") for item in header.split(",")]
     stamps = [value for name, _, value in items if name == "t"]
-    if not header.isascii() or len(stamps) != 1 or not stamps[0].isdecimal() or len(stamps[0]) > MAX_DIGITS:
+    if not header.isascii() or len(stamps) != 1 or not stamps[0].isdecimal() or len(stamps[0]) > MAX_TIMESTAMP_DIGITS:
         raise InvalidSignature
     return stamps[0], [value.encode() for name, _, value in items if name == "v1"]
 

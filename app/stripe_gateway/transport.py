@@ -1,7 +1,7 @@
-"""How the library's requests travel.
+"""Send the library's requests with aiohttp.
 
-Its own client for aiohttp lets errors escape that happen while a body is read, and drops an answer that was not read to
-its end without closing the connection.
+The library's own aiohttp client does not map errors that happen while a body is read. It also drops an answer that was
+not read to its end without closing the connection.
 """
 
 from collections.abc import Mapping
@@ -11,7 +11,7 @@ import stripe
 
 
 class Transport(stripe.HTTPClient):
-    """Send over a session, which bounds each attempt in time. Whatever goes wrong is an APIConnectionError."""
+    """Send over a session, which bounds each attempt in time. Every failure is an APIConnectionError."""
 
     name = "aiohttp"
 

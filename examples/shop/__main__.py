@@ -7,7 +7,7 @@ import uvicorn
 from examples.shop.app import create_app
 from examples.shop.settings import SettingsError, from_environment
 
-# Within the two seconds that SIGTERM may take, an answer that is under way still gets out.
+# Requests in progress get this long to finish; SIGTERM may take two seconds in all.
 GRACE_SECONDS = 1
 
 

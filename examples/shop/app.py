@@ -1,4 +1,4 @@
-"""The shop is put together here: its pages, what they ask for, and what is said about errors."""
+"""Build the shop's application: pages, their API, error handlers and headers."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -41,7 +41,7 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 def _page(settings: Settings) -> str:
-    """Give the checkout page. It is the same for all carts: what differs, its script asks for."""
+    """Return the checkout page. It is the same for all carts; its script fetches what differs."""
     template = Template((STATIC / "checkout.html").read_text(encoding="utf-8"))
     return template.substitute(
         publishable_key=escape(settings.stripe_publishable_key), stripe_js_url=escape(settings.stripe_js_url)
@@ -59,7 +59,7 @@ def _add_pages(app: FastAPI, page: str) -> None:
     async def show_cart(cart_id: str) -> Response:
         try:
             carts.get(cart_id)
-        except CartNotFound:  # of before a restart, say: begin anew
+        except CartNotFound:  # the shop was restarted, for example: start with a new cart
             return RedirectResponse("/", status_code=303)
         return HTMLResponse(page)
 
@@ -72,7 +72,8 @@ def _add_headers(app: FastAPI, headers: dict[str, str]) -> None:
     @app.middleware("http")
     async def add(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
         response = await call_next(request)
-        # Carts change and answers carry client secrets; scripts and styles only have to be asked for anew.
+        # Carts change and answers carry client secrets, so they are never stored. Scripts and styles may be stored, but
+        # must be checked before they are used again.
         is_static = request.url.path.startswith("/static/")
         response.headers["Cache-Control"] = "no-cache" if is_static else "no-store"
         response.headers.update(headers)

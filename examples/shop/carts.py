@@ -33,12 +33,12 @@ class CartNotFound(Exception):
 
 
 class CartEmpty(Exception):
-    """There would be nothing left to pay for."""
+    """The change would leave nothing to pay for."""
 
 
 @dataclass(frozen=True)
 class Cart:
-    """One state of a cart. `version` rises with each change; it puts the changes in order for the payments API."""
+    """One state of a cart. `version` rises with each change, so that the payments API knows their order."""
 
     id: str
     version: int
@@ -50,13 +50,13 @@ class Cart:
 
 
 class Carts:
-    """The carts, the longest unused dropped first."""
+    """The carts in memory. The one that was not used for the longest time is dropped first."""
 
     def __init__(self) -> None:
         self._carts: OrderedDict[str, Cart] = OrderedDict()
 
     def open(self) -> Cart:
-        """Make a cart with one of each product. Its id cannot be guessed: who has it may pay for it."""
+        """Make a cart with one of each product. Its id cannot be guessed: whoever has it may pay for it."""
         cart = Cart(secrets.token_hex(16), version=1, quantities=dict.fromkeys(PRODUCTS, 1))
         self._carts[cart.id] = cart
         while len(self._carts) > MAX_CARTS:
@@ -64,25 +64,26 @@ class Carts:
         return cart
 
     def get(self, cart_id: str) -> Cart:
-        """Raises CartNotFound."""
+        """Return the cart. Raises CartNotFound."""
         if cart_id not in self._carts:
             raise CartNotFound
         self._carts.move_to_end(cart_id)
         return self._carts[cart_id]
 
     def change(self, cart_id: str, quantities: Mapping[str, int]) -> Cart:
-        """Set some quantities; what is not named stays. Raises CartNotFound, CartEmpty."""
+        """Set some quantities; the others stay. Raises CartNotFound, CartEmpty."""
         cart = self.get(cart_id)
-        wanted = {**cart.quantities, **quantities}
-        if wanted == cart.quantities:
+        changed = {**cart.quantities, **quantities}
+        if changed == cart.quantities:
             return cart
-        if not any(wanted.values()):
+        if not any(changed.values()):
             raise CartEmpty
-        return self._store(replace(cart, version=cart.version + 1, quantities=wanted))
+        return self._store(replace(cart, version=cart.version + 1, quantities=changed))
 
     def undo(self, refused: Cart, before: Cart) -> None:
-        """Take back a change, as a further version, unless the cart has gone on since."""
-        if self._carts.get(refused.id) == refused != before:
+        """Undo a change, as a further version, unless the cart has changed again since."""
+        is_unchanged_since = self._carts.get(refused.id) == refused
+        if is_unchanged_since and refused != before:
             self._store(replace(before, version=refused.version + 1))
 
     def _store(self, cart: Cart) -> Cart:

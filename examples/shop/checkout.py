@@ -1,4 +1,4 @@
-"""What the page asks of the backend."""
+"""The API of the checkout page."""
 
 import asyncio
 from typing import Annotated
@@ -45,7 +45,7 @@ CartDependency = Annotated[Cart, Depends(_cart)]
 
 @router.get("")
 async def read_cart(cart: CartDependency, payments: PaymentsDependency) -> HistoryRead:
-    """Read the cart, its payment and what was tried, as the payments API knows it."""
+    """Read the cart, and its payment and attempts from the payments API."""
     intent, attempts = await asyncio.gather(payments.get_payment_intent(cart.id), payments.list_attempts(cart.id))
     return HistoryRead(
         cart=CartRead.of(cart),
@@ -58,15 +58,15 @@ async def read_cart(cart: CartDependency, payments: PaymentsDependency) -> Histo
 async def change_cart(
     cart: CartDependency, params: CartChange, carts: CartsDependency, payments: PaymentsDependency
 ) -> CheckoutRead:
-    """Change quantities and let the payment follow. No quantities: let it follow what the cart holds.
+    """Change quantities and update the payment. Without quantities, update the payment to the cart as it is.
 
-    After a 503 the cart is changed, but perhaps not the payment: the same request sent again makes it so.
+    After a 503 the cart is changed, but the payment may not be: send the same request again.
     """
     changed = carts.change(cart.id, params.quantities)
     try:
         intent = await payments.put_payment_intent(changed)
     except PaymentsConflict:
-        carts.undo(changed, before=cart)  # paid, or about to be: the order stays what was paid for
+        carts.undo(changed, before=cart)  # paid, or about to be: the cart must stay what is paid for
         raise
     return CheckoutRead(cart=CartRead.of(changed), payment=PaymentRead.of(intent))
 
@@ -75,12 +75,13 @@ async def change_cart(
 async def start_payment(
     cart: CartDependency, params: PaymentStart, carts: CartsDependency, payments: PaymentsDependency
 ) -> PaymentStartRead:
-    """Hand out the client secret to pay what the shopper sees; null when there is nothing left to pay.
+    """Return the client secret to pay for what the shopper sees; null when there is nothing left to pay.
 
-    It is fetched for each payment, so that nobody has to keep it. Raises CartChanged.
+    It is fetched for each payment, so that nobody has to store it. Raises CartChanged.
     """
     intent = await payments.put_payment_intent(cart)
-    if not params.version == cart.version == carts.get(cart.id).version:  # also after the wait: there are other tabs
+    version_after_wait = carts.get(cart.id).version  # another tab may have changed the cart meanwhile
+    if params.version != cart.version or cart.version != version_after_wait:
         raise CartChanged
     secret = intent.client_secret.get_secret_value() if intent.client_secret else None
     return PaymentStartRead(cart=CartRead.of(cart), payment=PaymentRead.of(intent), client_secret=secret)

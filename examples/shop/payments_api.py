@@ -1,10 +1,10 @@
-"""The client of the payments API, as far as a shop needs it.
+"""A client of the payments API, as far as a shop needs it.
 
 PaymentsError
-├── PaymentsUnavailable   nothing is known to have failed: send the same request again
-├── PaymentsConflict      409: right, but not in the payment's present state; `code` says which
-└── PaymentsRefused       a fault of ours (key, scope, content): sending it again changes nothing
-    └── NoPaymentIntent   404: the cart has none yet
+├── PaymentsUnavailable   the outcome is not known: send the same request again
+├── PaymentsConflict      409: valid, but not allowed in the payment's current state; `code` says why
+└── PaymentsRefused       the shop's own mistake (key, scope, content): sending it again changes nothing
+    └── NoPaymentIntent   404: the cart has no PaymentIntent yet
 """
 
 from collections.abc import Mapping
@@ -18,13 +18,13 @@ from pydantic import BaseModel, SecretStr
 from examples.shop.carts import CURRENCY, Cart
 from examples.shop.settings import Settings
 
-# The API may wait 20 seconds for Stripe before it answers; it should be the one who gives up first.
+# The API may wait 20 seconds for Stripe before it answers. This client must wait longer than that.
 TIMEOUT = httpx.Timeout(25, connect=3)
 RETRY_AFTER = "2"
 
 
 class PaymentsError(Exception):
-    """The payments API did not do what it was asked."""
+    """The payments API did not do what was requested."""
 
     def __init__(self, code: str) -> None:
         super().__init__(code)
@@ -32,7 +32,7 @@ class PaymentsError(Exception):
 
 
 class PaymentsUnavailable(PaymentsError):
-    """Not now; send the same request again."""
+    """The payments API can't say now; send the same request again."""
 
     def __init__(self, code: str, retry_after: str = RETRY_AFTER) -> None:
         super().__init__(code)
@@ -59,7 +59,7 @@ class PaymentIntent(BaseModel):
     amount_refunded: int = 0
     amount_refundable: int = 0
     client_secret: SecretStr | None = None
-    """Kept out of logs and reprs by its type; it lives as long as one answer to the browser."""
+    """Its type keeps it out of logs and reprs. It is never stored: it goes to the browser in one answer."""
 
 
 class Attempt(BaseModel):
@@ -79,7 +79,7 @@ class Refusal(BaseModel):
 
 class Refund(BaseModel):
     status: str | None
-    """None while Stripe did not say; `refused` when it said no."""
+    """None while the outcome is not known; `refused` when Stripe refused."""
     amount: int
     currency: str
     origin: str
@@ -100,12 +100,12 @@ class PaymentsApi:
         await self._http.aclose()
 
     async def put_payment_intent(self, cart: Cart) -> PaymentIntent:
-        """Say what the cart owes now. Safe to repeat: there is one PaymentIntent for it, whatever is sent how often."""
+        """State what the cart owes now. It is safe to send this again: the cart never has two PaymentIntents."""
         owed = {"amount": cart.total, "currency": CURRENCY, "cart_version": cart.version}
         return PaymentIntent.model_validate(await self._call("PUT", cart.id, "payment-intent", owed))
 
     async def get_payment_intent(self, cart_id: str) -> PaymentIntent | None:
-        """Read what is known of the payment; None before the first PUT."""
+        """Read the payment's state; None before the first PUT."""
         try:
             return PaymentIntent.model_validate(await self._call("GET", cart_id, "payment-intent"))
         except NoPaymentIntent:
@@ -120,17 +120,17 @@ class PaymentsApi:
         return [Attempt.model_validate(attempt) for attempt in page["data"]]
 
     async def refund(self, cart_id: str, amount: int, *, key: str) -> Refund:
-        """Give money back. Repeating it with the same key is safe, and tells how the one refund stands."""
+        """Refund an amount. It is safe to send this again with the same key: it returns the same refund's state."""
         try:
-            made = await self._call("POST", cart_id, "refunds", {"amount": amount}, {"Idempotency-Key": key})
+            refund = await self._call("POST", cart_id, "refunds", {"amount": amount}, {"Idempotency-Key": key})
         except PaymentsRefused as error:
-            if error.code == "stripe_refused":  # no fault of ours: the payment is disputed, for one
+            if error.code == "stripe_refused":  # not the shop's mistake: the payment is disputed, for example
                 raise PaymentsConflict(error.code) from error
             raise
-        return Refund.model_validate(made)
+        return Refund.model_validate(refund)
 
     async def list_refunds(self, cart_id: str) -> list[Refund]:
-        """List the newest refunds, newest first, those of Stripe's dashboard too."""
+        """List the newest refunds, newest first, including those made in Stripe's dashboard."""
         try:
             page = await self._call("GET", cart_id, "refunds")
         except NoPaymentIntent:
@@ -157,7 +157,7 @@ class PaymentsApi:
 def _error(answer: httpx.Response) -> PaymentsError:
     try:
         code = str(answer.json()["code"])
-    except (ValueError, KeyError, TypeError):  # a proxy in between answers with what it likes
+    except (ValueError, KeyError, TypeError):  # a proxy in between may answer with anything
         code = f"status_{answer.status_code}"
     if answer.is_server_error or answer.status_code == HTTPStatus.TOO_MANY_REQUESTS:
         return PaymentsUnavailable(code, answer.headers.get("Retry-After", RETRY_AFTER))

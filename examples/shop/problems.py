@@ -1,4 +1,4 @@
-"""What went wrong, as the page is told it: `{"code": …}`. The sentences for shoppers are the page's."""
+"""Answer errors to the page as `{"code": …}`. The page has the sentences for shoppers."""
 
 import logging
 
@@ -12,7 +12,7 @@ log = logging.getLogger(__name__)
 
 
 class CartChanged(Exception):
-    """The cart is no longer what the page shows: the shopper has to see the new total first."""
+    """The cart is no longer what the page shows: the shopper must see the new total first."""
 
 
 def _problem(status: int, code: str, headers: dict[str, str] | None = None) -> JSONResponse:
@@ -42,5 +42,5 @@ def add_error_handlers(app: FastAPI) -> None:
 
     @app.exception_handler(PaymentsRefused)
     async def refused(_: Request, error: PaymentsRefused) -> JSONResponse:
-        log.error("The payments API refused our request: %s", error.code)  # nothing that a shopper can mend
+        log.error("The payments API refused our request: %s", error.code)  # no shopper can correct this
         return _problem(500, "payments_refused")

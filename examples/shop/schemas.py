@@ -1,4 +1,4 @@
-"""What the page sends and gets. Quantities come in, never amounts; neither the API key nor a bank's code goes out."""
+"""The page's requests and responses: quantities in, never amounts; out go neither the API key nor a bank's codes."""
 
 from datetime import datetime
 from typing import Annotated, Self
@@ -80,10 +80,10 @@ class AttemptRead(BaseModel):
 
     @classmethod
     def of(cls, attempt: Attempt) -> Self:
-        """Keep to what is fit for shoppers: a sentence, not the bank's code, which may call the card stolen."""
+        """Keep only what shoppers may see: a sentence, not the bank's code, which may say that the card is stolen."""
         reason = attempt.message
         if attempt.failure_code == "payment_intent_authentication_failure":
-            reason = "The bank could not confirm that it was you."  # Stripe's sentence is for programmers here
+            reason = "The bank could not confirm that it was you."  # Stripe's sentence is meant for developers here
         fields = attempt.model_dump(exclude={"failure_code", "message"})
         return cls(**fields, reason=None if attempt.status == "succeeded" else reason)
 

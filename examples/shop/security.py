@@ -1,9 +1,9 @@
-"""The headers of every answer: the page may load from this shop and from Stripe.js, and from nowhere else."""
+"""The security headers of every answer: the page may load only from this shop and from Stripe."""
 
 from urllib.parse import urlsplit
 
 REAL_STRIPE_JS = "https://js.stripe.com"
-# What Stripe's security guide asks for. Its elements style themselves inline, which needs 'unsafe-inline'.
+# What Stripe's security guide requires. Stripe's elements use inline styles, which need 'unsafe-inline'.
 REAL_STRIPE = {
     "script-src": "https://js.stripe.com https://*.js.stripe.com",
     "connect-src": "https://api.stripe.com",

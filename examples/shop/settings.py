@@ -1,4 +1,4 @@
-"""All that the shop is told, read once."""
+"""The shop's settings, read once from the environment."""
 
 import os
 from collections.abc import Mapping
@@ -17,13 +17,13 @@ class Settings:
     stripe_publishable_key: str
     stripe_js_url: str
     staff_password: str = field(default="", repr=False)
-    """Without one there is no staff."""
+    """If empty, the staff's pages are closed."""
 
     def __post_init__(self) -> None:
         for name in ("payments_api_url", "stripe_js_url"):
             if urlsplit(getattr(self, name)).scheme not in {"http", "https"}:
                 raise SettingsError(f"{name.upper()} must be an http:// or https:// address.")
-        # Pages carry this key. One wrong paste and they would show the secret key to everybody.
+        # Pages contain this key: a secret key set here by mistake would be shown to everybody.
         if not self.stripe_publishable_key.startswith("pk_"):
             raise SettingsError("STRIPE_PUBLISHABLE_KEY must begin with pk_.")
 

@@ -1,4 +1,4 @@
-"""What the shop's staff may do: see what became of a cart's payment, and give money back."""
+"""The pages of the shop's staff: a cart's payment, and refunds."""
 
 import asyncio
 import secrets
@@ -21,10 +21,10 @@ _basic = HTTPBasic(auto_error=False, realm="Staff")
 
 
 def _only_staff(request: Request, given: Annotated[HTTPBasicCredentials | None, Depends(_basic)]) -> None:
-    """Let in who knows the password. A real shop has its own accounts; without a password nobody is staff."""
+    """Raise 401 unless the password is right. A real shop has its own accounts; without a password all get 401."""
     password: str = request.app.state.staff_password
-    expected, told = f"{USER}:{password}", f"{given.username}:{given.password}" if given else ""
-    if not password or not secrets.compare_digest(expected.encode(), told.encode()):
+    expected, sent = f"{USER}:{password}", f"{given.username}:{given.password}" if given else ""
+    if not password or not secrets.compare_digest(expected.encode(), sent.encode()):
         raise HTTPException(UNAUTHORIZED, headers={"WWW-Authenticate": 'Basic realm="Staff"'})
 
 
@@ -35,7 +35,7 @@ class RefundOrder(Params):
     amount: Annotated[int, Field(ge=1)]
     """In minor units: cents."""
     key: Annotated[str, Field(pattern=r"^[A-Za-z0-9-]{16,64}$")]
-    """Made by the page for one refund, and sent again with each repeat: clicking twice refunds once."""
+    """Made by the page for one refund and sent with every retry, so that two clicks refund once."""
 
 
 class OrderRead(BaseModel):
@@ -57,7 +57,7 @@ async def read_order(cart_id: str, payments: PaymentsDependency) -> OrderRead:
 
 @router.post("/api/staff/carts/{cart_id}/refunds")
 async def refund_order(cart_id: str, order: RefundOrder, payments: PaymentsDependency, response: Response) -> Refund:
-    """Give money back; 202 while it is not known whether it worked. The same key may be sent again at any time."""
+    """Refund an amount; 202 while the outcome is not known. The same key may be sent again at any time."""
     refund = await payments.refund(cart_id, order.amount, key=order.key)
     response.status_code = CREATED if refund.status else ACCEPTED
     return refund

@@ -1,4 +1,4 @@
-"""The tables of the first release, and the job engine's own.
+"""Create the tables of the first release and those of the job queue.
 
 Revision ID: 0001
 Revises:
@@ -14,7 +14,7 @@ from sqlalchemy.dialects import postgresql
 revision = "0001"
 down_revision = None
 
-# What `pgq sql install` of that version prints: a later version of the engine comes with a migration of its own.
+# The output of that version's `pgq sql install`. A later version of the queue needs a migration of its own.
 JOB_ENGINE = Path(__file__).parent.parent / "pgqueuer-1.6.0.sql"
 
 
@@ -203,12 +203,12 @@ def upgrade() -> None:
 
 
 def _run_script(script: str) -> None:
-    """Run many statements at once: the driver takes only single ones the usual way."""
+    """Run a script of many statements: through SQLAlchemy the driver accepts only one statement at a time."""
     connection = op.get_bind().connection.dbapi_connection
     assert connection is not None, "migrations run online"  # noqa: S101 - the driver is always there then
     connection.run_async(lambda driver: driver.execute(script))
 
 
 def downgrade() -> None:
-    """There is nothing before the first release."""
+    """Raise NotImplementedError: there is no release before the first."""
     raise NotImplementedError("drop the database instead")

@@ -1,7 +1,7 @@
-"""Refunds: each reserves its amount here before Stripe is asked, so that they never exceed what was received.
+"""Add refunds: each reserves its amount before Stripe is called, so that together they never exceed what was received.
 
-`payment_intents` is locked only for a moment: the new column's default is constant, so no row is rewritten, and its
-CHECK is proved after that, while others go on writing.
+`payment_intents` is locked only for a moment. The new column's default is constant, so no row is rewritten. Its CHECK
+is validated afterwards, while others go on writing.
 
 Revision ID: 0002
 Revises: 0001
@@ -77,5 +77,5 @@ def upgrade() -> None:
 
 
 def downgrade() -> None:
-    """What was refunded must not be forgotten."""
+    """Raise NotImplementedError: the record of what was refunded must not be lost."""
     raise NotImplementedError("restore the backup instead")

@@ -1,4 +1,4 @@
-"""Let an API key expire, so that it and its successor are both valid for a while.
+"""Add an expiry to API keys, so that an old key and its successor can both be valid for a while.
 
 Revision ID: 0003
 Revises: 0002

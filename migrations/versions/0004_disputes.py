@@ -1,4 +1,4 @@
-"""Disputes, one row each; and how far the reconcile has read Stripe's events.
+"""Add disputes, and how far the reconcile has read Stripe's events.
 
 Revision ID: 0004
 Revises: 0003

@@ -1,4 +1,4 @@
-"""Let a PaymentIntent know how many attempts it may have had: most have had none, and need not be looked for.
+"""Count on each PaymentIntent the attempts that Stripe reported: most have none, and their attempts need no query.
 
 Revision ID: 0005
 Revises: 0004
@@ -16,8 +16,8 @@ def upgrade() -> None:
     op.add_column(
         "payment_intents", sa.Column("attempts_told", sa.BigInteger(), server_default=sa.text("0"), nullable=False)
     )
-    # Outside of the transaction that has the table to itself. A pending attempt that was finished later was told of
-    # twice; once is enough to be counted.
+    # Outside of the transaction that locks the table. A pending attempt that was finished later was reported twice, but
+    # it is enough to count it once.
     with op.get_context().autocommit_block():
         op.execute(
             "UPDATE payment_intents SET attempts_told = GREATEST(attempts_told, told.count) FROM"

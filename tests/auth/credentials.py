@@ -7,8 +7,8 @@ from typing import get_args
 import jwt
 
 from app.auth import api_keys
-from app.auth.api_keys import Scope
 from app.auth.checkout_tokens import CheckoutTokens
+from app.auth.scopes import Scope
 from app.payment_intents.protocol.terms import Reference
 from app.resources import Resources
 from app.settings import Settings

@@ -9,7 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
-from app.auth.api_keys import Scope
+from app.auth.scopes import Scope
 from app.main import create_app
 from app.resources import Resources
 from app.settings import Settings

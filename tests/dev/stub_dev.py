@@ -7,7 +7,7 @@ from pathlib import Path
 import typer
 
 from app.dev.cli import run
-from app.dev.configuration import Places
+from app.dev.configuration import DevOptions
 from app.dev.launcher import Programs
 
 STUB = (os.environ.get("STUB_PROGRAM", sys.executable), str(Path(__file__).with_name("stub.py")))
@@ -17,6 +17,6 @@ if __name__ == "__main__":
     port, sandbox_port, shop_port = map(int, ports)
     programs = Programs(app=(*STUB, "app"), sandbox=(*STUB, "sandbox"), shop=(*STUB, "shop"))
     try:
-        run(Places(port, sandbox_port, shop_port, Path(data_dir)), programs)
+        run(DevOptions(port, sandbox_port, shop_port, Path(data_dir)), programs)
     except typer.Exit as end:
         sys.exit(end.exit_code)

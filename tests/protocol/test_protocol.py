@@ -6,13 +6,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, cast
 
 import pytest
+from app.payment_intents.content import Marks
+from app.payment_intents.recording import Door, record_answer
 
 from app.domain_events.repository import Actor
 from app.payment_intents import content, protocol
-from app.payment_intents.content import Marks
 from app.payment_intents.models import PaymentIntent
 from app.payment_intents.protocol import Cancel, Capture, Create, Done, Find, GiveUp, Retrieve, Rules, Run, Update, Wait
-from app.payment_intents.recording import Door, record_answer
 from app.references.models import PaymentReference, Reference
 from app.stripe_gateway import PaymentIntentSnapshot
 

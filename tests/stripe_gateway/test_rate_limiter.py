@@ -32,10 +32,10 @@ async def test_background_calls_whose_turn_did_not_come_are_not_sent(
 
 
 async def test_who_leaves_the_line_takes_no_turn() -> None:
-    pace = RateLimiter(per_second=2)
-    await pace.turn()
-    impatient = [asyncio.create_task(pace.turn()) for _ in range(40)]
-    last = asyncio.create_task(pace.turn())
+    limiter = RateLimiter(per_second=2)
+    await limiter.acquire()
+    impatient = [asyncio.create_task(limiter.acquire()) for _ in range(40)]
+    last = asyncio.create_task(limiter.acquire())
     await asyncio.sleep(0)
     for each in impatient:
         each.cancel()

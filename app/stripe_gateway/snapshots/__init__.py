@@ -1,7 +1,7 @@
-"""What Stripe said, as our own frozen values: never the library's objects, whose repr shows secrets.
+"""Stripe's objects as frozen values of this service: never the library's objects, whose repr shows secrets.
 
 Shapes are Stripe's (API version 2026-10-28.endive), read tolerantly: what is missing is None, and
-unknown words are kept as they are. Amounts are integers in minor units, times are UTC.
+unknown codes and statuses are kept as they are. Amounts are integers in minor units, times are UTC.
 """
 
 from app.stripe_gateway.snapshots.charge import ChargeSnapshot

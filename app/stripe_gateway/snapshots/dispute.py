@@ -9,7 +9,7 @@ from app.stripe_gateway.snapshots.read import Json
 
 @dataclass(frozen=True, slots=True)
 class DisputeSnapshot:
-    """A dispute at the moment when Stripe rendered it: the shopper's bank asks for the money back."""
+    """A dispute at the moment when Stripe rendered it."""
 
     id: str
     payment_intent_id: str | None

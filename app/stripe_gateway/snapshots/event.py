@@ -9,7 +9,7 @@ from app.stripe_gateway.snapshots.read import Json
 
 @dataclass(frozen=True, slots=True)
 class StripeEvent:
-    """A webhook's event, or one of Stripe's list: `object` is the snapshot it carries, unparsed.
+    """An event of a webhook or of Stripe's list. `object` is the snapshot that it carries, unparsed.
 
     `object` may hold a client secret: it is read at once and never stored.
     """

@@ -56,9 +56,9 @@ def _shipping(obj: Json) -> Json | None:
 class PaymentIntentSnapshot:
     """A PaymentIntent at the moment when Stripe rendered it.
 
-    `is_replay` marks an answer that Stripe repeated from memory for a known idempotency key: it shows
-    the past. `fields` are the others that a caller can state, by Stripe's names. The client secret is not here: the
-    gateway keeps it in memory.
+    `is_replay` marks the first answer to a known idempotency key, replayed by Stripe: it shows the past. `fields` are
+    the other fields that a caller can set, by Stripe's names. The client secret is not here: the gateway keeps it in
+    memory.
     """
 
     id: str

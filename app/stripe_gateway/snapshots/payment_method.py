@@ -1,4 +1,4 @@
-"""What was paid with, as a Charge or a failure shows it."""
+"""The payment method, as a Charge or a failure shows it."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from app.stripe_gateway.snapshots.read import Json
 
 @dataclass(frozen=True, slots=True)
 class PaymentMethod:
-    """What was paid with, as far as it may be shown; `three_d_secure` is the result, where 3DS ran."""
+    """The payment method, as far as it may be shown. `three_d_secure` is the result, if 3DS ran."""
 
     type: str | None
     card_brand: str | None

@@ -1,7 +1,7 @@
-"""Read single values of what Stripe sent, tolerantly.
+"""Read single values from what Stripe sent, tolerantly.
 
-What no database column could hold (a NUL, half a surrogate pair, an amount beyond 64 bits) is refused where it matters
-and None elsewhere.
+Values that no database column can hold (a NUL, half a surrogate pair, an amount beyond 64 bits) are refused where they
+are required and None elsewhere.
 """
 
 import re
@@ -18,12 +18,12 @@ LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
 def word(value: object) -> str | None:
-    """Give a text that can be stored; anything else is None."""
+    """Return a text that can be stored; anything else is None."""
     return value if isinstance(value, str) and not UNSTORABLE.search(value) else None
 
 
 def id_of(value: object) -> str | None:
-    """Give the id of what Stripe names either by id or, when expanded, by the object."""
+    """Return the id of what Stripe names either by its id or, when expanded, by the object."""
     return word(value.get("id") if isinstance(value, Mapping) else value)
 
 
@@ -40,7 +40,7 @@ def currency(obj: Json) -> str:
 
 
 def amount(obj: Json, name: str, *, least: int = 0) -> int:
-    """Read an amount; missing and null are nothing."""
+    """Read an amount; missing and null are 0."""
     value = obj.get(name)
     if value is not None and type(value) is not int:
         raise TypeError(f"{name} is not an integer")

@@ -17,7 +17,7 @@ export const startPayment = (version) => call("POST", `${CART}/payment`, { versi
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Repeat a call until it gets a lasting answer, `tries` times at most. */
+/** Retry a call until it gets a final answer, `tries` times at most. */
 export async function patiently(send, onWait, tries = Infinity) {
   for (let tried = 1; ; tried += 1) {
     try {

@@ -1,4 +1,4 @@
-// The way of one payment, as the shopper's browser goes it.
+// One payment, step by step, in the shopper's browser.
 
 import { changeCart, patiently, readCart, sleep, startPayment } from "./backend.js";
 import { notice, onQuantity, render, say, sayCardError } from "./page.js";
@@ -16,7 +16,7 @@ const SENTENCES = {
   payments_unavailable: "The payment service does not answer just now. Nothing was charged; please try again in a moment.",
   payment_intent_authentication_failure: "Your bank could not confirm that it was you. Try again, or take another card.",
 };
-// The new state of cart and payment says these by itself.
+// For these codes no message is needed: the new state of cart and payment shows them.
 const SILENT = ["already_paid", "payment_in_progress", "stale_cart_version"];
 
 const state = {
@@ -49,7 +49,7 @@ function mountCard() {
 
 // -------------------------------------------------------------------------------------------------------- the cart
 
-/** Ask the backend, again and again while it has no lasting answer. */
+/** Send a request to the backend, and retry while it has no final answer. */
 async function ask(send, tries) {
   try {
     return await patiently(send, () => notice(UNAVAILABLE), tries);
@@ -60,7 +60,7 @@ async function ask(send, tries) {
 
 function take({ cart, payment, attempts = state.attempts }) {
   if (cart.version < state.cart?.version) return; // an answer that was overtaken
-  // Stripe tells this page of a success before it tells the backend; a success is never taken back.
+  // Stripe reports a success to this page before it reports it to the backend. A success is final.
   const isPaid = state.payment?.status === "succeeded" && payment?.stripe_id === state.payment.stripe_id;
   Object.assign(state, { cart, attempts, payment: isPaid ? state.payment : payment });
   render(state);
@@ -78,7 +78,7 @@ function choose(product, quantity) {
   debounce = setTimeout(follow, DEBOUNCE_MS);
 }
 
-/** Let the payment follow the cart, one request at a time; clicks that come meanwhile go out with the next one. */
+/** Update the payment to the cart, one request at a time; clicks that come meanwhile are sent with the next one. */
 async function follow() {
   if (state.isFollowing) return;
   state.isFollowing = true;
@@ -107,14 +107,14 @@ async function catchUp() {
   await follow();
 }
 
-/** Show where things stand after a refusal, and say why in words for shoppers. */
+/** Show the current state after a refusal, and the reason in words for shoppers. */
 async function recover({ code }) {
   if (code === "cart_not_found") return window.location.replace("/");
   state.wanted = {};
   await ask(refresh).catch(() => {});
   if (!SILENT.includes(code)) say(SENTENCES[code] ?? SORRY, "error");
   if (state.payment?.status === "processing") awaitResult();
-  // Another tab was quicker: look at what the payment holds by now.
+  // Another tab was faster: read what the payment is for now.
   if (code === "stale_cart_version") await sleep(DEBOUNCE_MS);
   state.isDue = ["stale_cart_version", "cart_changed"].includes(code);
 }
@@ -153,7 +153,7 @@ async function confirm(clientSecret) {
 }
 
 /**
- * Look until the backend knows what just happened: Stripe tells it a moment after this page.
+ * Poll until the backend knows the outcome: Stripe reports it there a moment later than to this page.
  * The page may thank the shopper at once; goods are sent only for what the backend knows.
  */
 async function awaitResult() {

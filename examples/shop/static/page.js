@@ -1,4 +1,4 @@
-// What the page shows. It decides nothing: `render` draws the state, whatever it was before.
+// What the page shows. It decides nothing: `render` draws the current state.
 
 const $ = (id) => document.getElementById(id);
 
@@ -24,13 +24,13 @@ export function render(state) {
   $("attempts").replaceChildren(...state.attempts.map(drawAttempt));
 }
 
-/** Say something about the payment; screen readers read it out. */
+/** Show a message about the payment; screen readers read it out. */
 export function say(text, kind = "info") {
   $("result").dataset.kind = kind;
   $("result").textContent = text;
 }
 
-/** Say that the connection is in trouble, beside whatever else is said. */
+/** Show that the connection has a problem, beside any other message. */
 export function notice(text) {
   $("notice").textContent = text;
 }
@@ -54,7 +54,7 @@ function totalOf(state) {
   return state.cart.lines.reduce((sum, line) => sum + line.unit_price * quantityOf(state, line), 0);
 }
 
-/** Change the lines in place: a button that is clicked twice must not be another one the second time. */
+/** Change the lines in place: a second click must find the same button. */
 function drawLines(state) {
   const { cart } = state;
   const pieces = cart.lines.reduce((sum, line) => sum + quantityOf(state, line), 0);

@@ -1,4 +1,4 @@
-// The staff's page of one order: what was paid, what went back, and a button to give more back.
+// The staff's page of one order: what was paid, what was refunded, and a button to refund more.
 
 const $ = (id) => document.getElementById(id);
 const ORDER = `/api${window.location.pathname}`; // the page is /staff/carts/{id}
