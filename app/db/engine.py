@@ -101,7 +101,11 @@ class Database:
     def distrust_after(self, error: BaseException) -> None:
         """Use none of the present connections again, if their server has probably left them all."""
         if says_that_others_ended(error) and not (self._is_pooled and isinstance(error, TimeoutError)):
-            self._distrust_before = time.monotonic()
+            self.distrust_all()
+
+    def distrust_all(self) -> None:
+        """Use none of the present connections again."""
+        self._distrust_before = time.monotonic()
 
     async def release(self, connection: Connection, raw: Connection, error: BaseException | None) -> None:
         """Give a connection back, or throw it away after an error that ended it."""

@@ -42,6 +42,12 @@ class NotMigrated(Unavailable):
     code, title = "not_migrated", "Not migrated"
 
 
+class MigrationUnderWay(Unavailable):
+    """Another process has been migrating this database for very long; look what it waits for."""
+
+    code, title = "migration_under_way", "Migration under way"
+
+
 class ReadOnlyServer(DatabaseUnavailable):
     """The database takes no writes now. Send the same request again."""
 
