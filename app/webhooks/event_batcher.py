@@ -64,7 +64,7 @@ class EventBatcher:
     async def _ingest_alone(self, waiting: Waiting) -> None:
         try:
             _answer(waiting, await ingest_alone(self._resources, waiting[0]))
-        except Exception as error:  # noqa: BLE001 - handed to the one who waits
+        except Exception as error:
             _answer(waiting, error)
 
 
