@@ -170,6 +170,22 @@ def direct_connector(settings: DatabaseSettings, *, bounds: Bounds | None = None
     return Connector(DatabaseUrl.parse(url.get_secret_value()), bounds or _bounds(settings))
 
 
+async def check_sessions(settings: DatabaseSettings) -> str | None:
+    """Return why the service can't work with what DATABASE_URL or DATABASE_DIRECT_URL leads to; None if it can.
+
+    A server that does not answer now is no reason.
+    """
+    name = "DATABASE_URL" if settings.database_direct_url is None else "DATABASE_DIRECT_URL"
+    try:
+        connection = await direct_connector(settings).connect()
+    except SessionsNotKept:
+        return f"{name} leads to a connection pooler. Set DATABASE_DIRECT_URL to the address of PostgreSQL itself."
+    except Exception:
+        return None
+    connection.terminate()
+    return None
+
+
 def _bounds(settings: DatabaseSettings) -> Bounds:
     return Bounds(settings.database_statement_timeout, settings.database_lock_timeout)
 
