@@ -63,11 +63,12 @@ def serve(
 ) -> None:
     """Serve the API."""
     import gc
+    from contextlib import suppress
 
     gc.disable()  # nothing of what is loaded now is garbage: looking for it takes 7 % of the start
     import uvicorn
 
-    from app.http.head_limit import BoundedHeadProtocol
+    from app.http.server import server_config
     from app.main import create_app
 
     settings = _start(host)
@@ -76,17 +77,11 @@ def serve(
     gc.collect()
     gc.freeze()
     gc.enable()
-    uvicorn.run(
-        api,
-        host=host,
-        port=port,
-        log_config=None,
-        access_log=False,
-        server_header=False,
-        proxy_headers=False,
-        http=BoundedHeadProtocol,
-        timeout_graceful_shutdown=30,
-    )
+    server = uvicorn.Server(server_config(api, settings, host=host, port=port))
+    with suppress(KeyboardInterrupt):
+        server.run()
+    if not server.started:
+        raise typer.Exit(3)  # as uvicorn's own command line does; the log says why
 
 
 @app.command("worker")

@@ -26,8 +26,10 @@ class PaymentsError(Exception):
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
     headers: Mapping[str, str] = {}
+    reason: str | None = None  # for our log alone: why it was refused, where the caller must not learn it
 
-    def __init__(self, detail: str | None = None, **extensions: Any) -> None:
+    def __init__(self, detail: str | None = None, *, reason: str | None = None, **extensions: Any) -> None:
+        self.reason = reason
         self.detail = detail or " ".join((type(self).__doc__ or self.title).split())
         self.extensions = extensions
         super().__init__(self.detail)

@@ -18,6 +18,7 @@ Origin = Annotated[
     str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
 ]
 MIN_SECRET = 12
+Seconds = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))]
 SigningKey = Annotated[SecretStr, Field(min_length=32)]
 
 
@@ -109,6 +110,11 @@ class Settings(DatabaseSettings):
     max_json_depth: PositiveInt = 8
     max_body_bytes: PositiveInt = 64 * 1024
     max_webhook_bytes: PositiveInt = 1024 * 1024
+    max_connections: PositiveInt = 2000
+    max_connections_per_address: PositiveInt = 1000
+    request_head_timeout: Seconds = timedelta(seconds=10)
+    request_body_timeout: Seconds = timedelta(seconds=30)
+    keep_alive: Seconds = timedelta(seconds=75)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
     @field_validator("stripe_webhook_secret", "checkout_token_keys", "cors_origins", "trusted_proxies", mode="before")

@@ -26,6 +26,7 @@ from app.auth import api_keys
 from app.auth.scopes import Scope
 from app.db import migrations
 from app.dev.postgres import temporary_postgres
+from app.http.server import server_config
 from app.main import create_app
 from app.observability.logging import configure_logging
 from app.resources import Resources, open_resources
@@ -33,6 +34,7 @@ from app.settings import Settings
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
+from tests.cart import Cart
 from tests.database import Database, open_database
 from tests.waiting import until, wait_until
 
@@ -64,11 +66,11 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture(scope="session")
 def database_url(worker_id: str) -> str:
-    """Give the address of this worker's own database, with all tables."""
+    """Return the address of this worker's own database, with all tables."""
     name = f"payments_{worker_id}"
 
     async def create() -> None:
-        connection = await asyncpg.connect((os.environ[SERVER].format("postgres")))
+        connection = await asyncpg.connect(os.environ[SERVER].format("postgres"))
         await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
         await connection.execute(f"CREATE DATABASE {name} TEMPLATE {TEMPLATE}")
         await connection.close()
@@ -112,7 +114,7 @@ def sandbox_url(api_url: str) -> Iterator[str]:
 
 @pytest.fixture
 async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
-    """Give a Stripe that knows nothing yet."""
+    """Return the client of a Stripe that has no objects yet."""
     async with SandboxClient(sandbox_url) as control:
         await control.reset()
         yield control
@@ -173,10 +175,7 @@ def new_key(resources: Resources) -> NewKey:
 @asynccontextmanager
 async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the API on a listening socket, in this event loop."""
-    config = uvicorn.Config(
-        create_app(settings), log_config=None, access_log=False, server_header=False, proxy_headers=False
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(server_config(create_app(settings), settings))
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
 
@@ -194,7 +193,7 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
 async def anonymous(
     resources: Resources, settings: Settings, api_socket: socket.socket, api_url: str
 ) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client of the API without a key."""
+    """Return a client of the API without a key."""
     async with (
         serving(settings, api_socket),
         httpx.AsyncClient(base_url=api_url, trust_env=False, timeout=15, verify=TLS) as client,
@@ -204,15 +203,26 @@ async def anonymous(
 
 @pytest.fixture
 async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClient:
-    """Give a client of the API with a key for payments."""
+    """Return a client of the API with a key for payments."""
     key = await new_key("payments:read", "payments:write")
     anonymous.headers["Authorization"] = f"Bearer {key}"
     return anonymous
 
 
+@pytest.fixture
+def cart(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> Cart:
+    return Cart(api, sandbox, database)
+
+
+@pytest.fixture
+def session(cart: Cart) -> Cart:
+    """Return a customer's session, which has no cart yet."""
+    return cart.another("/v1/sessions/s1")
+
+
 async def do_jobs(resources: Resources, database_url: str) -> None:
     """Do all queued jobs and come back when none is left."""
-    async with asyncpg.create_pool((database_url), min_size=2, max_size=4) as pool:
+    async with asyncpg.create_pool(database_url, min_size=2, max_size=4) as pool:
         queue = PgQueuer.from_asyncpg_pool(pool)
         worker.register(queue, resources)
         with suppress(asyncio.CancelledError):

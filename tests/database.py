@@ -166,11 +166,11 @@ class Database:
         await self.execute("UPDATE payment_intents SET needs_refresh = true, due_at = now()")
 
     async def recheck_in(self, time: timedelta) -> None:
-        """Let a request be on its way that may still arrive at Stripe."""
+        """Record that a request may still arrive at Stripe for so long."""
         await self.execute("UPDATE payment_intents SET recheck_after = now() + $1::interval, due_at = now() + $1", time)
 
     async def lease(self, time: timedelta) -> None:
-        """Let another process be the writer."""
+        """Lease every PaymentIntent, as another writer does."""
         await self.execute(
             "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() + $1::interval,"
             " due_at = now() + $1",
@@ -178,7 +178,7 @@ class Database:
         )
 
     async def add_create_params(self, **params: object) -> None:
-        """Let the first request to Stripe have had other parameters than it has now."""
+        """Change the parameters that the first request to Stripe is recorded with."""
         await self.execute("UPDATE payment_intents SET create_params = create_params || $1::jsonb", params)
 
     async def request(self, **terms: object) -> None:
@@ -194,7 +194,8 @@ class Database:
         """Put an old state of the one PaymentIntent and its cart's version back, as an old backup does."""
         await self.execute("UPDATE payment_references SET cart_version = $1", cart_version)
         await self.execute(
-            "UPDATE payment_intents SET requested_terms = $1, applied_terms = $2, amount = $3, revision = $4, version = $5",
+            "UPDATE payment_intents"
+            " SET requested_terms = $1, applied_terms = $2, amount = $3, revision = $4, version = $5",
             *(kept[name] for name in ("requested_terms", "applied_terms", "amount", "revision", "version")),
         )
 
@@ -258,7 +259,7 @@ class Database:
         return await self.fetch("SELECT * FROM api_keys")
 
     async def expire_key(self, key_id: str, *, seconds: float) -> None:
-        """Let a key expire in so many seconds, or so many seconds ago."""
+        """Make a key expire in so many seconds, or so many seconds ago."""
         await self.execute(
             "UPDATE api_keys SET expires_at = clock_timestamp() + $2 * interval '1 s' WHERE id = $1", key_id, seconds
         )

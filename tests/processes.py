@@ -15,7 +15,7 @@ from tests.waiting import until
 
 
 def environment(settings: Settings) -> dict[str, str]:
-    """Give what a process needs to run with these settings."""
+    """Return the environment of a process with these settings."""
     values = settings.model_dump(mode="json", include=settings.model_fields_set)
     return {"PATH": os.environ["PATH"]} | {name.upper(): _text(settings, name, value) for name, value in values.items()}
 

@@ -35,7 +35,7 @@ RUNNING = pytest.StashKey[Stack]()
 
 
 def stack_of(request: pytest.FixtureRequest) -> Stack:
-    """Give this worker's stack to a session's fixture: the first that asks starts it; it ends with the tests."""
+    """Return this worker's stack, started by the first fixture that asks; it ends with the tests."""
     stash = request.config.stash
     if RUNNING not in stash:
         undo = ExitStack()

@@ -110,7 +110,7 @@ class Parts:
         self._postgres.start()
         self._children.require_running("postgres", self._postgres.process)
         self._postgres.create_database(DATABASE)
-        return self._postgres.url(DATABASE).replace("+asyncpg", "")  # as psql and others take it
+        return self._postgres.url(DATABASE)
 
     def _wait_until_healthy(self) -> None:
         self._children.wait_until_healthy("api", self._options.port, "/readyz")

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from http import HTTPStatus
 
-from app.errors import InvalidRequest, PaymentsError, ValidationFailed
+from app.errors import InvalidRequest, PaymentsError, Unavailable, ValidationFailed
 
 
 class MalformedJson(InvalidRequest):
@@ -16,6 +16,18 @@ class JsonTooDeep(MalformedJson):
     """The JSON of the body is nested too deeply."""
 
     code, title = "json_too_deep", "JSON too deep"
+
+
+class DuplicateKey(MalformedJson):
+    """An object in the JSON of the body names a key twice; send each key once."""
+
+    code, title = "duplicate_json_key", "Duplicate JSON key"
+
+
+class DuplicateHeader(InvalidRequest):
+    """A header that may stand once was sent more than once."""
+
+    code, title = "duplicate_header", "Duplicate header"
 
 
 class InvalidCursor(ValidationFailed):
@@ -34,6 +46,24 @@ class HeadersTooLarge(InvalidRequest):
     """The headers, or the address with its query, are larger than this service accepts."""
 
     status, code, title = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large"
+
+
+class RequestTimeout(InvalidRequest):
+    """The request did not arrive in time; send it again, whole."""
+
+    status, code, title = HTTPStatus.REQUEST_TIMEOUT, "request_timeout", "Request timeout"
+
+
+class MalformedRequest(InvalidRequest):
+    """This is not HTTP that this service can read."""
+
+    code, title = "malformed_request", "Malformed request"
+
+
+class Overloaded(Unavailable):
+    """Too many requests or connections are open at once. Send the same request again."""
+
+    code, title = "overloaded", "Overloaded"
 
 
 class MethodNotAllowed(PaymentsError):

@@ -7,6 +7,7 @@ import yaml
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.auth.dependencies import CHECKOUT_TOKEN
 from app.http.problems import Problem
 
 REFERENCE = "/v1/{kind}/{reference_id}/"
@@ -34,6 +35,8 @@ def _generate(app: FastAPI) -> dict[str, Any]:
     problem = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas = document["components"]["schemas"]
     schemas |= problem.pop("$defs") | {"Problem": problem}
+    schemes = document["components"]["securitySchemes"]
+    schemes["CheckoutToken"] = CHECKOUT_TOKEN.model_dump(mode="json", by_alias=True, exclude_none=True)
     _link_reference(document["paths"])
     return document
 
@@ -57,5 +60,5 @@ def render(app: FastAPI) -> str:
 
 
 def is_current(app: FastAPI) -> bool:
-    """Tell whether the repository's copy is the app's own."""
+    """Whether the repository's copy is the app's own."""
     return FILE.exists() and FILE.read_text(encoding="utf-8") == render(app)

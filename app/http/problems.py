@@ -4,6 +4,8 @@ Whatever goes wrong, the body is `application/problem+json` with a stable `code`
 repeated in it: it may be a secret.
 """
 
+import itertools
+import json
 import re
 from collections import defaultdict
 from collections.abc import Mapping
@@ -13,9 +15,10 @@ from typing import Any
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
+from starlette.responses import Response
+from starlette.types import Scope
 
 from app.db.errors import DatabaseUnavailable
 from app.errors import (
@@ -51,20 +54,30 @@ class Problem(BaseModel):
     status: int
     detail: str
     code: str = Field(description="Stable; meant for programs.")
+    request_id: str | None = Field(default=None, description="As in `X-Request-ID`: what to look for in the log.")
     errors: list[FieldError] | None = Field(default=None, description="With `validation_failed`: each wrong field.")
 
 
-def respond(error: PaymentsError) -> JSONResponse:
-    """Render an error."""
+def respond(error: PaymentsError, scope: Scope) -> Response:
+    """Render an error as the answer to this request, and note it for the request's line in the log."""
+    state = scope.setdefault("state", {})
+    state["problem"] = error
+    return Response(render(error, state.get("request_id")), error.status, dict(error.headers), MEDIA_TYPE)
+
+
+def render(error: PaymentsError, request_id: str | None) -> bytes:
+    """Return the problem document."""
     body = {
         "type": "about:blank",
         "title": error.title,
         "status": error.status,
         "detail": error.detail,
         "code": error.code,
-        **{name: value for name, value in error.extensions.items() if value is not None},
+        "request_id": request_id,
+        **error.extensions,
     }
-    return JSONResponse(body, error.status, dict(error.headers), media_type=MEDIA_TYPE)
+    known = {name: value for name, value in body.items() if value is not None}
+    return json.dumps(known, ensure_ascii=False, separators=(",", ":")).encode()
 
 
 # What every operation that needs an API key may answer besides its own errors.
@@ -95,19 +108,33 @@ def _example(error: PaymentsError) -> dict[str, Any]:
     return {"type": "about:blank"} | fields
 
 
+# Of one name that the caller made up; and how many wrong fields are listed.
+MAX_NAME = 64
+MAX_ERRORS = 50
+
+
 def _name(location: tuple[str | int, ...]) -> str:
-    """Name a field as the caller knows it: those of the body without a prefix, unknown ones without secrets."""
-    parts = [redact(str(part)) for part in location]
+    """Name a field as the caller does, without `body.`; one that the caller made up is cut and redacted."""
+    parts = [_shorten(str(part)) for part in location]
     return ".".join(parts[1:] if parts[0] == "body" and len(parts) > 1 else parts)
 
 
+def _shorten(part: str) -> str:
+    """Cut a name before anything looks through it; the rest of a secret that is cut goes with it."""
+    return redact(part) if len(part) <= MAX_NAME else f"{redact(part[: 4 * MAX_NAME])[:MAX_NAME]}…"
+
+
 def _invalid(error: RequestValidationError) -> PaymentsError:
-    if any(each["type"] == "json_invalid" for each in error.errors()):
+    found = error.errors()
+    if any(each["type"] == "json_invalid" for each in found):
         return MalformedJson()
-    # Two dependencies that read one parameter tell of it twice.
-    told = {(each["loc"], each["type"]): each for each in error.errors()}.values()
-    errors = [{"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)} for each in told]
-    return ValidationFailed(f"{len(errors)} field(s) are not valid, {errors[0]['field']} first.", errors=errors)
+    # Two dependencies that read one parameter name it twice.
+    distinct = {(each["loc"], each["type"]): each for each in found}.values()
+    errors = [
+        {"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)}
+        for each in itertools.islice(distinct, MAX_ERRORS)
+    ]
+    return ValidationFailed(f"{len(distinct)} field(s) are not valid, {errors[0]['field']} first.", errors=errors)
 
 
 def _explain(error: Mapping[str, Any]) -> str:
@@ -143,19 +170,22 @@ def _methods(request: Request) -> list[str]:
 
 
 def install(app: FastAPI) -> None:
-    """Make the application answer every error as a problem."""
+    """Make the application answer every error as a problem.
 
-    async def payments_error(_: Request, error: Exception) -> JSONResponse:
+    It happens inside the application, so that CORS covers these answers too.
+    """
+
+    async def payments_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, PaymentsError)  # noqa: S101 - registered for this class alone
-        return respond(error)
+        return respond(error, request.scope)
 
-    async def validation_error(_: Request, error: Exception) -> JSONResponse:
+    async def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
-        return respond(_invalid(error))
+        return respond(_invalid(error), request.scope)
 
-    async def http_error(request: Request, error: Exception) -> JSONResponse:
+    async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone
-        return respond(_of_http(error, request))
+        return respond(_of_http(error, request), request.scope)
 
     app.add_exception_handler(PaymentsError, payments_error)
     app.add_exception_handler(RequestValidationError, validation_error)

@@ -1,91 +1,135 @@
-"""Bounds on what a request may weigh, before anything reads it: headers, body, and how deep its JSON goes."""
+"""Bounds on what a request may weigh, before anything parses it: headers, body, and the shape of its JSON."""
 
+import json
 import re
 from collections.abc import Mapping
+from typing import Any
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
 
-from app.errors import InvalidRequest
-from app.http.errors import BodyTooLarge, HeadersTooLarge, JsonTooDeep
-from app.http.problems import respond
+from app.http.errors import BodyTooLarge, DuplicateHeader, DuplicateKey, HeadersTooLarge, JsonTooDeep, Overloaded
 
-BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*"?|[\[{]|[\]}]', re.DOTALL)
+# Two of one of these would leave it to chance which one counts.
+SINGLE_HEADERS = frozenset(
+    {
+        b"authorization",
+        b"content-length",
+        b"content-type",
+        b"host",
+        b"idempotency-key",
+        b"stripe-signature",
+    }
+)
+
+# What all bodies that are still arriving may hold together: 64 times the largest webhook.
+MAX_UNFINISHED_BYTES = 64 * 1024 * 1024
+
+BRACKETS = re.compile(rb'"(?:[^"\\]|\\.)*+"?|[\[{]|[\]}]', re.DOTALL)
 
 
-class RequestLimits:
-    """Refuse what is too large, whether it tells its length or not; paths may have body limits of their own.
+def read_headers(scope: Scope, limit: int) -> dict[bytes, bytes]:
+    """Return the headers by name. Raises HeadersTooLarge or DuplicateHeader."""
+    size = len(scope["raw_path"]) + len(scope["query_string"])
+    headers: dict[bytes, bytes] = {}
+    repeated = None
+    for name, value in scope["headers"]:
+        size += len(name) + len(value) + 4
+        if name in headers and name in SINGLE_HEADERS:
+            repeated = name
+        headers[name] = value
+    if size > limit:
+        raise HeadersTooLarge(max_bytes=limit)
+    if repeated is not None:
+        raise DuplicateHeader(header=repeated.decode())
+    return headers
 
-    The body is read here, at once: what comes after finds it whole, or is not called.
-    """
 
-    def __init__(self, app: ASGIApp, *, headers: int, body: int, bodies: Mapping[str, int], depth: int) -> None:
-        self._app = app
-        self._headers = headers
-        self._body = body
-        self._bodies = bodies
-        self._depth = depth
+def has_body(headers: Mapping[bytes, bytes]) -> bool:
+    """Whether a body follows these headers: HTTP has no other sign of one."""
+    return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        try:
-            body = await self._read(scope, receive)
-        except InvalidRequest as refusal:
-            await respond(refusal)(scope, receive, send)
-            return
-        if body is not None:
-            await self._app(scope, _replayed(body, receive), send)
 
-    async def _read(self, scope: Scope, receive: Receive) -> bytes | None:
-        """Give the whole body, or None when the client went away. Raises InvalidRequest."""
-        if _head_size(scope) > self._headers:
-            raise HeadersTooLarge(max_bytes=self._headers)
-        limit = self._bodies.get(scope["path"], self._body)
-        length = dict(scope["headers"]).get(b"content-length", b"0")
+class BodyReader:
+    """Reads whole bodies, and counts what the unfinished ones of this process hold together."""
+
+    def __init__(self, max_unfinished: int = MAX_UNFINISHED_BYTES) -> None:
+        self._max_unfinished = max_unfinished
+        self._unfinished = 0
+
+    async def read(self, headers: Mapping[bytes, bytes], receive: Receive, limit: int) -> bytes:
+        """Return the whole body. Raises BodyTooLarge, Overloaded, or ClientDisconnect."""
+        length = headers.get(b"content-length", b"0")
         if length.isdigit() and int(length) > limit:
             raise BodyTooLarge(max_bytes=limit)
-        body = await _read_all(receive, limit)
-        if body is not None and scope["path"] not in self._bodies and is_deeper(body, self._depth):
-            raise JsonTooDeep(max_depth=self._depth)
-        return body
-
-
-def _head_size(scope: Scope) -> int:
-    """Weigh the address and the headers, about as they came."""
-    address = len(scope["raw_path"]) + len(scope["query_string"])
-    return address + sum(len(name) + len(value) + 4 for name, value in scope["headers"])
-
-
-async def _read_all(receive: Receive, limit: int) -> bytes | None:
-    body, has_more = bytearray(), True
-    while has_more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            return None
-        body += message.get("body", b"")
+        message = await _next(receive)
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False):
+            return await self._read_on(bytearray(body), receive, limit)
         if len(body) > limit:
             raise BodyTooLarge(max_bytes=limit)
-        has_more = message.get("more_body", False)
-    return bytes(body)
+        return body
+
+    async def _read_on(self, body: bytearray, receive: Receive, limit: int) -> bytes:
+        counted, has_more = 0, True
+        try:
+            while has_more:
+                self._unfinished += len(body) - counted
+                counted = len(body)
+                if counted > limit:
+                    raise BodyTooLarge(max_bytes=limit)
+                if self._unfinished > self._max_unfinished:
+                    raise Overloaded
+                message = await _next(receive)
+                body += message.get("body", b"")
+                has_more = message.get("more_body", False)
+        finally:
+            self._unfinished -= counted
+        if len(body) > limit:
+            raise BodyTooLarge(max_bytes=limit)
+        return bytes(body)
 
 
-def _replayed(body: bytes, receive: Receive) -> Receive:
-    """Give the body as one message, and after it what the server tells, as that the client went away."""
+async def _next(receive: Receive) -> Message:
+    message = await receive()
+    if message["type"] == "http.disconnect":
+        raise ClientDisconnect
+    return message
+
+
+def replay(body: bytes, receive: Receive) -> Receive:
+    """Return a `receive` that gives the body as one message, then what the server says, as that the client left."""
     is_given = False
 
-    async def replay() -> Message:
+    async def replayed() -> Message:
         nonlocal is_given
         if is_given:
             return await receive()
         is_given = True
         return {"type": "http.request", "body": body, "more_body": False}
 
-    return replay
+    return replayed
+
+
+def check_json(body: bytes, max_depth: int) -> None:
+    """Raise JsonTooDeep or DuplicateKey. What is no JSON at all is left to whoever parses it."""
+    if is_deeper(body, max_depth):
+        raise JsonTooDeep(max_depth=max_depth)
+    try:
+        json.loads(body, object_pairs_hook=_unique)
+    except ValueError:  # UnicodeDecodeError is one, too
+        return
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    members = dict(pairs)
+    if len(members) != len(pairs):
+        raise DuplicateKey
+    return members
 
 
 def is_deeper(body: bytes, limit: int) -> bool:
-    """Tell whether JSON is nested deeper; brackets in strings do not count. Other bytes may give any answer."""
+    """Whether JSON is nested deeper; brackets in strings do not count. Other bytes may give any answer."""
     if body.count(b"[") + body.count(b"{") <= limit:
         return False
     depth = 0

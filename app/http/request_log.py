@@ -1,63 +1,49 @@
-"""What surrounds every request: a log line, and an answer when all else failed."""
+"""The id of a request, and its line in the log."""
 
+import os
+import re
 import time
-from collections.abc import Callable
-from uuid import uuid4
 
 import structlog
-from starlette.requests import ClientDisconnect
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.types import Scope
 
-from app.errors import PaymentsError
-from app.http.problems import respond
+from app.observability.metrics import PROBLEMS
 
 log = structlog.get_logger()
 
-QUIET = frozenset({"/livez", "/readyz", "/metrics"})
+# Probes and the like would fill the log with nothing.
+QUIET_PATHS = frozenset({"/livez", "/readyz"})
+
+# What an id from outside may be; any other is replaced.
+REQUEST_ID = re.compile(rb"[A-Za-z0-9._-]{1,64}")
+
+# Longer than any path of ours; nothing looks through more of one that was refused.
+MAX_LOGGED_PATH = 200
 
 
-class RequestLog:
-    """Log each request as one line, without its query string, and bind its id to all lines of its work.
+def request_id(sent: bytes | None) -> str:
+    """Return the caller's id of this request if it is well-formed, else a new one."""
+    if sent is not None and REQUEST_ID.fullmatch(sent):
+        return sent.decode()
+    return os.urandom(16).hex()
 
-    An error that nobody foresaw is logged with its kind and place and told as a problem, without details.
-    """
 
-    def __init__(self, app: ASGIApp, *, clock: Callable[[], float] = time.monotonic) -> None:
-        self._app = app
-        self._clock = clock
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        structlog.contextvars.clear_contextvars()
-        structlog.contextvars.bind_contextvars(request_id=uuid4().hex)
-        began, status = self._clock(), 0
-
-        async def watched(message: Message) -> None:
-            nonlocal status
-            if message["type"] == "http.response.start":
-                status = message["status"]
-            await send(message)
-
-        try:
-            await self._app(scope, receive, watched)
-        except ClientDisconnect:
-            log.info("request.abandoned", method=scope["method"], path=scope["path"])
-        except Exception:
-            log.exception("request.failed", method=scope["method"], path=scope["path"])
-            if status:
-                raise
-            await respond(PaymentsError("Something went wrong here; send the same request again."))(
-                scope, receive, watched
-            )
-        finally:
-            if scope["path"] not in QUIET:
-                milliseconds = round((self._clock() - began) * 1000, 1)
-                log.info(
-                    "request.answered",
-                    method=scope["method"],
-                    path=scope["path"],
-                    status=int(status),
-                    milliseconds=milliseconds,
-                )
+def log_answer(scope: Scope, *, status: int, began: float) -> None:
+    """Write the line of one request, without its query string, and count it when it is a problem."""
+    problem = scope["state"].get("problem")
+    why = {}
+    if problem is not None:
+        route = getattr(scope.get("route"), "path_format", "none")
+        PROBLEMS.labels(route, problem.code).inc()
+        why = {"code": problem.code, "reason": problem.reason or problem.detail}
+    if scope["path"] in QUIET_PATHS and problem is None:
+        return
+    write = log.warning if status >= 500 else log.info  # noqa: PLR2004 - HTTP's own border
+    write(
+        "request.answered",
+        method=scope["method"],
+        path=scope["path"][:MAX_LOGGED_PATH],
+        status=status,
+        milliseconds=round((time.monotonic() - began) * 1000, 1),
+        **why,
+    )

@@ -1,9 +1,8 @@
-"""Headers that tell a browser to trust nothing else that comes from here, and to keep none of it."""
+"""Headers that let a browser trust nothing else that comes from here, and keep none of it."""
 
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from collections.abc import Iterable
 
-# Development's page about the API, which takes its script and style from elsewhere.
-DOCS_PATH = "/docs"
+Header = tuple[bytes, bytes]
 
 HEADERS = {
     "Cache-Control": "no-store",
@@ -14,24 +13,12 @@ HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-ENCODED = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+ENCODED: list[Header] = [(name.lower().encode(), value.encode()) for name, value in HEADERS.items()]
+NAMES = frozenset(name for name, _ in ENCODED)
 
 
-class SecurityHeaders:
-    """Set the headers on every answer; nothing that this service says may be kept by a cache."""
-
-    def __init__(self, app: ASGIApp) -> None:
-        self._app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["path"] == DOCS_PATH:
-            await self._app(scope, receive, send)
-            return
-
-        async def secured(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                told = {name for name, _ in message["headers"]}
-                message["headers"] = [*message["headers"], *(each for each in ENCODED if each[0] not in told)]
-            await send(message)
-
-        await self._app(scope, receive, secured)
+def secured(headers: Iterable[Header]) -> list[Header]:
+    """Return the headers of an answer with those that it lacks; no cache may keep what this service says."""
+    own = list(headers)
+    present = NAMES.intersection(name for name, _ in own)
+    return own + (ENCODED if not present else [each for each in ENCODED if each[0] not in present])

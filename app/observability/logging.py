@@ -3,6 +3,7 @@
 The `stripe` logger prints whole bodies at DEBUG and addresses with client secrets at INFO; it is pinned to WARNING.
 """
 
+import json
 import logging
 import sys
 from collections.abc import Collection
@@ -11,7 +12,7 @@ from typing import Any, TextIO
 
 import structlog
 
-from app.observability.redaction import redact
+from app.observability.redaction import CUT, MAX_TEXT, Redactor
 
 NOISY_LOGGERS = ("stripe", "aiohttp", "asyncio", "httpx", "httpcore", "sqlalchemy.engine", "uvicorn.access")
 
@@ -39,16 +40,34 @@ class Output:
 class RedactingFormatter(structlog.stdlib.ProcessorFormatter):
     """Render a library's line, and take out of the finished text what looks like a secret."""
 
-    def __init__(self, secrets: Collection[str], **options: Any) -> None:
+    def __init__(self, redact: Redactor, **options: Any) -> None:
         super().__init__(**options)
-        self._secrets = secrets
+        self._redact = redact
 
     def format(self, record: logging.LogRecord) -> str:
-        return redact(super().format(record), self._secrets)
+        return self._redact(super().format(record))
+
+
+# Of one value: a line is cut by its values, so that it stays JSON.
+MAX_VALUE = MAX_TEXT // 4
+
+_encode = json.JSONEncoder(default=repr, ensure_ascii=False).encode  # made once: json.dumps makes one for each line
+
+
+def _serialize(event: dict[str, Any], **_: object) -> str:
+    return _encode(event)
 
 
 def configure_logging(*, is_json: bool, level: str, secrets: Collection[str] = ()) -> None:
     """Send our events and the libraries' messages to standard error, in one shape and without these secrets."""
+    redact = Redactor(secrets)
+
+    def cut(_: object, __: str, event: structlog.typing.EventDict) -> structlog.typing.EventDict:
+        for name, value in event.items():
+            if isinstance(value, str) and len(value) > MAX_VALUE:
+                event[name] = redact(value)[:MAX_VALUE] + CUT
+        return event
+
     shared: list[structlog.typing.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.stdlib.add_log_level,
@@ -56,14 +75,14 @@ def configure_logging(*, is_json: bool, level: str, secrets: Collection[str] = (
     ]
     # Tracebacks without the values of local variables: those may be secrets.
     last: list[structlog.typing.Processor] = (
-        [structlog.processors.format_exc_info, structlog.processors.JSONRenderer()]
+        [structlog.processors.format_exc_info, cut, structlog.processors.JSONRenderer(_serialize)]
         if is_json
         else [structlog.dev.ConsoleRenderer(colors=False, exception_formatter=structlog.dev.plain_traceback)]
     )
     output = Output(sys.stderr)
 
     def redacted(_: object, __: str, line: Any) -> str:
-        return redact(line, secrets)
+        return redact(line)
 
     structlog.configure(
         processors=[*shared, *last, redacted],
@@ -74,7 +93,7 @@ def configure_logging(*, is_json: bool, level: str, secrets: Collection[str] = (
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(
         RedactingFormatter(
-            secrets,
+            redact,
             foreign_pre_chain=shared,
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, *last],
         )

@@ -233,7 +233,7 @@ class _AppliedExtras(msgspec.Struct):
     """What tells a stored price from stored terms: those always have a `cart_version`, if only null."""
 
     revision: int | None = None
-    cart_version: int | None | msgspec.UnsetType = msgspec.UNSET
+    cart_version: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _decode_terms = msgspec.json.Decoder(PaymentTerms).decode

@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query, Response
 
 from app.attempts.schemas import AttemptPage
 from app.auth.api_keys import Caller
-from app.auth.dependencies import PaymentsRead, PaymentsWrite, SecretRead, StateRead
+from app.auth.dependencies import OR_CHECKOUT_TOKEN, PaymentsRead, PaymentsWrite, SecretRead, StateRead
 from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
@@ -44,7 +44,11 @@ from app.references.path import ReferencePath, SessionPath
 from app.resources import Resources, ResourcesDependency
 from app.stripe_gateway.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
 
-router = APIRouter(prefix="/v1/{kind}/{reference_id:segment}", tags=["PaymentIntents"])
+router = APIRouter(
+    prefix="/v1/{kind}/{reference_id:segment}",
+    tags=["PaymentIntents"],
+    generate_unique_id_function=lambda route: route.name,
+)
 
 
 SyncQuery = Annotated[
@@ -108,6 +112,7 @@ async def put_payment_intent(
 @router.get(
     "/payment-intent",
     summary="Read the PaymentIntent",
+    openapi_extra=OR_CHECKOUT_TOKEN,
     responses=documented(
         *AUTHENTICATED,
         PaymentIntentNotFound,
@@ -138,6 +143,7 @@ def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead
 @router.get(
     "/payment-intent/client-secret",
     summary="Fetch the client secret",
+    openapi_extra=OR_CHECKOUT_TOKEN,
     responses=documented(
         *AUTHENTICATED,
         PaymentIntentNotFound,

@@ -1,6 +1,7 @@
 """Read the reference from a URL: `/v1/{carts|sessions}/{id}/…`."""
 
-from typing import Annotated, Literal
+from collections.abc import Mapping
+from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path
 from pydantic import StringConstraints
@@ -45,6 +46,12 @@ ReferencePath = Annotated[Reference, Depends(_read_reference)]
 
 async def _read_session(reference_id: _PathId) -> Reference:
     return Reference("session", reference_id)
+
+
+def reference_in(path: Mapping[str, Any]) -> Reference | None:
+    """Return the reference that the parameters of a path name, valid or not; None when they name none."""
+    kind = KINDS.get(path.get("kind", ""))
+    return Reference(kind, path["reference_id"]) if kind else None
 
 
 SessionPath = Annotated[Reference, Depends(_read_session)]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, Literal
 
+import asyncpg
 import msgspec
 
 from app.db.engine import Connection
@@ -107,7 +108,12 @@ async def compare_and_set(connection: Connection, writes: Sequence[Write], mode:
     document["references"] = [
         _row(write.before, write.after) for write in writes if write.before is not None and write.after is not None
     ]
-    written = await connection.fetch(statement(ordered, mode), msgspec.json.encode(document).decode())
+    try:
+        written = await connection.fetch(statement(ordered, mode), msgspec.json.encode(document).decode())
+    except asyncpg.UniqueViolationError:
+        if mode == "batch":
+            raise  # of many references one is at fault: each is written by itself
+        return set()  # somebody else has what this change claims, under another reference
     return {(kind, row_id) for kind, row_id in written}
 
 

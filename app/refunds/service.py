@@ -49,7 +49,8 @@ async def create_refund(
     fingerprint = params.fingerprint(reference, body.model_dump(mode="json"))
     request = RefundRequest(body, caller.client, key, fingerprint)
     actor = actor_of(caller)
-    refund, is_new = await _reserve(resources, reference, request, actor)
+    async with resources.single_flight.of(reference).admission:
+        refund, is_new = await _reserve(resources, reference, request, actor)
     if is_new:
         try:
             refund = await send(resources, refund, actor)

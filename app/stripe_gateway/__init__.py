@@ -4,7 +4,7 @@ from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndp
 from app.stripe_gateway.errors import IdempotencyKeyConflict, ReplayedServerError, UnexpectedState
 from app.stripe_gateway.event_list import EventPage, Window
 from app.stripe_gateway.gateway import StripeGateway, open_gateway
-from app.stripe_gateway.signature import verify
+from app.stripe_gateway.signature import check_signature_form, verify
 from app.stripe_gateway.snapshots import (
     FROZEN,
     PAYABLE,
@@ -36,6 +36,7 @@ __all__ = [
     "UnexpectedState",
     "WebhookEndpointSnapshot",
     "Window",
+    "check_signature_form",
     "open_gateway",
     "verify",
 ]

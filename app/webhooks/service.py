@@ -6,32 +6,49 @@ from app.db import queue
 from app.errors import PaymentsError
 from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
-from app.stripe_gateway import verify
+from app.stripe_gateway import check_signature_form, verify
 from app.webhooks.errors import RecoveryPending, WrongMode
 from app.webhooks.event_batcher import EventBatcher
 from app.webhooks.ingest import IncomingEvent, Outcome
 
 
-async def receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str | None) -> Outcome:
+def check_signature(header: str) -> None:
+    """Raise InvalidSignature for what can't be a signature of Stripe's, whatever the body is."""
+    try:
+        check_signature_form(header)
+    except PaymentsError as error:
+        _count(error.code)
+        raise
+
+
+async def receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str) -> Outcome:
     """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
     Raises InvalidSignature, InvalidEvent, WrongMode, SyncPending, or RecoveryPending, when a job brings back what it is
     about first.
     """
-    settings = resources.settings
-    event = verify(body, signature, settings.stripe_webhook_secret)
-    if event.is_live != (settings.mode == "live"):
-        raise WrongMode
-    bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
     try:
-        outcome = await batcher.ingest(IncomingEvent.read(event, settings.instance))
+        outcome = await _receive(resources, batcher, body, signature)
     except PaymentsError as error:
-        bind_contextvars(outcome=error.code)
+        _count(error.code)
         if isinstance(error, RecoveryPending):
             job = queue.job("adopt", is_repeat=True, stripe_id=error.extensions["stripe_id"])
             async with resources.database.transaction() as connection:
                 await queue.enqueue(connection, [job])
         raise
+    _count(outcome)
+    return outcome
+
+
+async def _receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str) -> Outcome:
+    settings = resources.settings
+    event = verify(body, signature, settings.stripe_webhook_secret)
+    if event.is_live != (settings.mode == "live"):
+        raise WrongMode
+    bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
+    return await batcher.ingest(IncomingEvent.read(event, settings.instance))
+
+
+def _count(outcome: str) -> None:
     bind_contextvars(outcome=outcome)
     WEBHOOKS.labels(outcome).inc()
-    return outcome

@@ -1,4 +1,4 @@
-"""Give tables and columns the field's names. Only names change: no row is written.
+"""Rename tables and columns to plain terms. Only names change: no row is rewritten.
 
 Revision ID: 0006
 Revises: 0005
@@ -54,7 +54,7 @@ def downgrade() -> None:
 
 
 def _rename_constraints(table: str, old: str, new: str) -> None:
-    """Rename what carries the table's name in its own: `pk_events`, `uq_events_…`, `fk_events_…`."""
+    """Rename the constraints and indexes that have the table's name in theirs: `pk_events`, `uq_events_…`, `fk_events_…`."""
     op.execute(
         f"""
         DO $$

@@ -1,4 +1,4 @@
-"""Let each change of a reference be one compare-and-set on its version, and say for each row when it is due.
+"""Add the reference's version, on which each change is one compare-and-set, and when each row is due.
 
 Revision ID: 0007
 Revises: 0006
@@ -39,7 +39,7 @@ def downgrade() -> None:
 
 
 def _let_all_open_rows_be_looked_at() -> None:
-    """Make every open row due, a batch at a time: the sweep looks at each once, and says when it is due next."""
+    """Make every open row due, a batch at a time: the sweep visits each once and sets when it is due next."""
     connection = op.get_bind()
     last = None
     while True:

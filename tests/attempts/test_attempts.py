@@ -22,7 +22,7 @@ async def _attempts(api: httpx.AsyncClient) -> list[dict[str, Any]]:
     return listed
 
 
-async def test_twin_events_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+async def test_two_events_of_one_change_make_one_attempt(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     stripe_id = await put(api)
     await sandbox.duplicate_events()
     await sandbox.confirm(stripe_id, DECLINED)
@@ -51,7 +51,7 @@ async def test_a_failed_challenge_with_a_charge_is_one_attempt(api: httpx.AsyncC
     assert (attempt["status"], attempt["three_d_secure"]) == ("failed", "failed")
 
 
-async def test_a_silent_payment_intent_gets_its_attempts_from_stripe(
+async def test_attempts_whose_webhooks_were_lost_are_fetched_from_stripe(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)

@@ -180,7 +180,7 @@ async def test_every_event_that_a_call_causes_names_its_key(
 
 @pytest.fixture
 def command(database_url: str, resources: Resources, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
-    """Give what runs `python -m app` with these words."""
+    """Return a function that runs `python -m app` with these arguments."""
     monkeypatch.setenv("DATABASE_URL", database_url)
     monkeypatch.setenv("COLUMNS", "200")
 

@@ -24,7 +24,7 @@ OLD, NEW, FOREIGN = ("old" * 12, "new" * 12, "foreign" * 5)
 
 @asynccontextmanager
 async def browser(api: httpx.AsyncClient, token: str) -> AsyncIterator[httpx.AsyncClient]:
-    """Give a client that has nothing but the token."""
+    """Return a client that has nothing but the token."""
     headers = {"Authorization": f"Bearer {token}"}
     async with httpx.AsyncClient(base_url=api.base_url, headers=headers, trust_env=False) as client:
         yield client
@@ -210,7 +210,7 @@ class TestCors:
         assert preflight.status_code in {400, 405}
         assert "access-control-allow-origin" not in plain.headers
 
-    async def test_other_origins_are_told_nothing(self, anonymous: httpx.AsyncClient) -> None:
+    async def test_other_origins_get_no_cors_headers(self, anonymous: httpx.AsyncClient) -> None:
         preflight = await anonymous.options(CART, headers=self._preflight("GET", "https://evil.example"))
         plain = await anonymous.get(CART, headers={"Origin": "https://evil.example"})
         assert preflight.status_code == 400

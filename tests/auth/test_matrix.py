@@ -64,7 +64,7 @@ OPERATIONS: dict[str, Row] = {
 
 
 def documented(settings: Settings) -> dict[str, tuple[str, str]]:
-    """Give the method and path of each operation of the document."""
+    """Return the method and path of each operation of the document."""
     paths = create_app(settings).openapi()["paths"]
     return {
         operation["operationId"]: (method, path)

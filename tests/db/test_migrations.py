@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -45,9 +45,6 @@ LATER = {
       VALUES (gen_random_uuid(), '{ID}', 'dp_1', 'needs_response', 'fraudulent', 1000, 'eur', now())""",  # noqa: S608
     "0005": "UPDATE payment_intents SET attempts_told = 2",
 }
-
-Connect = Callable[[str], Awaitable[Any]]
-
 
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:

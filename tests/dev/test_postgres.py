@@ -9,9 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import asyncpg
 import pytest
-from sqlalchemy import text
-from sqlalchemy.ext.asyncio import create_async_engine
 
 from app.dev import binaries
 from app.dev.account import open_home
@@ -36,12 +35,11 @@ def server_in(folder: Path) -> EmbeddedPostgres:
 
 
 async def ask(server: EmbeddedPostgres, sql: str, database: str = "postgres") -> object:
-    engine = create_async_engine(server.url(database))
-    async with engine.begin() as connection:
-        result = await connection.execute(text(sql))
-        answer = result.scalar() if result.returns_rows else None
-    await engine.dispose()
-    return answer
+    connection = await asyncpg.connect(server.url(database))
+    try:
+        return await connection.fetchval(sql)
+    finally:
+        await connection.close()
 
 
 @contextmanager

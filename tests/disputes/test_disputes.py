@@ -38,7 +38,7 @@ async def test_a_dispute_ends_as_the_bank_decides(
     assert (await database.domain_event_types()).count(f"dispute.{outcome}") == 1
 
 
-async def test_an_old_telling_of_a_dispute_is_checked_with_stripe(
+async def test_an_older_event_that_comes_late_does_not_undo_a_dispute(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     await sandbox.pause_webhooks()

@@ -1,4 +1,4 @@
-"""The doctor looks at everything and says what to do about each finding."""
+"""The doctor checks the installation and says what to do about each finding."""
 
 import asyncio
 from dataclasses import replace
@@ -24,7 +24,7 @@ def _faults(results: list[Result]) -> dict[str, str]:
     return {result.subject: result.remedy for result in results if result.remedy}
 
 
-async def test_all_is_well_with_a_migrated_database_and_a_registered_webhook(
+async def test_a_migrated_database_and_a_registered_webhook_have_no_findings(
     settings: Settings, sandbox: SandboxClient
 ) -> None:
     results = await examine(settings)
@@ -35,22 +35,22 @@ async def test_all_is_well_with_a_migrated_database_and_a_registered_webhook(
     assert seen.keys() == {"Settings", "Database", "Stripe key", "Clock", "Webhook we_configured"}
 
 
-async def test_a_wrong_stripe_key_is_told(settings: Settings, sandbox: SandboxClient) -> None:
+async def test_a_wrong_stripe_key_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
     wrong = Settings.model_validate(settings.model_dump() | {"stripe_secret_key": "sk_test_wrong"})
     assert "STRIPE_SECRET_KEY" in _faults(await examine(wrong))["Stripe key"]
 
 
-async def test_a_silent_stripe_is_told(settings: Settings, sandbox: SandboxClient) -> None:
+async def test_a_stripe_that_does_not_answer_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
     away = settings.model_copy(update={"stripe_api_base": "http://127.0.0.1:9"})
     assert "network" in _faults(await examine(away))["Stripe"]
 
 
-async def test_a_clock_that_is_off_is_told(settings: Settings, sandbox: SandboxClient) -> None:
+async def test_a_wrong_clock_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
     await sandbox.advance(120)
     assert "NTP" in _faults(await examine(settings))["Clock"]
 
 
-async def test_a_database_that_is_away_or_refuses_is_told_without_its_password(
+async def test_a_database_that_cannot_be_reached_is_reported_without_its_password(
     settings: Settings, sandbox: SandboxClient
 ) -> None:
     url = settings.database_url.get_secret_value()
@@ -62,7 +62,7 @@ async def test_a_database_that_is_away_or_refuses_is_told_without_its_password(
         assert "s3cr3t" not in str(results)
 
 
-async def test_a_database_without_our_tables_is_told(
+async def test_a_database_without_our_tables_is_reported(
     settings: Settings, sandbox: SandboxClient, database_url: str
 ) -> None:
     plain = database_url.replace("+asyncpg", "")
@@ -87,7 +87,7 @@ async def test_a_database_without_our_tables_is_told(
     ],
     ids=["another address", "disabled", "an event is missing", "an old API version", "the account's API version"],
 )
-def test_a_webhook_that_would_miss_something_is_told(endpoint: WebhookEndpointSnapshot, remedy: str) -> None:
+def test_a_webhook_that_would_miss_something_is_reported(endpoint: WebhookEndpointSnapshot, remedy: str) -> None:
     [result] = examine_webhooks([endpoint])
     assert remedy in (result.remedy or "")
 

@@ -3,8 +3,9 @@
 import asyncio
 import os
 import signal
+import socket
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 import asyncpg
@@ -14,8 +15,8 @@ import pytest
 from app.auth import api_keys
 from app.db import migrations
 from app.db.connect import connector
-from app.dev.postgres import EmbeddedPostgres
 from app.dev.ports import free_port
+from app.dev.postgres import EmbeddedPostgres
 from app.resources import open_resources
 from app.settings import DatabaseSettings
 from sandbox.client import SandboxClient
@@ -40,8 +41,6 @@ def own_url(server: EmbeddedPostgres) -> str:
 @pytest.fixture
 async def own_api(own_url: str, sandbox: SandboxClient, sandbox_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the API with the server that may be stopped."""
-    import socket
-
     settings = settings_for(own_url, sandbox_url, database_statement_timeout=timedelta(seconds=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
@@ -122,9 +121,6 @@ async def test_a_demoted_server_is_left_at_once_and_taken_back(
         await set_system("ALTER SYSTEM RESET default_transaction_read_only")
     await until_ready(own_api)
     await put(own_api, amount=2000, cart_version=20)
-
-
-Connect = Callable[[str], Awaitable[int]]
 
 
 async def test_of_several_hosts_the_first_that_takes_writes_is_used(database_url: str) -> None:

@@ -14,6 +14,7 @@ import pytest
 from app.db.queue import enqueue, job
 from app.dev.ports import free_port
 from app.settings import Settings
+from tests.conftest import TLS
 from tests.database import Database
 from tests.faults.proxy import Proxy
 from tests.processes import service_process
@@ -28,13 +29,14 @@ class Worker:
     """A worker's process from outside."""
 
     def __init__(self, port: int, database: Database, database_url: str) -> None:
-        self._client = httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}", trust_env=False)
+        self._url = f"http://127.0.0.1:{port}"
         self._database = database
         self._database_url = database_url
 
     async def status(self, path: str) -> int:
         try:
-            return (await self._client.get(path)).status_code
+            async with httpx.AsyncClient(base_url=self._url, trust_env=False, verify=TLS) as client:
+                return (await client.get(path)).status_code
         except httpx.TransportError:
             return 0
 
@@ -53,13 +55,12 @@ class Worker:
 
     async def seconds_for_jobs(self, payment_intent_id: Any) -> float:
         """Return how long two jobs take, one after the other."""
-        began = time.monotonic()
+        began, done = time.monotonic(), "SELECT count(*) = 0 FROM pgqueuer"
         for _ in range(2):
             connection = await asyncpg.connect(self._database_url)
             async with connection.transaction():
                 await enqueue(connection, [job("converge", payment_intent_id=payment_intent_id)])
             await connection.close()
-            done = "SELECT count(*) = 0 FROM pgqueuer"
             await until(lambda: self._database.value(done), "the job is done", seconds=30)
         return time.monotonic() - began
 

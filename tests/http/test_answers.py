@@ -1,4 +1,4 @@
-"""What every answer carries, and what it does not tell."""
+"""What every answer carries: security headers, problems, and no banner."""
 
 import httpx
 import pytest
@@ -30,7 +30,7 @@ async def test_every_answer_has_the_security_headers_and_no_banner(api: httpx.As
     ],
     ids=["no key", "no valid key", "a key without the scope"],
 )
-async def test_a_refusal_says_in_its_header_what_is_lacking(
+async def test_www_authenticate_says_what_is_missing(
     anonymous: httpx.AsyncClient, new_key: NewKey, credential: str | None, status: int, told: str
 ) -> None:
     keys = {None: None, "wrong": "Bearer nonsense", "read": f"Bearer {await new_key('payments:read')}"}
@@ -66,7 +66,7 @@ def test_docs_are_off_in_production_unless_they_are_asked_for(
     assert settings.model_copy(update=changes).has_docs is has_docs
 
 
-async def test_a_wrong_method_is_told_the_right_ones(api: httpx.AsyncClient) -> None:
+async def test_a_wrong_method_is_answered_with_the_allowed_ones(api: httpx.AsyncClient) -> None:
     answers = [await api.delete(path) for path in ("/v1/carts/c1/payment-intent", "/livez", "/v1/stripe/webhook")]
     assert [answer.status_code for answer in answers] == [405] * 3
     assert [answer.headers["allow"] for answer in answers] == ["GET, PUT", "GET", "POST"]

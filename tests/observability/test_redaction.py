@@ -10,7 +10,7 @@ import pytest
 import structlog
 
 from app.observability.logging import configure_logging
-from app.observability.redaction import REDACTED, redact
+from app.observability.redaction import REDACTED, Redactor, redact
 
 API_KEY = f"pay_0123456789abcdef_{'5e' * 32}"
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiJjYXJ0OmMxIn0.c2lnbmF0dXJl_-x"
@@ -70,13 +70,13 @@ def test_ids_beside_a_secret_stay_so_that_the_trouble_can_be_found() -> None:
 
 def test_a_configured_secret_of_any_shape_is_taken_out() -> None:
     odd = 'k"ey\\of any sh\u00e4pe'
-    assert odd not in redact(f"x {odd} y", [odd])
-    assert "sh" not in redact(json.dumps({"x": odd}), [odd])
+    assert odd not in Redactor([odd])(f"x {odd} y")
+    assert "sh" not in Redactor([odd])(json.dumps({"x": odd}))
 
 
 @pytest.fixture
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """Give all that is written to standard error, at DEBUG."""
+    """Return all that is written to standard error, at DEBUG."""
     root = logging.getLogger()
     before, level = root.handlers[:], root.level
     kept = structlog.get_config()

@@ -79,7 +79,7 @@ IDS = {
 
 @pytest.mark.parametrize("name", IDS)
 @pytest.mark.parametrize("method", ["GET", "PUT"])
-async def test_an_odd_id_is_named(
+async def test_an_invalid_id_is_named(
     name: str, method: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     answer = await api.request(method, httpx.URL(str(api.base_url).rstrip("/") + IDS[name]), json=GOOD)

@@ -2,17 +2,13 @@
 
 from datetime import timedelta
 
-import httpx
 import pytest
 
 from app.settings import Settings
 from sandbox.client import SandboxClient
+from tests.cart import DECLINED, Cart
 from tests.conftest import Jobs
 from tests.database import Database
-
-CART = "/v1/carts/c1/payment-intent"
-TEN_EUROS = {"amount": 1000, "currency": "eur"}
-DECLINED = "pm_card_visa_chargeDeclined"
 
 
 @pytest.fixture
@@ -27,17 +23,17 @@ async def _fail(sandbox: SandboxClient, stripe_id: str, times: int) -> None:
 
 
 async def test_too_many_failures_cancel_at_stripe_and_refuse_until_the_window_passes(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
+    cart: Cart, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
-    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    stripe_id = (await cart.owe())["stripe_id"]
     await _fail(sandbox, stripe_id, 3)
-    before_the_job = await api.get(f"{CART}/client-secret")
+    before_the_job = await cart.client_secret()
     await jobs()
-    [intent] = await sandbox.objects("payment_intents")
+    intent = await cart.at_stripe()
     put, secret, state = (
-        await api.put(CART, json=TEN_EUROS),
-        await api.get(f"{CART}/client-secret"),
-        await api.get(CART),
+        await cart.put(),
+        await cart.client_secret(),
+        await cart.get(),
     )
 
     assert (intent["status"], intent["cancellation_reason"]) == ("canceled", "fraudulent")
@@ -49,55 +45,53 @@ async def test_too_many_failures_cancel_at_stripe_and_refuse_until_the_window_pa
     assert await sandbox.count("payment_intents") == 1
 
     await database.age_attempts(timedelta(hours=1))
-    again = await api.put(CART, json=TEN_EUROS)
+    again = await cart.put()
     assert (again.status_code, again.json()["generation"]) == (201, 2)
 
 
-async def test_fewer_failures_change_nothing(api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs) -> None:
-    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+async def test_fewer_failures_change_nothing(cart: Cart, sandbox: SandboxClient, jobs: Jobs) -> None:
+    stripe_id = (await cart.owe())["stripe_id"]
     await _fail(sandbox, stripe_id, 2)
     await jobs()
-    assert (await api.put(CART, json=TEN_EUROS)).status_code == 200
+    assert (await cart.put()).status_code == 200
     assert (await sandbox.confirm(stripe_id)).status == "succeeded"
 
 
-async def test_failures_count_over_all_generations(api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs) -> None:
-    first = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+async def test_failures_count_over_all_generations(cart: Cart, sandbox: SandboxClient, jobs: Jobs) -> None:
+    first = (await cart.owe())["stripe_id"]
     await _fail(sandbox, first, 2)
     await sandbox.dashboard_cancel(first)
     await sandbox.wait_idle()
-    second = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    second = (await cart.owe())["stripe_id"]
     await _fail(sandbox, second, 1)
     await jobs()
     assert second != first
     assert [intent["status"] for intent in await sandbox.objects("payment_intents")] == ["canceled", "canceled"]
-    assert (await api.put(CART, json=TEN_EUROS)).status_code == 429
+    assert (await cart.put()).status_code == 429
 
 
-async def test_other_carts_are_not_stopped(api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs) -> None:
-    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+async def test_other_carts_are_not_stopped(cart: Cart, sandbox: SandboxClient, jobs: Jobs) -> None:
+    stripe_id = (await cart.owe())["stripe_id"]
     await _fail(sandbox, stripe_id, 3)
-    assert (await api.put("/v1/sessions/c1/payment-intent", json=TEN_EUROS)).status_code == 201
+    assert (await cart.another("/v1/sessions/c1").put()).status_code == 201
 
 
 async def test_a_cart_that_was_paid_in_the_end_answers_as_any_paid_cart(
-    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
+    cart: Cart, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
-    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+    stripe_id = (await cart.owe())["stripe_id"]
     for _ in range(3):
         await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id)  # faster than the job that cancels
     await sandbox.wait_idle()
     await jobs()
-    put = await api.put(CART, json=TEN_EUROS)
+    put = await cart.put()
     assert (put.status_code, put.json()["status"], put.json()["client_secret"]) == (200, "succeeded", None)
-    assert (await api.get(f"{CART}/client-secret")).json()["code"] == "client_secret_unavailable"
+    assert (await cart.client_secret()).json()["code"] == "client_secret_unavailable"
 
 
-async def test_the_reason_is_in_the_history(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
-) -> None:
-    stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
+async def test_the_reason_is_in_the_history(cart: Cart, sandbox: SandboxClient, database: Database, jobs: Jobs) -> None:
+    stripe_id = (await cart.owe())["stripe_id"]
     await _fail(sandbox, stripe_id, 4)
     await jobs()
     [row] = await database.payment_intents()

@@ -72,7 +72,7 @@ class Stage:
 
     @asynccontextmanager
     async def closed(self, point: Point) -> AsyncIterator[None]:
-        """Let no transaction begin with the reference, if that is the point."""
+        """Lock the references, if the point is before the first transaction."""
         if point != "before its claim":
             yield
             return
@@ -80,7 +80,7 @@ class Stage:
             yield
 
     async def kill(self, process: asyncio.subprocess.Process, point: Point) -> None:
-        """Let the process come as far as the point, and kill it there. The command is on its way already."""
+        """Kill the process when it reaches the point. The command has been sent already."""
         match point:
             case "before its claim":
                 await self._database.until_blocked()
@@ -123,7 +123,7 @@ async def _prepare(
 
 
 async def _arm(command: Command, point: Point, sandbox: SandboxClient) -> None:
-    """Tell Stripe where to stop what the command sends."""
+    """Make the sandbox hold or drop the request of the command."""
     if point == "before its claim":
         return
     is_early = point in {"after the claim, before the call", "while its call lands late"}
@@ -150,7 +150,7 @@ async def _sent(command: Command, settings: Settings, key: str) -> AsyncIterator
 
 
 def _cases() -> list[Any]:
-    """Give all cases; every run has each command at the point that hurts most."""
+    """Return all cases; every run has each command at the point that hurts most."""
     return [
         pytest.param(
             command,
@@ -181,7 +181,7 @@ async def test_killed_at_any_point_the_same_again_ends_right(
     async with asyncio.timeout(60):
         async with stage.closed(point), _sent(command, resources.settings, key) as process:
             await stage.kill(process, point)
-    await _bury(database)
+    await _expire_its_lease_and_job(database)
 
     if command.name == "expire":
         await recovery.sweep(resources)
@@ -193,8 +193,8 @@ async def test_killed_at_any_point_the_same_again_ends_right(
     await _ends_right(command, api, sandbox)
 
 
-async def _bury(database: Database) -> None:
-    """Let the time pass after which a dead process's lease and job are anybody's."""
+async def _expire_its_lease_and_job(database: Database) -> None:
+    """Expire the lease and the job of the dead process."""
     await database.age(timedelta(minutes=1), LEASE)
     await database.drop_picked_jobs()
 

@@ -4,24 +4,10 @@ import asyncio
 from datetime import timedelta
 from typing import Any
 
-import httpx
-
 from sandbox.client import SandboxClient
+from tests.cart import CHALLENGED, Cart
 from tests.conftest import Jobs
 from tests.database import CREATED, Database
-
-CART = "/v1/carts/c1/payment-intent"
-TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
-TWENTY_EUROS: dict[str, Any] = {"amount": 2000, "currency": "eur"}
-MANUAL: dict[str, Any] = TEN_EUROS | {"capture_method": "manual"}
-CHALLENGE = "pm_card_threeDSecure2Required"
-
-
-async def _put(api: httpx.AsyncClient, body: dict[str, Any]) -> dict[str, Any]:
-    answer = await api.put(CART, json=body)
-    assert answer.is_success, answer.text
-    found: dict[str, Any] = answer.json()
-    return found
 
 
 async def _live_at_stripe(sandbox: SandboxClient) -> list[dict[str, Any]]:
@@ -32,20 +18,20 @@ async def _live_at_stripe(sandbox: SandboxClient) -> list[dict[str, Any]]:
 # What a PUT gives, by the state of the live PaymentIntent.
 
 
-async def test_in_3ds_the_same_again_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
-    first = await _put(api, TEN_EUROS)
-    await sandbox.confirm(first["stripe_id"], CHALLENGE)
+async def test_in_3ds_the_same_again_changes_nothing(cart: Cart, sandbox: SandboxClient) -> None:
+    first = await cart.owe()
+    await sandbox.confirm(first["stripe_id"], CHALLENGED)
     await sandbox.wait_idle()
-    again = await api.put(CART, json=TEN_EUROS)
+    again = await cart.put()
     assert again.status_code == 200
     assert (again.json()["stripe_id"], again.json()["status"]) == (first["stripe_id"], "requires_action")
 
 
-async def test_in_3ds_another_amount_cancels_and_opens_the_next(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
-    first = await _put(api, TEN_EUROS)
-    await sandbox.confirm(first["stripe_id"], CHALLENGE)
+async def test_in_3ds_another_amount_cancels_and_opens_the_next(cart: Cart, sandbox: SandboxClient) -> None:
+    first = await cart.owe()
+    await sandbox.confirm(first["stripe_id"], CHALLENGED)
     await sandbox.wait_idle()
-    second = await api.put(CART, json=TWENTY_EUROS)
+    second = await cart.put(amount=2000)
 
     assert second.status_code == 201
     assert (second.json()["generation"], second.json()["amount"]) == (2, 2000)
@@ -54,12 +40,12 @@ async def test_in_3ds_another_amount_cancels_and_opens_the_next(api: httpx.Async
 
 
 async def test_in_3ds_another_amount_updates_the_same_one_while_the_webhook_is_on_its_way(
-    api: httpx.AsyncClient, sandbox: SandboxClient
+    cart: Cart, sandbox: SandboxClient
 ) -> None:
-    first = await _put(api, TEN_EUROS)
+    first = await cart.owe()
     await sandbox.pause_webhooks()
-    await sandbox.confirm(first["stripe_id"], CHALLENGE)
-    second = await api.put(CART, json=TWENTY_EUROS)
+    await sandbox.confirm(first["stripe_id"], CHALLENGED)
+    second = await cart.put(amount=2000)
 
     assert (second.status_code, second.json()["generation"], second.json()["amount"]) == (200, 1, 2000)
     assert second.json()["stripe_id"] == first["stripe_id"]
@@ -67,75 +53,73 @@ async def test_in_3ds_another_amount_updates_the_same_one_while_the_webhook_is_o
     await sandbox.restore_webhooks()
 
 
-async def test_held_money_answers_the_same_and_refuses_another_amount(
-    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
+async def test_an_authorized_payment_answers_the_same_and_refuses_another_amount(
+    cart: Cart, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
-    first = await _put(api, MANUAL)
+    first = await cart.owe(capture_method="manual")
     await sandbox.confirm(first["stripe_id"])
     await sandbox.wait_idle()
     await jobs()
-    same = await api.put(CART, json=MANUAL)
-    other = await api.put(CART, json=MANUAL | {"amount": 2000})
-    state = (await api.get(CART)).json()
+    same = await cart.put(capture_method="manual")
+    other = await cart.put(capture_method="manual", amount=2000)
+    state = await cart.state()
     assert (same.status_code, same.json()["status"], same.json()["client_secret"]) == (200, "requires_capture", None)
     assert (other.status_code, other.json()["code"]) == (409, "payment_in_progress")
     assert (state["requested_amount"], state["amount_capturable"], state["is_synced"]) == (1000, 1000, True)
 
 
 async def test_a_refused_amount_is_not_applied_later_when_stripe_learns_of_the_hold_first(
-    api: httpx.AsyncClient, sandbox: SandboxClient, jobs: Jobs
+    cart: Cart, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
-    first = await _put(api, MANUAL)
+    first = await cart.owe(capture_method="manual")
     await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"])
-    other = await api.put(CART, json=MANUAL | {"amount": 2000})
+    other = await cart.put(capture_method="manual", amount=2000)
     await sandbox.resume_webhooks()
     await sandbox.wait_idle()
     await jobs()
-    state = (await api.get(CART)).json()
+    state = await cart.state()
     assert (other.status_code, other.json()["code"]) == (409, "payment_in_progress")
     assert (state["status"], state["amount"], state["requested_amount"]) == ("requires_capture", 1000, 1000)
 
 
-async def test_a_payment_whose_webhook_is_late_is_not_changed(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
-    first = await _put(api, TEN_EUROS)
+async def test_a_payment_whose_webhook_is_late_is_not_changed(cart: Cart, sandbox: SandboxClient) -> None:
+    first = await cart.owe()
     await sandbox.pause_webhooks()
     await sandbox.confirm(first["stripe_id"])
-    other = await api.put(CART, json=TWENTY_EUROS)
-    same = await api.put(CART, json=TEN_EUROS)
+    other = await cart.put(amount=2000)
+    same = await cart.put()
     assert (other.status_code, other.json()["code"]) == (409, "already_paid")
     assert (same.status_code, same.json()["status"], same.json()["client_secret"]) == (200, "succeeded", None)
     await sandbox.restore_webhooks()
 
 
-async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(
-    api: httpx.AsyncClient, sandbox: SandboxClient
-) -> None:
-    first = await _put(api, TEN_EUROS)
+async def test_a_paid_one_is_followed_by_the_next_when_the_body_names_it(cart: Cart, sandbox: SandboxClient) -> None:
+    first = await cart.owe()
     await sandbox.confirm(first["stripe_id"])
     await sandbox.wait_idle()
-    body = TWENTY_EUROS | {"previous_payment_intent": first["id"]}
-    second, repeated = await api.put(CART, json=body), await api.put(CART, json=body)
+    body = {"amount": 2000, "previous_payment_intent": first["id"]}
+    second, repeated = await cart.put(**body), await cart.put(**body)
     await sandbox.confirm(second.json()["stripe_id"])
     await sandbox.wait_idle()
-    late = await api.put(CART, json=body)
-    state = (await api.get(CART)).json()
+    late = await cart.put(**body)
+    state = await cart.state()
 
     assert (second.status_code, second.json()["generation"]) == (201, 2)
     assert (repeated.status_code, repeated.json()["stripe_id"]) == (200, second.json()["stripe_id"])
     assert (late.status_code, late.json()["status"]) == (200, "succeeded")
     assert state["flags"] == []
-    assert len((await api.get("/v1/carts/c1/attempts")).json()["data"]) == 2
+    assert len(await cart.attempts()) == 2
 
 
-async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+async def test_a_wrong_previous_one_is_refused(cart: Cart, sandbox: SandboxClient) -> None:
     other = "00000000-0000-0000-0000-000000000000"
-    fresh = await api.put(CART, json=TEN_EUROS | {"previous_payment_intent": other})
-    first = await _put(api, TEN_EUROS)
-    unpaid = await api.put(CART, json=TEN_EUROS | {"previous_payment_intent": first["id"]})
+    fresh = await cart.put(previous_payment_intent=other)
+    first = await cart.owe()
+    unpaid = await cart.put(previous_payment_intent=first["id"])
     await sandbox.confirm(first["stripe_id"])
     await sandbox.wait_idle()
-    paid = await api.put(CART, json=TEN_EUROS | {"previous_payment_intent": other})
+    paid = await cart.put(previous_payment_intent=other)
     assert [(answer.status_code, answer.json()["code"]) for answer in (fresh, unpaid, paid)] == [
         (409, "previous_payment_intent_mismatch")
     ] * 3
@@ -145,13 +129,13 @@ async def test_a_wrong_previous_one_is_refused(api: httpx.AsyncClient, sandbox: 
 # Cart versions.
 
 
-async def test_an_older_cart_version_changes_nothing(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
-    await _put(api, TEN_EUROS | {"cart_version": 5})
-    older = await api.put(CART, json=TWENTY_EUROS | {"cart_version": 4})
-    none = await api.put(CART, json=TWENTY_EUROS)
-    conflict = await api.put(CART, json=TWENTY_EUROS | {"cart_version": 5})
-    same = await api.put(CART, json=TEN_EUROS | {"cart_version": 5})
-    newer = await api.put(CART, json=TWENTY_EUROS | {"cart_version": 6})
+async def test_an_older_cart_version_changes_nothing(cart: Cart) -> None:
+    await cart.owe(cart_version=5)
+    older = await cart.put(amount=2000, cart_version=4)
+    none = await cart.put(amount=2000)
+    conflict = await cart.put(amount=2000, cart_version=5)
+    same = await cart.put(cart_version=5)
+    newer = await cart.put(amount=2000, cart_version=6)
     assert [answer.json().get("code") for answer in (older, none, conflict, same, newer)] == [
         "stale_cart_version",
         "stale_cart_version",
@@ -160,23 +144,23 @@ async def test_an_older_cart_version_changes_nothing(api: httpx.AsyncClient, san
         None,
     ]
     assert older.json()["recorded_cart_version"] == 5
-    [intent] = await sandbox.objects("payment_intents")
+    intent = await cart.at_stripe()
     assert (intent["amount"], intent["metadata"]["cart_version"]) == (2000, "6")
 
 
-async def test_the_version_of_a_refused_amount_can_be_used_again(api: httpx.AsyncClient) -> None:
-    await _put(api, TEN_EUROS | {"cart_version": 5})
-    refused = await api.put(CART, json={"amount": 10, "currency": "eur", "cart_version": 6})
-    again = await api.put(CART, json=TWENTY_EUROS | {"cart_version": 6})
+async def test_the_version_of_a_refused_amount_can_be_used_again(cart: Cart) -> None:
+    await cart.owe(cart_version=5)
+    refused = await cart.put(amount=10, cart_version=6)
+    again = await cart.put(amount=2000, cart_version=6)
     assert (refused.status_code, again.status_code, again.json()["amount"]) == (422, 200, 2000)
 
 
-async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+async def test_the_highest_of_racing_versions_wins(cart: Cart, sandbox: SandboxClient) -> None:
     await sandbox.latency(0.01)
     bodies = [{"amount": 1000 + version, "currency": "eur", "cart_version": version} for version in range(1, 31)]
-    answers = await asyncio.gather(*(api.put(CART, json=body) for body in bodies))
-    state = (await api.get(CART)).json()
-    [intent] = await sandbox.objects("payment_intents")
+    answers = await asyncio.gather(*(cart.put(**body) for body in bodies))
+    state = await cart.state()
+    intent = await cart.at_stripe()
     assert {answer.status_code for answer in answers} <= {200, 201, 409}
     assert (state["amount"], state["cart_version"], intent["amount"]) == (1030, 30, 1030)
 
@@ -184,35 +168,33 @@ async def test_the_highest_of_racing_versions_wins(api: httpx.AsyncClient, sandb
 # Closed ones.
 
 
-async def test_cancelled_in_the_dashboard_the_next_put_opens_another(
-    api: httpx.AsyncClient, sandbox: SandboxClient
-) -> None:
-    first = await _put(api, TEN_EUROS)
+async def test_cancelled_in_the_dashboard_the_next_put_opens_another(cart: Cart, sandbox: SandboxClient) -> None:
+    first = await cart.owe()
     await sandbox.dashboard_cancel(first["stripe_id"])
     await sandbox.wait_idle()
-    second = await api.put(CART, json=TEN_EUROS)
+    second = await cart.put()
     assert (second.status_code, second.json()["generation"]) == (201, 2)
     assert await sandbox.count("payment_intents") == 2
 
 
-async def test_cancelled_in_the_dashboard_unheard_an_update_opens_the_next(
-    api: httpx.AsyncClient, sandbox: SandboxClient
+async def test_cancelled_in_the_dashboard_without_a_webhook_an_update_opens_the_next(
+    cart: Cart, sandbox: SandboxClient
 ) -> None:
-    first = await _put(api, TEN_EUROS)
+    first = await cart.owe()
     await sandbox.pause_webhooks()
     await sandbox.dashboard_cancel(first["stripe_id"])
-    second = await api.put(CART, json=TWENTY_EUROS)
+    second = await cart.put(amount=2000)
     assert (second.status_code, second.json()["generation"], second.json()["amount"]) == (201, 2, 2000)
     assert [intent["amount"] for intent in await _live_at_stripe(sandbox)] == [2000]
     await sandbox.restore_webhooks()
 
 
 async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, jobs: Jobs
+    cart: Cart, sandbox: SandboxClient, database: Database, jobs: Jobs
 ) -> None:
-    first = await _put(api, TEN_EUROS)
+    first = await cart.owe()
     await database.close()
-    second = await _put(api, TEN_EUROS)
+    second = await cart.owe()
     for stripe_id in (second["stripe_id"], first["stripe_id"]):
         await sandbox.confirm(stripe_id)
         await sandbox.wait_idle()
@@ -224,39 +206,39 @@ async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
 # Keys and replays.
 
 
-async def test_a_replayed_answer_is_never_taken_for_the_present(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+async def test_a_replayed_answer_is_never_taken_for_the_present(cart: Cart, sandbox: SandboxClient) -> None:
     await sandbox.pause_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
-    await api.put(CART, json=TEN_EUROS)
-    [intent] = await sandbox.objects("payment_intents")
+    await cart.put()
+    intent = await cart.at_stripe()
     await sandbox.dashboard_cancel(intent["id"])
-    retried = await api.put(CART, json=TEN_EUROS)
+    retried = await cart.put()
     assert (retried.status_code, retried.json()["generation"]) == (201, 2)
     assert len(await _live_at_stripe(sandbox)) == 1
     await sandbox.restore_webhooks()
 
 
-async def test_a_claim_older_than_stripes_memory_is_looked_for_before_it_is_created(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
+async def test_a_creation_older_than_stripes_idempotency_keys_is_looked_for_before_it_is_repeated(
+    cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
-    lost = await api.put(CART, json=TEN_EUROS)
+    lost = await cart.put()
     await database.age(timedelta(hours=25), CREATED)
     await sandbox.age(25 * 3600)  # Stripe forgets the key
-    again = await api.put(CART, json=TEN_EUROS)
+    again = await cart.put()
     assert lost.status_code == 503
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1
     await sandbox.restore_webhooks()
 
 
-async def test_a_claim_that_stripe_never_got_is_created_after_all(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
+async def test_a_creation_that_never_reached_stripe_is_repeated(
+    cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.drop_next(path="/v1/payment_intents", count=3)
-    await api.put(CART, json=TEN_EUROS)
+    await cart.put()
     await database.age(timedelta(hours=21), CREATED)
-    again = await api.put(CART, json=TEN_EUROS)
+    again = await cart.put()
     assert again.status_code == 201
     assert await sandbox.count("payment_intents") == 1

@@ -1,4 +1,4 @@
-"""The whole way of a payment: the shopper pays, the webhook comes in, the ledger tells of every attempt."""
+"""A payment from end to end: the shopper pays, the webhook arrives, every attempt is in the history."""
 
 import httpx
 import pytest
@@ -71,7 +71,7 @@ async def test_a_failed_challenge_is_an_attempt_without_a_charge(
     assert (await api.get(CART)).json()["status"] == "requires_payment_method"
 
 
-async def test_a_status_that_a_webhook_tells_is_fetched_once_by_a_job(
+async def test_a_status_that_a_webhook_announces_is_fetched_once_by_a_job(
     api: httpx.AsyncClient, sandbox: SandboxClient, stripe_id: str, jobs: Jobs
 ) -> None:
     await sandbox.confirm(stripe_id, "pm_card_threeDSecure2Required")

@@ -1,4 +1,4 @@
-"""What callers are told while Stripe is slow, gone, limits us or refuses: nothing is made twice, nobody is blamed."""
+"""What callers get while Stripe is slow, away, limits us or refuses: nothing is created twice."""
 
 import asyncio
 import json
@@ -16,9 +16,10 @@ from stripe import WebhookSignature
 from app.resources import Resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
+from tests.cart import Cart
 from tests.conftest import TLS, WEBHOOK_SECRET, NewKey, serving
 from tests.database import Database
-from tests.waiting import until, until_held
+from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
@@ -31,7 +32,7 @@ ServedWith = Callable[..., AbstractAsyncContextManager[httpx.AsyncClient]]
 def served_with(
     settings: Settings, resources: Resources, new_key: NewKey, api_socket: socket.socket, api_url: str
 ) -> ServedWith:
-    """Give what serves the API with some settings changed."""
+    """Return a function that serves the API with some settings changed."""
 
     @asynccontextmanager
     async def begin(**changes: object) -> AsyncIterator[httpx.AsyncClient]:
@@ -49,7 +50,7 @@ def served_with(
     "trouble",
     ["rate_limit_next", "lock_timeout_next", "conflict_next", "drop_next", "fail_next", "lose_next_answer"],
 )
-async def test_trouble_that_passes_soon_is_not_the_callers(
+async def test_a_fault_that_passes_soon_is_retried_without_the_caller(
     api: httpx.AsyncClient, sandbox: SandboxClient, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(path=CREATE, count=2)
@@ -62,7 +63,7 @@ async def test_trouble_that_passes_soon_is_not_the_callers(
 
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
-async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
+async def test_what_a_rate_limit_refused_leaves_nothing_unknown(
     api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(path=CREATE, count=3)
@@ -71,13 +72,13 @@ async def test_what_stripes_limits_turned_away_leaves_nothing_in_doubt(
     again = await api.put(CART, json=TEN_EUROS)
 
     assert (limited.status_code, limited.json()["code"]) == (503, "stripe_unavailable")
-    assert "limits" in limited.json()["detail"]
+    assert "limiting" in limited.json()["detail"]
     assert limited.headers["retry-after"] == "2"
     assert doubts == []
     assert again.status_code == 201
 
 
-async def test_an_unknown_outcome_is_in_doubt(
+async def test_an_unknown_outcome_is_checked_again_later(
     api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.lose_webhooks()
@@ -87,21 +88,21 @@ async def test_an_unknown_outcome_is_in_doubt(
     assert await database.unsynced_references() == ["c1"]
 
 
-async def test_the_time_that_stripe_asks_for_is_passed_on(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+async def test_retry_after_is_passed_on(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     await sandbox.rate_limit_next(path=CREATE, headers={"Retry-After": "30"})
     limited = await api.put(CART, json=TEN_EUROS)
     assert (limited.status_code, limited.headers["retry-after"]) == (503, "30")
 
 
 async def test_a_caller_is_answered_although_stripe_never_answers(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
+    api: httpx.AsyncClient, cart: Cart, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.hold(CREATE)
     unknown = await api.put(CART, json=TEN_EUROS)
     is_held = await sandbox.held()
     in_doubt = await database.unsynced_references()
     await sandbox.release()
-    again = await _put_until_known(api)
+    again = await cart.put_until_known()
 
     assert (unknown.status_code, unknown.json()["code"]) == (503, "stripe_unavailable")
     assert is_held
@@ -110,24 +111,13 @@ async def test_a_caller_is_answered_although_stripe_never_answers(
     assert await sandbox.count("payment_intents") == 1
 
 
-async def _put_until_known(api: httpx.AsyncClient) -> httpx.Response:
-    answers: list[httpx.Response] = []
-
-    async def is_known() -> bool:
-        answers.append(await api.put(CART, json=TEN_EUROS))
-        return answers[-1].status_code != 503
-
-    await until(is_known, "a PUT is answered otherwise than with 503")
-    return answers[-1]
-
-
 def _signed(body: bytes) -> dict[str, str]:
     return {
         "Stripe-Signature": WebhookSignature.generate_signature_header(body.decode(), WEBHOOK_SECRET, int(time.time()))
     }
 
 
-async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doubt(
+async def test_a_call_beyond_the_bound_is_refused_at_once_and_leaves_nothing_unknown(
     served_with: ServedWith, sandbox: SandboxClient, database: Database
 ) -> None:
     intent = TEN_EUROS | {"id": "pi_other", "object": "payment_intent", "status": "requires_payment_method"}
@@ -157,7 +147,9 @@ async def test_a_call_beyond_the_bound_is_refused_at_once_and_nothing_is_in_doub
     assert again.status_code == 201
 
 
-async def test_a_bad_key_is_our_fault_and_not_the_callers(served_with: ServedWith, sandbox: SandboxClient) -> None:
+async def test_a_wrong_stripe_key_is_a_502_and_not_the_callers_fault(
+    served_with: ServedWith, sandbox: SandboxClient
+) -> None:
     async with served_with(stripe_secret_key=SecretStr("sk_test_wrong")) as api:
         answer = await api.put(CART, json=TEN_EUROS)
 
@@ -176,7 +168,7 @@ async def test_a_bad_key_is_our_fault_and_not_the_callers(served_with: ServedWit
     ],
     ids=["amount too small", "no such customer"],
 )
-async def test_what_stripe_refuses_is_told_with_its_code_and_parameter(
+async def test_what_stripe_refuses_is_answered_with_its_code_and_parameter(
     api: httpx.AsyncClient, sandbox: SandboxClient, body: dict[str, Any], code: str, param: str
 ) -> None:
     answer = await api.put(CART, json=body)

@@ -1,4 +1,4 @@
-"""An old backup was restored: what Stripe has of ours is brought back, and two can never be paid."""
+"""After an old backup was restored, our PaymentIntents are adopted from Stripe, and two can never be paid."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -67,7 +67,7 @@ async def test_several_generations_come_back_in_their_order(
     ]
 
 
-async def test_what_came_back_is_found_and_updated_by_the_next_put(
+async def test_an_adopted_one_is_found_and_updated_by_the_next_put(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     stripe_id = await put(api, description="Ten", receipt_email="ada@example.com", shipping=_SHIPPING)
@@ -84,7 +84,7 @@ async def test_what_came_back_is_found_and_updated_by_the_next_put(
 _SHIPPING = {"name": "Ada", "address": {"line1": "1 Main Street", "country": "GB"}}
 
 
-async def test_a_webhook_about_a_missing_one_has_it_brought_back_and_is_taken_when_sent_again(
+async def test_a_webhook_about_a_missing_one_has_it_adopted_and_is_recorded_when_it_is_sent_again(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     stripe_id = await put(api)
@@ -123,7 +123,7 @@ async def test_a_restored_row_is_synced_to_stripes_newer_request(
     assert intent["amount"] == 2000
 
 
-async def test_one_that_a_new_one_has_replaced_can_not_be_paid_any_more(
+async def test_an_old_one_that_a_new_one_has_replaced_is_cancelled(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
 ) -> None:
     old = await put(api)

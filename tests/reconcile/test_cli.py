@@ -25,7 +25,7 @@ async def _run(settings: Settings, *words: str) -> tuple[int, str]:
     return process.returncode or 0, out.decode()
 
 
-async def test_replay_and_sync_say_what_they_mended(
+async def test_replay_and_sync_say_what_they_repaired(
     api: httpx.AsyncClient, sandbox: SandboxClient, settings: Settings
 ) -> None:
     await sandbox.lose_webhooks()

@@ -1,4 +1,4 @@
-"""Nothing is missed: what webhooks did not bring is taken from Stripe's list, once, within a share of its limit."""
+"""What webhooks did not bring is read from Stripe's list of events, once."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -77,7 +77,7 @@ async def test_a_reconcile_that_crashed_goes_on_where_it_was(
 
 
 async def _fail_third_page(sandbox: SandboxClient, resources: Resources) -> None:
-    """Let Stripe break off after two pages."""
+    """Reconcile with a Stripe that fails after two pages."""
     calls = 0
     call = resources.stripe.page_of_events
 

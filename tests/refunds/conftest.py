@@ -48,7 +48,7 @@ class Shop:
         return data
 
     async def totals(self, cart: str = "c1") -> tuple[int, int]:
-        """Give what is refunded and what is left of the newest payment, once both sides say the same."""
+        """Return what is refunded and what is left of the newest payment, once both sides say the same."""
         await self.sandbox.wait_idle()
         state = await self.state(cart)
         charges = await self.sandbox.objects("charges")
@@ -68,14 +68,14 @@ class Shop:
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Give Stripe longer: what is slow here is the machine, and a call given up is another story than these tell."""
+    """Wait longer for Stripe: a busy machine is slow too, and these tests are not about calls that time out."""
     times = {"stripe_timeout": 8, "converge_deadline": 12}
     return settings.model_copy(update={name: timedelta(seconds=value) for name, value in times.items()})
 
 
 @pytest.fixture
 async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClient:
-    """Give a client of the API whose key may refund."""
+    """Return a client of the API whose key may refund."""
     key = await new_key("payments:read", "payments:write", "refunds:write")
     anonymous.headers["Authorization"] = f"Bearer {key}"
     return anonymous
@@ -91,7 +91,7 @@ Later = Callable[[timedelta], Awaitable[None]]
 
 @pytest.fixture
 def later(resources: Resources, sandbox: SandboxClient, database: Database, jobs: Jobs) -> Later:
-    """Give what lets time pass, at Stripe too, then sweeps and does all jobs."""
+    """Return a function that lets time pass, at Stripe too, then sweeps and does all jobs."""
 
     async def pass_(duration: timedelta) -> None:
         await database.age_refunds(duration)

@@ -191,7 +191,7 @@ ODD: list[dict[str, Any]] = [
 ]
 
 
-async def test_an_odd_request_is_refused_before_anything_is_reserved(shop: Shop) -> None:
+async def test_an_invalid_request_is_refused_before_anything_is_reserved(shop: Shop) -> None:
     await shop.sell()
     for body in ODD:
         refused = await shop.refund("k1", **body)

@@ -1,4 +1,4 @@
-"""The same key gives the same refund, whoever sends it how often and when."""
+"""The same idempotency key returns the same refund, however often and whenever it is sent."""
 
 import asyncio
 from typing import Any
@@ -96,7 +96,7 @@ async def test_a_repeat_while_the_first_still_runs_is_answered_202_at_once(
     assert await shop.totals() == (3000, 7000)
 
 
-async def test_a_missing_or_odd_key_is_refused_and_named(shop: Shop) -> None:
+async def test_a_missing_or_malformed_key_is_refused_and_named(shop: Shop) -> None:
     await shop.sell()
     for key in (None, b"", b"k" * 256, "schlüssel".encode(), b"tab\there"):
         headers = [] if key is None else [(b"Idempotency-Key", key)]
@@ -106,7 +106,7 @@ async def test_a_missing_or_odd_key_is_refused_and_named(shop: Shop) -> None:
     assert await shop.totals() == (0, 10_000)
 
 
-async def test_the_longest_and_oddest_key_that_is_allowed_works(shop: Shop) -> None:
+async def test_the_longest_key_of_all_allowed_characters_works(shop: Shop) -> None:
     await shop.sell()
     key = "!~ \"'" + "k" * 250
     assert (await shop.refund(key, amount=100)).status_code == 201

@@ -98,7 +98,7 @@ class World:
         await do_jobs(self.resources, self._database_url)
 
     async def settle(self, *, is_all_told: bool) -> None:
-        """Let all faults end, all news arrive, and all jobs be done; only lost news need to be asked for."""
+        """End all faults, deliver all webhooks and do all jobs; ask Stripe only where a webhook was lost."""
         sandbox = self.shop.sandbox
         await sandbox.clear_faults()
         await sandbox.restore_webhooks()
@@ -221,7 +221,7 @@ def _counted(refunds: list[dict[str, Any]]) -> int:
 
 @pytest.fixture
 def world(settings: Settings, sandbox_url: str, api_socket: Any, api_url: str, database_url: str) -> Iterator[World]:
-    """Give a Stripe up soon: most of a fault's time is waiting."""
+    """Wait for Stripe only shortly: most of a fault's time is waiting."""
     hasty = settings.model_copy(update={"stripe_timeout": timedelta(seconds=0.6)})
     world = World(hasty, sandbox_url, api_socket, api_url, database_url)
     yield world

@@ -79,7 +79,7 @@ async def test_a_payment_that_was_fully_refunded_elsewhere_is_refused_with_strip
     assert types == ["refund.requested", "refund.refused", "refund.succeeded"]
 
 
-async def test_a_refusal_without_a_code_is_told_in_stripes_words_and_frees_the_amount(
+async def test_a_refusal_without_a_code_has_stripes_message_and_frees_the_amount(
     shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
@@ -103,7 +103,9 @@ async def test_a_disputed_payment_is_refused_with_stripes_code(shop: Shop) -> No
     assert await shop.totals() == (0, 10_000)
 
 
-async def test_an_answer_that_is_lost_once_is_had_by_the_repeat(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
+async def test_an_answer_that_is_lost_once_is_found_by_the_retry(
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs
+) -> None:
     await shop.sell()
     await sandbox.lose_next_answer(path=REFUNDS)
     answer = await shop.refund("k1", amount=3000)

@@ -1,4 +1,4 @@
-"""What Stripe tells of refunds unasked: made in its dashboard, faster than our commit, twice, late or never."""
+"""Webhooks about refunds: made in the dashboard, faster than our commit, twice, late or never."""
 
 import asyncio
 import json
@@ -96,9 +96,7 @@ async def test_a_late_success_does_not_revive_a_failed_refund(shop: Shop, sandbo
     assert await shop.totals() == (0, 10_000)
 
 
-async def test_a_refused_refund_that_landed_late_is_revived_by_stripes_evidence(
-    shop: Shop, sandbox: SandboxClient
-) -> None:
+async def test_a_refused_refund_that_stripe_made_after_all_succeeds(shop: Shop, sandbox: SandboxClient) -> None:
     payment = await shop.sell()
     await sandbox.fail_next(400, code="charge_not_refundable", path="/v1/refunds")
     refused = await shop.refund("k1", amount=3000)
@@ -139,7 +137,7 @@ async def test_a_refund_of_a_payment_that_is_not_ours_is_ignored(shop: Shop, san
     assert len(await shop.refunds()) == 1
 
 
-async def test_every_status_of_stripes_is_taken_in(shop: Shop, sandbox: SandboxClient) -> None:
+async def test_every_status_of_stripes_is_recorded(shop: Shop, sandbox: SandboxClient) -> None:
     await shop.sell(card="pm_card_pendingRefund")
     statuses = ["requires_action", "canceled", "pending", None, "unheard_of"]
     for number, status in enumerate(statuses):
@@ -152,7 +150,7 @@ async def test_every_status_of_stripes_is_taken_in(shop: Shop, sandbox: SandboxC
     assert (await shop.state())["amount_refundable"] == 6000  # only the canceled one is free again
 
 
-async def test_a_lost_dashboard_refund_is_found_when_the_charge_tells_of_it(
+async def test_a_dashboard_refund_whose_webhook_was_lost_is_found_by_charge_refunded(
     shop: Shop, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
     payment = await shop.sell()
@@ -167,7 +165,7 @@ async def test_a_lost_dashboard_refund_is_found_when_the_charge_tells_of_it(
     assert await shop.totals() == (1000, 9000)
 
 
-async def test_a_sync_finds_every_refund_that_no_webhook_told_of(
+async def test_a_sync_finds_every_refund_whose_webhook_was_lost(
     shop: Shop, sandbox: SandboxClient, resources: Resources
 ) -> None:
     payment = await shop.sell()

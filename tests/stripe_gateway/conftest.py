@@ -71,7 +71,7 @@ Play = Callable[..., Awaitable[tuple[StripeGateway, Script]]]
 
 @pytest.fixture
 async def play(settings: Settings) -> AsyncIterator[Play]:
-    """Give what makes a Stripe of these behaviours, with a gateway to it that waits for it so long."""
+    """Return a function that starts a Stripe of these behaviours and a gateway with this timeout."""
     opened = []
 
     async def begin(*behaviours: Behaviour, seconds: float = 10) -> tuple[StripeGateway, Script]:

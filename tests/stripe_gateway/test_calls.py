@@ -1,4 +1,4 @@
-"""Calls to Stripe end in time, are repeated only when that helps, and say whether anything may have been done."""
+"""Calls to Stripe end in time, are retried only when that helps, and say whether Stripe may have done something."""
 
 import asyncio
 import json
@@ -22,7 +22,7 @@ ERROR = b'{"error": {"type": "api_error", "message": "no"}}'
 
 @pytest.fixture
 def settings(settings: Settings) -> Settings:
-    """Give room for one call at a time."""
+    """Allow one call at a time."""
     return settings.model_copy(update={"max_stripe_calls": 1, "background_calls_per_second": 1})
 
 
@@ -46,14 +46,14 @@ async def test_a_call_ends_at_its_deadline_whatever_stripe_does(play: Play, beha
 
 
 @pytest.mark.parametrize("status", [429, 503])
-async def test_stripes_wish_when_to_come_back_is_honoured(play: Play, status: int) -> None:
+async def test_retry_after_is_waited_for(play: Play, status: int) -> None:
     gateway, script = await play(answer(status, ERROR, b"Retry-After: 1"), answer(200))
     await _create(gateway)
     [pause] = [later - earlier for earlier, later in pairwise(script.times)]
     assert pause >= 1  # without it, half a second at most
 
 
-async def test_a_wish_beyond_the_deadline_is_the_callers_to_honour(play: Play) -> None:
+async def test_a_retry_after_beyond_the_deadline_is_passed_to_the_caller(play: Play) -> None:
     gateway, script = await play(answer(503, ERROR, b"Retry-After: 30"), answer(200))
     with pytest.raises(StripeUnavailable) as caught:
         await _create(gateway)
@@ -66,7 +66,7 @@ async def test_a_wish_beyond_the_deadline_is_the_callers_to_honour(play: Play) -
     [b"soon", b"-1", b"99999", b"1e3", b"\xb2", b"Wed, 21 Oct 2026 07:28:00 GMT"],
     ids=["a word", "negative", "too long", "with an exponent", "a superscript digit", "a date"],
 )
-async def test_a_wish_that_is_no_number_of_seconds_is_none(play: Play, wish: bytes) -> None:
+async def test_a_retry_after_that_is_no_number_of_seconds_is_ignored(play: Play, wish: bytes) -> None:
     gateway, script = await play(answer(503, ERROR, b"Retry-After: " + wish), answer(200))
     await _create(gateway)
     assert len(script.times) == 2
@@ -77,9 +77,7 @@ async def test_a_wish_that_is_no_number_of_seconds_is_none(play: Play, wish: byt
     [(503, b"false", 1), (429, b"false", 1), (400, b"true", 2)],
     ids=["503, do not retry", "429, do not retry", "400, retry"],
 )
-async def test_stripes_advice_whether_to_come_back_is_obeyed(
-    play: Play, status: int, advice: bytes, attempts: int
-) -> None:
+async def test_stripe_should_retry_is_obeyed(play: Play, status: int, advice: bytes, attempts: int) -> None:
     gateway, script = await play(answer(status, ERROR, b"Stripe-Should-Retry: " + advice), answer(200))
     with suppress(StripeUnavailable):
         await _create(gateway)
@@ -87,14 +85,14 @@ async def test_stripes_advice_whether_to_come_back_is_obeyed(
 
 
 @pytest.mark.parametrize("status", [400, 401, 402, 403, 404, 424])
-async def test_a_definite_answer_is_not_asked_for_again(play: Play, status: int) -> None:
+async def test_a_definite_answer_is_not_retried(play: Play, status: int) -> None:
     gateway, script = await play(answer(status, ERROR))
     with pytest.raises((StripeRefused, Unavailable)):
         await _create(gateway)
     assert len(script.times) == 1
 
 
-async def test_a_refusal_is_told_with_stripes_code_and_parameter(play: Play) -> None:
+async def test_a_refusal_carries_stripes_code_and_parameter(play: Play) -> None:
     refusal = {"type": "invalid_request_error", "code": "some_code", "param": "currency", "message": "Invalid currency"}
     gateway, _ = await play(answer(400, json.dumps({"error": refusal}).encode()))
     with pytest.raises(StripeRefused, match="Invalid currency") as caught:
@@ -102,7 +100,7 @@ async def test_a_refusal_is_told_with_stripes_code_and_parameter(play: Play) -> 
     assert caught.value.extensions == {"stripe_code": "some_code", "stripe_param": "currency"}
 
 
-async def test_a_stored_failure_is_unknown_and_not_repeated_for_ever(
+async def test_a_replayed_server_error_is_an_unknown_outcome_and_ends_the_retries(
     settings: Settings, sandbox: SandboxClient
 ) -> None:
     await sandbox.fail_next(500, stored=True)
@@ -148,7 +146,7 @@ ODD = {
 
 
 @pytest.mark.parametrize("behaviour", ODD.values(), ids=ODD)
-async def test_whatever_comes_back_that_is_no_answer_is_an_unknown_outcome(play: Play, behaviour: Behaviour) -> None:
+async def test_an_answer_that_cannot_be_read_is_an_unknown_outcome(play: Play, behaviour: Behaviour) -> None:
     gateway, _ = await play(behaviour)
     with pytest.raises(StripeUnavailable) as caught:
         await _create(gateway)
@@ -156,7 +154,7 @@ async def test_whatever_comes_back_that_is_no_answer_is_an_unknown_outcome(play:
 
 
 @pytest.mark.parametrize("trouble", ["rate_limit_next", "lock_timeout_next"])
-async def test_what_stripes_limits_turned_away_is_not_in_doubt(
+async def test_what_a_rate_limit_refused_was_certainly_not_done(
     settings: Settings, sandbox: SandboxClient, trouble: str
 ) -> None:
     await getattr(sandbox, trouble)(count=3)
@@ -165,7 +163,7 @@ async def test_what_stripes_limits_turned_away_is_not_in_doubt(
             await _create(gateway)
 
 
-async def test_one_attempt_in_doubt_among_those_turned_away_is_enough(
+async def test_one_lost_answer_among_rate_limited_ones_makes_the_outcome_unknown(
     settings: Settings, sandbox: SandboxClient
 ) -> None:
     await sandbox.lose_next_answer()
@@ -196,7 +194,7 @@ async def test_a_list_without_an_end_takes_no_longer_than_a_call(play: Play) -> 
     assert len(script.times) > 1
 
 
-async def test_what_others_made_need_not_be_readable_to_find_ours(play: Play) -> None:
+async def test_ours_is_found_among_objects_that_cannot_be_read(play: Play) -> None:
     gateway, _ = await play(answer(200, PAGE), answer(200, WANTED))
     found = await _find(gateway)
     assert found is not None
@@ -208,20 +206,20 @@ async def test_what_others_made_need_not_be_readable_to_find_ours(play: Play) ->
     [b"{}", b'{"data": 1, "has_more": false}', b'{"data": [1], "has_more": false}'],
     ids=["no data", "a number for data", "numbers in data"],
 )
-async def test_a_list_that_is_none_is_an_unknown_answer(play: Play, page: bytes) -> None:
+async def test_a_malformed_list_is_an_unknown_outcome(play: Play, page: bytes) -> None:
     gateway, _ = await play(answer(200, page))
     with pytest.raises(StripeUnavailable):
         await _find(gateway)
 
 
-async def test_a_stripe_that_cannot_be_reached_did_nothing(settings: Settings) -> None:
+async def test_a_refused_connection_means_that_nothing_was_done(settings: Settings) -> None:
     nowhere = settings.model_copy(update={"stripe_api_base": f"http://127.0.0.1:{free_port()}"})
     async with open_gateway(nowhere) as gateway:
         with pytest.raises(StripeNotReached):
             await _create(gateway)
 
 
-async def test_who_stops_waiting_stops_the_call_and_makes_room(settings: Settings, sandbox: SandboxClient) -> None:
+async def test_a_cancelled_call_makes_room_for_another(settings: Settings, sandbox: SandboxClient) -> None:
     await sandbox.hold()
     async with open_gateway(settings) as gateway:
         call = asyncio.create_task(gateway.retrieve_account())

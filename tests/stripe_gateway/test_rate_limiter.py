@@ -11,7 +11,7 @@ from app.stripe_gateway.rate_limiter import RateLimiter
 from sandbox.client import SandboxClient
 
 
-async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settings, sandbox: SandboxClient) -> None:
+async def test_background_calls_keep_to_their_rate(settings: Settings, sandbox: SandboxClient) -> None:
     slow = settings.model_copy(update={"background_calls_per_second": 20})
     async with open_resources(slow, is_background=True) as resources:
         began = time.monotonic()
@@ -19,9 +19,7 @@ async def test_the_background_keeps_to_a_share_of_stripes_limit(settings: Settin
     assert time.monotonic() - began >= 0.5
 
 
-async def test_background_calls_whose_turn_did_not_come_are_not_sent(
-    settings: Settings, sandbox: SandboxClient
-) -> None:
+async def test_background_calls_that_wait_too_long_are_not_sent(settings: Settings, sandbox: SandboxClient) -> None:
     slow = settings.model_copy(update={"max_stripe_calls": 10, "background_calls_per_second": 1})
     async with open_gateway(slow, is_background=True) as gateway:
         calls = (gateway.retrieve_account() for _ in range(6))
@@ -31,7 +29,7 @@ async def test_background_calls_whose_turn_did_not_come_are_not_sent(
     assert len(await sandbox.requests()) == len(ended) - len(late)
 
 
-async def test_who_leaves_the_line_takes_no_turn() -> None:
+async def test_a_cancelled_wait_uses_up_no_call() -> None:
     limiter = RateLimiter(per_second=2)
     await limiter.acquire()
     impatient = [asyncio.create_task(limiter.acquire()) for _ in range(40)]

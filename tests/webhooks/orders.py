@@ -1,4 +1,4 @@
-"""True sequences of events, let in again and again in other orders from the same beginning."""
+"""Sequences of events from the sandbox, recorded again and again in other orders from the same beginning."""
 
 import json
 import uuid
@@ -50,5 +50,5 @@ async def outcome_of(resources: Resources, database: Database, order: Sequence[E
 
 
 def twin_of(event: Event) -> Event:
-    """Give a second Event object of the same change, as Stripe sometimes makes."""
+    """Return a second Event object of the same change, as Stripe sometimes makes."""
     return event | {"id": f"evt_{uuid.uuid4().hex}"}

@@ -29,13 +29,13 @@ async def send(client: httpx.AsyncClient, event: dict[str, Any] | bytes) -> http
 
 
 async def take_all(resources: Resources, sandbox: SandboxClient, *, kind: str = "") -> list[str]:
-    """Let in the events that the sandbox made and lost, in order."""
+    """Record the events that the sandbox made and lost, in order."""
     events = [event for event in await sandbox.events() if event["type"].startswith(kind)]
     return [await ingest.ingest(resources, StripeEvent.parse(event)) for event in events]
 
 
 async def put(api: httpx.AsyncClient, **changes: Any) -> str:
-    """Create the PaymentIntent of the cart; give Stripe's id."""
+    """Create the PaymentIntent of the cart; return Stripe's id."""
     answer = await api.put(CART, json=TEN_EUROS | changes)
     assert answer.status_code in {200, 201}, answer.text
     return str(answer.json()["stripe_id"])

@@ -1,4 +1,4 @@
-"""Whatever the order, doubled or with twins: the same state, the same attempts, the same totals."""
+"""In any order, with duplicates: the same state, the same attempts, the same totals."""
 
 import asyncio
 import itertools
@@ -105,7 +105,7 @@ async def story(
     resources: Resources,
     database: Database,
 ) -> tuple[list[Event], str]:
-    """Let a shopper do it once at Stripe, without a webhook; give its events and the status that it ends in."""
+    """Have a shopper do it once at Stripe, without a webhook; return its events and the final status."""
     shopper, status = STORIES[request.param]
     await sandbox.lose_webhooks()
     method = "manual" if request.param in MANUAL else "automatic_async"
@@ -124,7 +124,7 @@ def _disturbed(chance: random.Random, order: list[Event]) -> list[Event]:
 
 
 def _few(events: list[Event]) -> Iterator[list[Event]]:
-    """Give the orders of `make test`: backwards, and some by chance."""
+    """Yield the orders of `make test`: backwards, and some at random."""
     chance = random.Random(len(events))  # noqa: S311 - it shuffles, it guards nothing
     yield events[::-1]
     for _ in range(4):

@@ -1,4 +1,4 @@
-"""Stripe's events: proved, taken in once, and never a 500."""
+"""Stripe's events: their signature is checked, and each is recorded once."""
 
 import json
 import time
@@ -30,7 +30,7 @@ async def _send(client: httpx.AsyncClient, body: bytes, *, at: int = 0, secret: 
     return await client.post(URL, content=body, headers={"Stripe-Signature": header})
 
 
-async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> None:
+async def test_a_duplicate_is_recorded_once(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]
     await sandbox.duplicate_webhooks(3)
     await sandbox.confirm(stripe_id)
@@ -45,7 +45,7 @@ async def test_a_duplicate_is_taken_once(api: httpx.AsyncClient, sandbox: Sandbo
     assert [event["sequence"] for event in events] == [1, 2, 3, 4]
 
 
-async def test_a_second_telling_of_one_event_says_so(anonymous: httpx.AsyncClient) -> None:
+async def test_an_event_that_is_sent_again_is_a_duplicate(anonymous: httpx.AsyncClient) -> None:
     body = json.dumps(_event()).encode()
     first, second = await _send(anonymous, body), await _send(anonymous, body)
     assert (first.status_code, first.json()) == (200, {"outcome": "ignored"})
@@ -78,7 +78,7 @@ async def test_a_malformed_signature_is_refused(anonymous: httpx.AsyncClient, he
     [(0, "whsec_wrong"), (-400, WEBHOOK_SECRET), (400, WEBHOOK_SECRET)],
     ids=["forged", "old", "future"],
 )
-async def test_a_signature_that_proves_nothing_is_refused(anonymous: httpx.AsyncClient, at: int, secret: str) -> None:
+async def test_a_wrong_or_old_signature_is_refused(anonymous: httpx.AsyncClient, at: int, secret: str) -> None:
     answer = await _send(anonymous, json.dumps(_event()).encode(), at=at, secret=secret)
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_signature")
 
@@ -134,7 +134,7 @@ async def test_an_event_of_another_installation_is_ignored(api: httpx.AsyncClien
     assert outcomes["evt_1"] == "ignored"
 
 
-async def test_an_event_that_could_not_be_taken_in_is_sent_again_and_then_is(
+async def test_an_event_that_could_not_be_recorded_is_recorded_when_it_is_sent_again(
     api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     stripe_id = (await api.put(CART, json={"amount": 1000, "currency": "eur"})).json()["stripe_id"]

@@ -1,4 +1,4 @@
-"""A request that was given up lands at Stripe all the same, late: it is overwritten, or told of."""
+"""A request that was given up arrives at Stripe late all the same: it is overwritten, or flagged."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -24,7 +24,7 @@ Land = Callable[..., Awaitable[None]]
 
 @pytest.fixture
 def land(sandbox_url: str) -> Land:
-    """Give what lets an update arrive whose sender has given it up."""
+    """Return a function that sends Stripe an update whose sender has given it up."""
 
     async def late(stripe_id: str, revision: int, **fields: str) -> None:
         form = fields | {"metadata[revision]": str(revision)}
@@ -49,7 +49,7 @@ async def _settle_hours_later(resources: Resources, database: Database) -> None:
         await recovery.recover(resources, row["id"])
 
 
-async def test_all_is_said_again_while_an_older_request_may_land_first(
+async def test_all_terms_are_sent_again_while_an_older_request_may_arrive(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     stripe_id = (await api.put(CART, json=TEN_EUROS)).json()["stripe_id"]
@@ -66,7 +66,7 @@ async def test_all_is_said_again_while_an_older_request_may_land_first(
     assert (intent["amount"], intent["description"]) == (2000, "first")
 
 
-async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mismatch(
+async def test_an_older_amount_that_arrives_late_and_is_captured_is_flagged_as_a_mismatch(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     held = TEN_EUROS | {"capture_method": "manual"}
@@ -84,7 +84,7 @@ async def test_an_older_amount_that_lands_late_and_is_captured_is_told_as_a_mism
     assert (state["amount_received"], state["requested_amount"], state["flags"]) == (2000, 3000, ["amount_mismatch"])
 
 
-async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
+async def test_a_sync_does_not_reuse_an_answer_from_before_it_was_asked_for(
     api: httpx.AsyncClient, sandbox: SandboxClient, database: Database
 ) -> None:
     await sandbox.pause_webhooks()
@@ -102,7 +102,7 @@ async def test_a_sync_is_not_content_with_an_answer_from_before_it_was_asked(
     await update
 
 
-async def test_what_an_older_request_set_and_nobody_asks_for_any_more_is_unset(
+async def test_what_only_an_older_request_set_is_unset(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, land: Land
 ) -> None:
     plain = {"amount": 1000, "currency": "eur"}
