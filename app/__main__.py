@@ -120,7 +120,7 @@ async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntentS
 def migrate_() -> None:
     """Bring the database to this version's shape."""
     from app.db import migrations
-    from app.db.errors import DatabaseUnavailable, MigrationUnderWay
+    from app.db.errors import DatabaseUnavailable, MigrationUnderWay, SessionsNotKept
     from app.doctor import production_checks
     from app.observability.redaction import redact
 
@@ -130,7 +130,8 @@ def migrate_() -> None:
     try:
         migrations.upgrade()
     except (DatabaseUnavailable, MigrationUnderWay) as error:
-        typer.echo(f"Not migrated: {redact(str(error.__cause__ or error.detail))}", err=True)
+        reason = error.detail if isinstance(error, SessionsNotKept) else str(error.__cause__ or error.detail)
+        typer.echo(f"Not migrated: {redact(reason)}", err=True)
         raise typer.Exit(1) from None
     typer.echo("The database is up to date.")
 

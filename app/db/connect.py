@@ -139,7 +139,10 @@ class Connector:
         """Ask once whether the session has what it was opened with. Raises SessionsNotKept."""
         if self.is_pooled or self._keeps_sessions:
             return
-        bound = await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'")
+        try:
+            bound = await connection.fetchval("SELECT setting FROM pg_settings WHERE name = 'lock_timeout'")
+        except (asyncpg.DuplicatePreparedStatementError, asyncpg.InvalidSQLStatementNameError) as error:
+            raise SessionsNotKept from error  # the statement is another client's, or was prepared elsewhere
         if bound != _milliseconds(self.bounds.lock):
             raise SessionsNotKept
         self._keeps_sessions = True

@@ -16,7 +16,7 @@ import structlog
 
 from app.db.connect import Connection as Connection  # noqa: PLC0414 - others have it from here
 from app.db.connect import ServiceConnection, connector, direct_connector
-from app.db.errors import DatabaseUnavailable, is_ended, is_unavailable, says_that_others_ended
+from app.db.errors import DRIVER_ERRORS, DatabaseUnavailable, is_ended, is_unavailable, says_that_others_ended
 from app.settings import DatabaseSettings
 
 log = structlog.get_logger()
@@ -93,7 +93,7 @@ class Database:
             return True
         try:
             await raw.execute("SELECT 1", timeout=PING_SECONDS)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as error:  # a TimeoutError is an OSError
+        except DRIVER_ERRORS as error:
             self.distrust_after(error)
             return False
         return True
@@ -141,7 +141,7 @@ class BorrowedConnection:
     ) -> None:
         try:
             await self._database.release(self._connection, self._raw, error)
-        except (asyncpg.PostgresError, asyncpg.InterfaceError, OSError) as failed:
+        except DRIVER_ERRORS as failed:
             # What was done is done, and the connection is closed already: only an error of the block counts.
             log.warning("database.connection_dropped", kind=type(failed).__name__)
         if error is not None:
@@ -189,7 +189,7 @@ async def open_database(settings: DatabaseSettings, *, is_direct: bool = False) 
 
 async def _close(pool: asyncpg.Pool) -> None:
     """Close the connections in good order, or leave those that do not answer."""
-    with suppress(asyncpg.PostgresError, asyncpg.InterfaceError, OSError):  # the pool ends them then
+    with suppress(*DRIVER_ERRORS):  # the pool ends them then
         async with asyncio.timeout(CLOSE_SECONDS):
             await pool.close()
 

@@ -30,6 +30,11 @@ UNAVAILABLE_SQLSTATES = {
 ENDED_SQLSTATES = frozenset({"25006", "25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
 
 
+# What asyncpg raises. An InternalClientError is what it makes of a server that ends a connection between two statements,
+# or takes no writes; a TimeoutError is an OSError.
+DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
+
+
 class DatabaseUnavailable(Unavailable):
     """The database can't be reached. Send the same request again."""
 
@@ -70,7 +75,7 @@ def is_unavailable(error: BaseException) -> bool:
         )
     if isinstance(error, asyncpg.InterfaceError):
         return not isinstance(error, ValueError)  # that would be a value of ours that fits no column
-    return isinstance(error, OSError | asyncpg.TargetServerAttributeNotMatched | asyncpg.OutdatedSchemaCacheError)
+    return isinstance(error, OSError | asyncpg.InternalClientError)
 
 
 def is_ended(error: BaseException) -> bool:
@@ -78,7 +83,7 @@ def is_ended(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         state = error.sqlstate or ""
         return state in ENDED_SQLSTATES or state.startswith("08")
-    return isinstance(error, OSError)
+    return isinstance(error, OSError | asyncpg.InternalClientError)
 
 
 def says_that_others_ended(error: BaseException) -> bool:

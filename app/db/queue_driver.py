@@ -9,7 +9,6 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Self, TypeVar
 
-import asyncpg
 import structlog
 from pgqueuer.adapters.drivers.asyncpg import Relay
 from pgqueuer.core.tm import TaskManager
@@ -17,7 +16,7 @@ from pgqueuer.ports.driver import Driver, NotifyCallback
 
 from app.db.connect import Connection, Connector
 from app.db.engine import PING_SECONDS, Database
-from app.db.errors import DatabaseUnavailable
+from app.db.errors import DRIVER_ERRORS, DatabaseUnavailable
 
 log = structlog.get_logger()
 
@@ -112,7 +111,7 @@ class QueueDriver(Driver):
                     await connection.add_listener(channel, Relay(callback))
                 pause = FIRST_PAUSE
                 await self._until_lost(connection)
-            except (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError) as error:
+            except DRIVER_ERRORS as error:
                 log.warning("worker.stopped_listening", kind=type(error).__name__, reason=str(error))
             except DatabaseUnavailable as error:
                 log.warning("worker.cannot_listen", reason=error.detail)

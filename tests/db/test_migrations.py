@@ -46,6 +46,7 @@ LATER = {
     "0005": "UPDATE payment_intents SET attempts_told = 2",
 }
 
+
 @pytest.fixture(scope="module")
 def server() -> Iterator[EmbeddedPostgres]:
     with temporary_postgres() as server:

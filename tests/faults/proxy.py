@@ -2,8 +2,10 @@
 
 import asyncio
 import socket
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from typing import TypeVar
 from urllib.parse import urlsplit
 
 CHUNK = 1 << 16
@@ -79,10 +81,12 @@ class Proxy:
             writer.transport.abort()
             return
         try:
+            first = await self._greet(reader, writer)
             server_reader, server_writer = await asyncio.open_connection(*self._server_address)
-        except OSError:
+        except (OSError, EOFError):
             writer.transport.abort()
             return
+        server_writer.write(first)
         link = Link((writer, server_writer))
         if self._is_open_frozen:
             link.passes.clear()
@@ -91,6 +95,10 @@ class Proxy:
             task = asyncio.create_task(self._pass_on(link, source, target))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+
+    async def _greet(self, _: asyncio.StreamReader, __: asyncio.StreamWriter) -> bytes:
+        """Do what comes before all else with a client; return what the server is to hear of it."""
+        return b""
 
     async def _pass_on(self, link: Link, source: asyncio.StreamReader, target: asyncio.StreamWriter) -> None:
         with suppress(OSError):
@@ -111,13 +119,45 @@ class Proxy:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
 
-@asynccontextmanager
-async def proxy_to(url: str) -> AsyncIterator[Proxy]:
-    """Open a proxy to the server of a database's address."""
+class TlsProxy(Proxy):
+    """Speaks TLS for a server that can't, as PostgreSQL does: the client asks whether it may."""
+
+    REQUEST = (8).to_bytes(4, "big") + (80877103).to_bytes(4, "big")
+
+    def __init__(self, host: str, port: int, context: ssl.SSLContext) -> None:
+        super().__init__(host, port)
+        self._context = context
+        self.encrypted = 0
+
+    async def _greet(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+        first = await reader.readexactly(len(self.REQUEST))
+        if first != self.REQUEST:
+            return first
+        writer.write(b"S")
+        await writer.start_tls(self._context)
+        self.encrypted += 1
+        return b""
+
+
+def place_of(url: str) -> tuple[str, int]:
     parts = urlsplit(url)
     assert parts.hostname
     assert parts.port
-    proxy = Proxy(parts.hostname, parts.port)
+    return parts.hostname, parts.port
+
+
+@asynccontextmanager
+async def proxy_to(url: str) -> AsyncIterator[Proxy]:
+    """Open a proxy to the server of a database's address."""
+    async with opened(Proxy(*place_of(url))) as proxy:
+        yield proxy
+
+
+P = TypeVar("P", bound=Proxy)
+
+
+@asynccontextmanager
+async def opened(proxy: P) -> AsyncIterator[P]:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         proxy.port = listener.getsockname()[1]
         server = await asyncio.start_server(proxy.accept, sock=listener)

@@ -49,7 +49,7 @@ async def test_one_connection_is_enough_for_everything(
         api.put("/v1/carts/c3/payment-intent", json={"amount": 1000, "currency": "eur"}),
     )
     assert {answer.status_code for answer in answers} == {200, 201}
-    cancelled = await api.post("/v1/carts/c3/payment-intent/cancel")
+    cancelled = await api.post("/v1/carts/c3/payment-intent/cancel", json={})
     assert cancelled.status_code == 200, cancelled.text
     await sandbox.wait_idle()
     await recovery.sweep(resources)

@@ -5,6 +5,7 @@ import os
 import pwd
 import shutil
 import subprocess
+import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -116,7 +117,7 @@ async def test_everything_works_through_a_pooler_with_the_direct_address(
             body = {**TEN_EUROS, "amount": 1000 + version, "cart_version": version}
             answer = await api.put(path, json=body)
             assert answer.status_code in {200, 201}, answer.text
-        await sandbox.confirm(answer.json()["stripe_id"])
+        await sandbox.confirm((await api.get(path)).json()["stripe_id"])
         assert (await api.get(path)).status_code == 200
 
     await asyncio.gather(*(shop(f"cart-{number}") for number in range(12)))
@@ -140,8 +141,6 @@ async def test_without_the_direct_address_nothing_starts_and_the_doctor_says_why
 async def test_start_and_migration_through_a_pooler_alone_are_refused_in_one_line(settings: Settings) -> None:
     values = {k: v for k, v in environment(settings).items() if k != "DATABASE_DIRECT_URL"}
     for command, told in (("worker", "Refused to start"), ("migrate", "Not migrated")):
-        import sys
-
         process = await asyncio.create_subprocess_exec(
             *(sys.executable, "-m", "app", command), env=values, stderr=asyncio.subprocess.PIPE
         )

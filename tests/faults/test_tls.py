@@ -1,19 +1,19 @@
-"""TLS to a real PostgreSQL, with certificates made for the test: the right authority, and another."""
+"""TLS in front of a real PostgreSQL, with certificates made for the test: the right authority, and another."""
 
+import asyncio
 import shutil
+import ssl
 import subprocess
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
-import asyncpg
 import pytest
 
+from app.db import migrations
 from app.db.engine import open_database
 from app.db.errors import DatabaseUnavailable
-from app.dev.account import open_home
-from app.dev.postgres import EmbeddedPostgres
-from app.dev.private_file import write_private
 from app.settings import DatabaseSettings
+from tests.faults.proxy import TlsProxy, opened, place_of
 
 pytestmark = pytest.mark.skipif(shutil.which("openssl") is None, reason="openssl is not installed: no certificates")
 
@@ -42,37 +42,31 @@ def make_certificate(folder: Path, authority: Path, *, host: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def authorities(server: EmbeddedPostgres, tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Path]]:
-    """Let the server speak TLS; return the certificates of its authority, and of one that it has nothing from."""
+def authorities(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path, Path]:
+    """Return the certificates of the server's authority, of one that it has nothing from, and the server's."""
     folder = tmp_path_factory.mktemp("certificates")
     ours, other = make_authority(folder, "ours"), make_authority(folder, "other")
-    certificate = make_certificate(folder, ours, host="localhost")
-    home, account = open_home(server._folder)
-    for suffix in (".crt", ".key"):
-        file = certificate.with_suffix(suffix)
-        write_private(home / file.name, file.read_text(), owner=account)
-    server.create_database("tls")
-    server._run(
-        [server._binaries / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"],
-        f"ALTER SYSTEM SET ssl_cert_file = '{home}/server.crt';"
-        f"ALTER SYSTEM SET ssl_key_file = '{home}/server.key';"
-        "ALTER SYSTEM SET ssl = on;",
-    )
-    server.stop()
-    server.start()
-    yield ours, other
-    server._run([server._binaries / "psql", "--no-psqlrc", "--quiet", "--file=-"], "ALTER SYSTEM RESET ssl;")
-    server.stop()
-    server.start()
+    return ours, other, make_certificate(folder, ours, host="localhost")
 
 
-async def is_encrypted(url: str) -> bool:
+@pytest.fixture
+async def tls(authorities: tuple[Path, Path, Path], database_url: str) -> AsyncIterator[TlsProxy]:
+    """Speak TLS for PostgreSQL: the embedded one is built without."""
+    certificate = authorities[2]
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(certificate, certificate.with_suffix(".key"))
+    async with opened(TlsProxy(*place_of(database_url), context)) as proxy:
+        yield proxy
+
+
+async def is_encrypted(url: str, tls: TlsProxy) -> bool:
     async with open_database(DatabaseSettings.model_validate({"database_url": url})) as database:
-        return bool(await database.fetchval("SELECT ssl FROM pg_stat_ssl WHERE pid = pg_backend_pid()"))
+        assert await database.fetchval("SELECT 1") == 1
+    return tls.encrypted > 0
 
 
-def address(server: EmbeddedPostgres, host: str, parameters: str) -> str:
-    return f"{server.url('tls').replace('127.0.0.1', host)}?{parameters}"
+def address(tls: TlsProxy, database_url: str, host: str, parameters: str) -> str:
+    return f"{tls.url(database_url).replace('127.0.0.1', host)}?{parameters}"
 
 
 @pytest.mark.parametrize(
@@ -81,17 +75,17 @@ def address(server: EmbeddedPostgres, host: str, parameters: str) -> str:
     ids=["disable", "require", "prefer", "nothing said"],
 )
 async def test_tls_is_spoken_as_the_address_asks(
-    parameters: str, expected: bool, server: EmbeddedPostgres, authorities: tuple[Path, Path]
+    parameters: str, expected: bool, tls: TlsProxy, database_url: str, authorities: tuple[Path, Path, Path]
 ) -> None:
-    assert await is_encrypted(address(server, "127.0.0.1", parameters)) is expected
+    assert await is_encrypted(address(tls, database_url, "127.0.0.1", parameters), tls) is expected
 
 
 async def test_the_right_authority_and_name_are_accepted(
-    server: EmbeddedPostgres, authorities: tuple[Path, Path]
+    tls: TlsProxy, database_url: str, authorities: tuple[Path, Path, Path]
 ) -> None:
-    ours, _ = authorities
-    assert await is_encrypted(address(server, "localhost", f"sslmode=verify-full&sslrootcert={ours}"))
-    assert await is_encrypted(address(server, "127.0.0.1", f"sslmode=verify-ca&sslrootcert={ours}"))
+    ours = authorities[0]
+    assert await is_encrypted(address(tls, database_url, "localhost", f"sslmode=verify-full&sslrootcert={ours}"), tls)
+    assert await is_encrypted(address(tls, database_url, "127.0.0.1", f"sslmode=verify-ca&sslrootcert={ours}"), tls)
 
 
 @pytest.mark.parametrize(
@@ -105,27 +99,25 @@ async def test_the_right_authority_and_name_are_accepted(
     ids=["authority", "require with an authority", "name", "system"],
 )
 async def test_a_wrong_certificate_is_refused(
-    host: str, mode: str, authority: str, server: EmbeddedPostgres, authorities: tuple[Path, Path]
+    host: str, mode: str, authority: str, tls: TlsProxy, database_url: str, authorities: tuple[Path, Path, Path]
 ) -> None:
     parameters = mode.format(ours=authorities[0], other=authorities[1])
     with pytest.raises(DatabaseUnavailable) as refused:
-        await is_encrypted(address(server, host, parameters))
+        await is_encrypted(address(tls, database_url, host, parameters), tls)
     assert "certificate verify failed" in str(refused.value.__cause__)
 
 
 async def test_the_migrations_way_speaks_tls_too(
-    server: EmbeddedPostgres, authorities: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+    tls: TlsProxy, database_url: str, authorities: tuple[Path, Path, Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    import asyncio
-
-    from app.db import migrations
-
-    ours, other = authorities
-    monkeypatch.setenv("DATABASE_URL", address(server, "localhost", f"sslmode=verify-full&sslrootcert={other}"))
+    ours, other, _ = authorities
+    monkeypatch.setenv(
+        "DATABASE_URL", address(tls, database_url, "localhost", f"sslmode=verify-full&sslrootcert={other}")
+    )
     with pytest.raises(DatabaseUnavailable):
         await asyncio.to_thread(migrations.upgrade)
-    monkeypatch.setenv("DATABASE_URL", address(server, "localhost", f"sslmode=verify-full&sslrootcert={ours}"))
+    monkeypatch.setenv(
+        "DATABASE_URL", address(tls, database_url, "localhost", f"sslmode=verify-full&sslrootcert={ours}")
+    )
     await asyncio.to_thread(migrations.upgrade)
-    connection = await asyncpg.connect(server.url("tls"))
-    assert await connection.fetchval("SELECT version_num FROM alembic_version") == migrations.head()
-    await connection.close()
+    assert tls.encrypted == 1
