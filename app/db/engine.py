@@ -108,7 +108,7 @@ class Database:
         self._distrust_before = time.monotonic()
 
     async def release(self, connection: Connection, raw: Connection, error: BaseException | None) -> None:
-        """Give a connection back, or throw it away after an error that ended it."""
+        """Return a connection to the pool, or close it after an error that ended it."""
         raw.used_at = time.monotonic()
         if error is not None:
             self.distrust_after(error)

@@ -1,12 +1,14 @@
 """The API between a proxy to its PostgreSQL and the sandbox, with short bounds, so that each is soon met."""
 
+import tempfile
 from collections.abc import AsyncIterator, Iterator
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from app.dev.postgres import EmbeddedPostgres, temporary_postgres
+from app.dev.postgres import EmbeddedPostgres
 from app.settings import Settings
 from tests.conftest import SECRET_KEY, WEBHOOK_SECRET
 from tests.faults.proxy import Proxy, proxy_to
@@ -49,6 +51,6 @@ def settings(proxy: Proxy, database_url: str, sandbox_url: str) -> Settings:
 
 @pytest.fixture(scope="session")
 def server() -> Iterator[EmbeddedPostgres]:
-    """Run a PostgreSQL that tests may stop, and set up as they need it."""
-    with temporary_postgres() as server:
+    """Run a PostgreSQL that tests may stop: it keeps what it has acknowledged, as production's does."""
+    with tempfile.TemporaryDirectory(prefix="payments-postgres-") as folder, EmbeddedPostgres(Path(folder)) as server:
         yield server
