@@ -30,8 +30,8 @@ UNAVAILABLE_SQLSTATES = {
 ENDED_SQLSTATES = frozenset({"25006", "25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
 
 
-# What asyncpg raises. An InternalClientError is what it makes of a server that takes no writes, or that ends a connection
-# between two statements. A TimeoutError is an OSError.
+# What asyncpg raises. An InternalClientError is what it makes of a server that takes no writes, or that ends a
+# connection between two statements. A TimeoutError is an OSError.
 DRIVER_ERRORS = (asyncpg.PostgresError, asyncpg.InterfaceError, asyncpg.InternalClientError, OSError)
 
 
