@@ -1,4 +1,4 @@
-"""Explore every configuration, or those whose names contain one of the words: `python -m model move capture`."""
+"""Explore every configuration, or those whose names contain one of the words: `python -m model attach capture`."""
 
 import sys
 from collections.abc import Iterator
@@ -8,7 +8,6 @@ from model import refunds
 from model.configurations import LARGE, SMALL
 from model.explore import Model, explore
 from model.payments import model_of
-from model.service import silence
 
 
 def _models() -> Iterator[Model[Any]]:
@@ -17,16 +16,15 @@ def _models() -> Iterator[Model[Any]]:
 
 
 def main(words: list[str]) -> int:
-    """Print what each exploration came to; 1 when one is not as expected."""
+    """Print the result of each exploration; 1 when one is not as expected."""
     is_expected, states = True, 0
     for model in _models():
         if words and not any(word in model.name for word in words):
             continue
-        with silence():
-            result = explore(model)
+        result = explore(model)
         print(result, flush=True)
-        if stories := result.tell():
-            print(stories, flush=True)
+        if traces := result.describe():
+            print(traces, flush=True)
         is_expected &= result.is_expected
         states += result.states
     print(f"{states:,} states, {'as expected' if is_expected else 'NOT as expected'}")

@@ -4,17 +4,23 @@ The small ones are for every run of the tests. What the code is known to break i
 reason in docs/protocol.md.
 """
 
-from dataclasses import dataclass, field
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import Any, TypeAlias
 
-from app.references.models import Kind
-from model import stripe
-from model.state import Answer, Book, Budget, Content, Held, Intent, Row, Rows, Run, Snapshot, State, Told
+from app.payment_intents.protocol.terms import Kind, PaymentTerms
+from model import steps, stripe
+from model.state import NOW, Budget, State, Worker, intern
 
-PAYS, ASKS, DECLINES = "succeeded", "requires_action", "requires_payment_method"
-WAITS, HOLDS = "processing", "requires_capture"
-ALL = (PAYS, ASKS, DECLINES)
+# What a shopper's confirmation may come to.
+PAYS, ASKS, DECLINES = ("succeeded",), ("requires_action",), ("requires_payment_method",)
+WAITS, HOLDS = ("processing",), ("requires_capture",)
+ALL = PAYS + ASKS + DECLINES
 
 RESTORED = frozenset({"agree", "kept"})
+
+Puts: TypeAlias = tuple[int | PaymentTerms, ...]
 
 
 @dataclass(frozen=True)
@@ -27,270 +33,143 @@ class Configuration:
     """
 
     name: str
-    puts: tuple[int | Content, ...] = ()
-    others: tuple[str, ...] = ()
-    budget: dict[str, int] = field(default_factory=dict)
-    shopper: tuple[str, ...] = ()
+    puts: Puts
+    others: tuple[str, ...]
+    shopper: tuple[str, ...]
+    budget: dict[str, int]
     is_begun: bool = False
     is_late_harmless: bool = False
     kind: Kind = "cart"
     excused: frozenset[str] = frozenset()
 
     def begin(self) -> State:
-        """Give the state in which it begins."""
-        puts = [each if isinstance(each, Content) else Content(each) for each in self.puts]
-        runs = [Run("PUT", number, self.kind, wanted) for number, wanted in enumerate(puts, 1)]
-        for number, name in enumerate(self.others, 10):
-            is_at_cart = name == "PUT AT CART"
-            runs.append(Run("PUT", number, "cart", Content(8)) if is_at_cart else Run(name, number, self.kind))
+        """Return the state in which it begins."""
+        ours = intern(steps.EMPTY)
+        state = State(ours, ours, budget=Budget(webhooks=0))
+        state = _with_first(state, self.kind) if self.is_begun else state
         has_webhooks = bool(self.shopper or self.budget.get("dashboard") or "EXPIRE" in self.others)
         budget = Budget(webhooks=int(has_webhooks), **self.budget)
-        state = State(Rows(()), (), (), (), (), tuple(runs), budget, Told())
-        return begun(state, self.kind) if self.is_begun else state
+        return state._replace(backup=state.ours, budget=budget, workers=tuple(self._workers()))
+
+    def _workers(self) -> list[Worker]:
+        workers = [_put(number, self.kind, each) for number, each in enumerate(self.puts, 1)]
+        for number, name in enumerate(self.others, 10):
+            run = steps.new_run(number, is_put=False)
+            is_at_cart = name == "PUT AT CART"
+            workers.append(_put(number, "cart", 8) if is_at_cart else Worker(name, number, self.kind, None, run))
+        return workers
 
 
-def begun(state: State, kind: Kind) -> State:
-    """Add a PaymentIntent of amount 1 on which both sides agree."""
-    first, status = Content(1), "requires_payment_method"
-    row = Row(kind, 1, kind, first, 1, first, 1, applied=Held(1, None, None, 1, is_whole=True), stripe_id=0)
-    row = row._replace(status=status, amount=1, is_idle=True)
-    rows = Rows((row,), **{kind: Book(2)})
-    intent = Intent(0, status, 1, None, None, 1, kind)
-    return stripe.remember(state._replace(ours=rows, intents=(intent,)), 0, Answer("snapshot", Snapshot(0, intent)))
+def _put(number: int, kind: Kind, wanted: int | PaymentTerms) -> Worker:
+    terms = _terms(wanted) if isinstance(wanted, int) else wanted
+    return Worker("PUT", number, kind, intern(terms), steps.new_run(number, is_put=True))
 
 
-def _versions(*amounts: int) -> tuple[Content, ...]:
-    return tuple(Content(amount, cart_version=number) for number, amount in enumerate(amounts, 1))
+def _terms(amount: int, description: str | None = None, cart_version: int | None = None) -> PaymentTerms:
+    return PaymentTerms(amount, "eur", description=description, cart_version=cart_version)
 
 
-def _notes(*contents: tuple[int, str | None]) -> tuple[Content, ...]:
-    return tuple(Content(amount, note) for amount, note in contents)
+def _with_first(state: State, kind: Kind) -> State:
+    """Let a PUT of amount 1 be done, a day ago."""
+    put = _put(1, kind, 1)
+    outcome = steps.begin(state.ours, kind, put.name, put.wanted, put.run, NOW)
+    assert outcome.call is not None
+    state, answer, _ = stripe.execute(state._replace(ours=outcome.ours), outcome.call, put.name)
+    done = steps.record_answer(outcome.ours, kind, outcome.run, outcome.call, answer, NOW)
+    return state._replace(ours=steps.abandon(done.ours))
+
+
+def _versions(*amounts: int) -> tuple[PaymentTerms, ...]:
+    return tuple(_terms(amount, cart_version=number) for number, amount in enumerate(amounts, 1))
+
+
+def _notes(*terms: tuple[int, str]) -> tuple[PaymentTerms, ...]:
+    return tuple(_terms(amount, description) for amount, description in terms)
+
+
+NOTES = _notes((1, "a"), (1, "b"))
+AT_CART = "ATTACH, PUT AT CART"
+
+
+def _first(
+    name: str, puts: Puts, others: str = "", shopper: tuple[str, ...] = (), *, is_begun: bool = False, **budget: int
+) -> Configuration:
+    """Return one that begins with nothing, or with a PaymentIntent."""
+    return Configuration(name, puts, tuple(filter(None, others.split(", "))), shopper, budget, is_begun)
+
+
+_begun = partial(_first, is_begun=True)
+
+
+def _each(configurations: tuple[Configuration, ...], **changes: Any) -> Iterator[Configuration]:
+    return (replace(each, **changes) for each in configurations)
 
 
 SMALL = (
-    Configuration("3 PUTs, there and back", (2, 3, 2), is_begun=True),
-    Configuration("2 PUTs, 2 time-outs, payment", (2, 3), (), {"time_out": 2, "confirm": 1}, (PAYS,), is_begun=True),
-    Configuration("first 3 PUTs, 2 of them refused, crash", (0, 2, 0), (), {"crash": 1}),
-    Configuration(
-        "first 2 PUTs, key with other parameters", (2, 3), (), {"take_key": 1, "crash": 2, "confirm": 1}, (PAYS,)
+    _begun("3 PUTs, there and back", (2, 3, 2)),
+    _begun("2 PUTs, 2 time-outs, payment", (2, 3), "", PAYS, time_out=2, confirm=1),
+    _first("first 3 PUTs, 2 of them refused, crash", (0, 2, 0), crash=1),
+    _first("first 2 PUTs, key with other parameters", (2, 3), "", PAYS, take_key=1, crash=2, confirm=1),
+    _begun("PUT of a note, time-out, processing, job", _notes((1, "a")), "JOB", WAITS, time_out=1, confirm=1),
+    _begun("2 PUTs, database restored, payment", (2, 3), "", PAYS, restore=1, confirm=1),
+    _begun("PUT, capture, expiry", (2,), "CAPTURE, EXPIRE", HOLDS, confirm=1),
+    replace(_begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1), kind="session"),
+)
+
+_LATE_HARMLESS = (
+    _begun("2 PUTs, expiry, sync, 2 crashes, payment, late harmless", (2, 3), "EXPIRE, SYNC", PAYS, crash=2, confirm=1),
+    _begun("3 PUTs, expiry, crash, payment, late harmless", (2, 3, 2), "EXPIRE", PAYS, crash=1, confirm=1),
+    _begun("2 PUTs, expiry, processing, crash, late harmless", (2, 3), "EXPIRE", WAITS + PAYS, crash=1, confirm=1),
+    _first(
+        "first 2 PUTs, 2 crashes, a day, dashboard, late harmless",
+        (2, 3),
+        "",
+        PAYS,
+        crash=2,
+        day=1,
+        confirm=1,
+        dashboard=1,
+        lose=1,
     ),
-    Configuration(
-        "PUT of a note, time-out, processing, job",
-        _notes((1, "a")),
-        ("JOB",),
-        {"time_out": 1, "confirm": 1},
-        (WAITS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, database restored, payment", (2, 3), (), {"restore": 1, "confirm": 1}, (PAYS,), is_begun=True
-    ),
-    Configuration("PUT, capture, expiry", (2,), ("CAPTURE", "EXPIRE"), {"confirm": 1}, (HOLDS,), is_begun=True),
-    Configuration(
-        "PUT, move, payment", (2,), ("MOVE",), {"crash": 1, "confirm": 1}, (PAYS,), is_begun=True, kind="session"
-    ),
+)
+_OF_SESSION = (
+    _begun("PUT, attach, PUT at the cart, crash", (2,), AT_CART, crash=1),
+    _first("first PUT, attach, PUT at the cart, sleeper, dashboard", (2,), AT_CART, steal=1, crash=1, dashboard=1),
+    _begun("2 PUTs, attach, crash, time-out, payment", (2, 3), "ATTACH", PAYS, crash=1, time_out=1, confirm=1),
 )
 
 LARGE = (
-    Configuration(
-        "2 PUTs, crash, 2 confirmations", (2, 3), (), {"crash": 1, "confirm": 2, "repeat": 1}, ALL, is_begun=True
+    _begun("2 PUTs, crash, 2 confirmations", (2, 3), "", ALL, crash=1, confirm=2, repeat=1),
+    _first("first 2 PUTs, 2 crashes, 2 confirmations", (2, 3), "", ALL, crash=2, confirm=2, repeat=1, lose=1),
+    _begun("2 PUTs, expiry, 2 crashes, sleeper, payment", (2, 3), "EXPIRE", PAYS, crash=2, steal=1, confirm=1, lose=1),
+    _begun("3 PUTs, expiry, crash", (2, 3, 4), "EXPIRE", crash=1),
+    _first(
+        "first 2 PUTs, 2 crashes, sleeper, a day, payment", (2, 3), "", PAYS, crash=2, steal=1, confirm=1, day=1, lose=1
     ),
-    Configuration(
-        "first 2 PUTs, 2 crashes, 2 confirmations", (2, 3), (), {"crash": 2, "confirm": 2, "repeat": 1, "lose": 1}, ALL
+    _first("first 3 PUTs with cart versions, dashboard, crash", _versions(2, 3, 4), crash=1, dashboard=1),
+    _begun("3 PUTs, 2 crashes, sleeper", (2, 3, 2), crash=2, steal=1),
+    _begun("3 PUTs, 2 of the same, time-out, crash", (2, 3, 3), time_out=1, crash=1),
+    _begun("2 PUTs, processing, crash", (2, 3), "", WAITS + PAYS, crash=1, confirm=2),
+    _begun("2 PUTs, 2 jobs, processing, time-out", (2, 3), "JOB, JOB", WAITS, time_out=1, confirm=1),
+    _begun("2 PUTs, job, capture, hold, time-out", (2, 3), "JOB, CAPTURE", HOLDS, time_out=1, confirm=1),
+    _first("first 2 PUTs, sync, crash, sleeper, payment", (2, 3), "SYNC", PAYS, crash=1, steal=1, confirm=1),
+    _begun("PUT, expiry, sync, crash, 2 confirmations", (2,), "EXPIRE, SYNC", ALL, crash=1, confirm=2, lose=1),
+    *_each(_LATE_HARMLESS, is_late_harmless=True),
+    _begun("3 PUTs, 2 with no time left, crash", (2, 3, 4), give_up=2, crash=1),
+    _begun("3 PUTs, 1 of them refused, crash, time-out, payment", (2, 0, 3), "", PAYS, crash=1, time_out=1, confirm=1),
+    _begun(
+        "2 PUTs, 1 of them refused, time-out, crash, job", (2, 0), "JOB", PAYS + ASKS, time_out=1, crash=1, confirm=1
     ),
-    Configuration(
-        "2 PUTs, expiry, 2 crashes, sleeper, payment",
-        (2, 3),
-        ("EXPIRE",),
-        {"crash": 2, "steal": 1, "confirm": 1, "lose": 1},
-        (PAYS,),
-        is_begun=True,
+    _begun(
+        "2 PUTs, expiry, crash, a refusal without a reason", (2, 3), "EXPIRE", PAYS + ASKS, hide=1, confirm=1, crash=1
     ),
-    Configuration("3 PUTs, expiry, crash", (2, 3, 4), ("EXPIRE",), {"crash": 1}, is_begun=True),
-    Configuration(
-        "first 2 PUTs, 2 crashes, sleeper, a day, payment",
-        (2, 3),
-        (),
-        {"crash": 2, "steal": 1, "confirm": 1, "day": 1, "lose": 1},
-        (PAYS,),
-    ),
-    Configuration(
-        "first 3 PUTs with cart versions, dashboard, crash", _versions(2, 3, 4), (), {"crash": 1, "dashboard": 1}
-    ),
-    Configuration("3 PUTs, 2 crashes, sleeper", (2, 3, 2), (), {"crash": 2, "steal": 1}, is_begun=True),
-    Configuration(
-        "2 PUTs, processing, crash",
-        (2, 3),
-        (),
-        {"crash": 1, "confirm": 2},
-        (WAITS, PAYS),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, 2 jobs, processing, time-out",
-        (2, 3),
-        ("JOB", "JOB"),
-        {"time_out": 1, "confirm": 1},
-        (WAITS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, job, capture, hold, time-out",
-        (2, 3),
-        ("JOB", "CAPTURE"),
-        {"time_out": 1, "confirm": 1},
-        (HOLDS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "first 2 PUTs, sync, crash, sleeper, payment",
-        (2, 3),
-        ("SYNC",),
-        {"crash": 1, "steal": 1, "confirm": 1},
-        (PAYS,),
-    ),
-    Configuration(
-        "PUT, expiry, sync, crash, 2 confirmations",
-        (2,),
-        ("EXPIRE", "SYNC"),
-        {"crash": 1, "confirm": 2, "lose": 1},
-        ALL,
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, expiry, sync, 2 crashes, payment, late harmless",
-        (2, 3),
-        ("EXPIRE", "SYNC"),
-        {"crash": 2, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
-        is_late_harmless=True,
-    ),
-    Configuration(
-        "3 PUTs, expiry, crash, payment, late harmless",
-        (2, 3, 2),
-        ("EXPIRE",),
-        {"crash": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
-        is_late_harmless=True,
-    ),
-    Configuration(
-        "2 PUTs, expiry, processing, crash, late harmless",
-        (2, 3),
-        ("EXPIRE",),
-        {"crash": 1, "confirm": 1},
-        (WAITS, PAYS),
-        is_begun=True,
-        is_late_harmless=True,
-    ),
-    Configuration(
-        "first 2 PUTs, 2 crashes, a day, dashboard, late harmless",
-        (2, 3),
-        (),
-        {"crash": 2, "day": 1, "confirm": 1, "dashboard": 1, "lose": 1},
-        (PAYS,),
-        is_late_harmless=True,
-    ),
-    Configuration("3 PUTs, 2 with no time left, crash", (2, 3, 4), (), {"give_up": 2, "crash": 1}, is_begun=True),
-    Configuration(
-        "3 PUTs, 1 of them refused, crash, time-out, payment",
-        (2, 0, 3),
-        (),
-        {"crash": 1, "time_out": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, 1 of them refused, time-out, crash, job",
-        (2, 0),
-        ("JOB",),
-        {"time_out": 1, "crash": 1, "confirm": 1},
-        (PAYS, ASKS),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs, expiry, crash, a refusal without a reason",
-        (2, 3),
-        ("EXPIRE",),
-        {"hide": 1, "confirm": 1, "crash": 1},
-        (PAYS, ASKS),
-        is_begun=True,
-    ),
-    Configuration(
-        "3 PUTs of notes, 2 time-outs",
-        _notes((1, "a"), (1, "b"), (2, "a")),
-        (),
-        {"time_out": 2},
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs of notes, crash, processing that fails",
-        _notes((1, "a"), (1, "b")),
-        (),
-        {"crash": 1, "confirm": 2},
-        (WAITS, DECLINES),
-        is_begun=True,
-    ),
-    Configuration(
-        "2 PUTs of notes, database restored, crash",
-        _notes((1, "a"), (1, "b")),
-        (),
-        {"restore": 1, "crash": 1},
-        is_begun=True,
-        excused=RESTORED,
-    ),
-    Configuration(
-        "PUT, sync, database restored, crash, payment",
-        (2,),
-        ("SYNC",),
-        {"restore": 1, "crash": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "first 2 PUTs, a 500 for good, a day, crash, payment",
-        (2, 3),
-        (),
-        {"fail": 1, "day": 1, "confirm": 1, "crash": 2},
-        (PAYS,),
-    ),
-    Configuration(
-        "2 PUTs, cancel, crash, payment", (2, 3), ("CANCEL",), {"crash": 1, "confirm": 1}, (PAYS,), is_begun=True
-    ),
-    Configuration(
-        "PUT, 2 captures, crash, hold",
-        (2,),
-        ("CAPTURE", "CAPTURE"),
-        {"crash": 1, "confirm": 1, "hide": 1},
-        (HOLDS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "PUT, capture, cancel, expiry, crash, hold",
-        (2,),
-        ("CAPTURE", "CANCEL", "EXPIRE"),
-        {"crash": 1, "confirm": 1},
-        (HOLDS,),
-        is_begun=True,
-    ),
-    Configuration(
-        "PUT, move, PUT at the cart, crash", (2,), ("MOVE", "PUT AT CART"), {"crash": 1}, is_begun=True, kind="session"
-    ),
-    Configuration(
-        "first PUT, move, PUT at the cart, sleeper, dashboard",
-        (2,),
-        ("MOVE", "PUT AT CART"),
-        {"steal": 1, "crash": 1, "dashboard": 1},
-        kind="session",
-    ),
-    Configuration(
-        "2 PUTs, move, crash, time-out, payment",
-        (2, 3),
-        ("MOVE",),
-        {"crash": 1, "time_out": 1, "confirm": 1},
-        (PAYS,),
-        is_begun=True,
-        kind="session",
-    ),
+    _begun("3 PUTs of notes, 2 time-outs", NOTES + _notes((2, "a")), time_out=2),
+    _begun("2 PUTs of notes, crash, processing that fails", NOTES, "", WAITS + DECLINES, crash=1, confirm=2),
+    replace(_begun("2 PUTs of notes, database restored, crash", NOTES, restore=1, crash=1), excused=RESTORED),
+    _begun("PUT, sync, database restored, crash, payment", (2,), "SYNC", PAYS, restore=1, crash=1, confirm=1),
+    _first("first 2 PUTs, a 500 for good, a day, crash, payment", (2, 3), "", PAYS, fail=1, day=1, confirm=1, crash=2),
+    _begun("2 PUTs, cancel, crash, payment", (2, 3), "CANCEL", PAYS, crash=1, confirm=1),
+    _begun("PUT, 2 captures, crash, hold", (2,), "CAPTURE, CAPTURE", HOLDS, crash=1, confirm=1, hide=1),
+    _begun("PUT, capture, cancel, expiry, crash, hold", (2,), "CAPTURE, CANCEL, EXPIRE", HOLDS, crash=1, confirm=1),
+    *_each(_OF_SESSION, kind="session"),
 )

@@ -1,4 +1,4 @@
-"""Look at every state that can be reached, breadth first: the first story that breaks a promise is a shortest."""
+"""Look at every state that can be reached, breadth first: the first trace that breaks a promise is a shortest."""
 
 import time
 from collections import deque
@@ -29,31 +29,31 @@ class Model(Generic[S]):
 
 @dataclass(frozen=True)
 class Result:
-    """What an exploration came to: a story for each kind of promise that is broken."""
+    """What an exploration came to: a trace for each kind of promise that is broken."""
 
     name: str
     states: int
     seconds: float
     is_whole: bool
-    stories: dict[str, tuple[str, list[str]]]
+    traces: dict[str, tuple[str, list[str]]]
     excused: frozenset[str]
 
     @property
     def is_expected(self) -> bool:
-        return self.is_whole and set(self.stories) == self.excused
+        return self.is_whole and set(self.traces) == self.excused
 
     def __str__(self) -> str:
         known = "as known" if self.excused else ""
-        outcome = f"BROKEN {known}".strip() if self.stories else "holds"
+        outcome = f"BROKEN {known}".strip() if self.traces else "holds"
         outcome += "" if self.is_whole else ", CUT SHORT"
-        outcome += "".join(f", {kind.upper()} HOLDS NOW" for kind in sorted(self.excused - set(self.stories)))
+        outcome += "".join(f", {kind.upper()} HOLDS NOW" for kind in sorted(self.excused - set(self.traces)))
         return f"{self.name:<60} {self.states:>9,} states {self.seconds:>4.0f} s  {outcome}"
 
-    def tell(self) -> str:
-        """Tell the stories of the promises that are broken."""
+    def describe(self) -> str:
+        """Return how each broken promise comes to be broken."""
         lines: list[str] = []
-        for promise, story in self.stories.values():
-            lines += [f"    {promise}", *(f"      {number:>2}. {line}" for number, line in enumerate(story, 1))]
+        for promise, trace in self.traces.values():
+            lines += [f"    {promise}", *(f"      {number:>2}. {line}" for number, line in enumerate(trace, 1))]
         return "\n".join(lines)
 
 
@@ -63,25 +63,25 @@ def explore(model: Model[S], *, max_states: int = MAX_STATES, is_first_enough: b
     first = model.begin()
     parents: dict[S, S | None] = {first: None}
     queue = deque([first])
-    stories: dict[str, tuple[str, list[str]]] = {}
-    while queue and len(parents) <= max_states and not (stories and is_first_enough):
+    traces: dict[str, tuple[str, list[str]]] = {}
+    while queue and len(parents) <= max_states and not (traces and is_first_enough):
         state = queue.popleft()
         for promise in model.broken(state):
             kind = promise.partition(":")[0]
-            if kind not in stories:
-                stories[kind] = promise, _story(model, parents, state)
+            if kind not in traces:
+                traces[kind] = promise, _trace(model, parents, state)
         for _, after in model.successors(state):
             if after not in parents:
                 parents[after] = state
                 queue.append(after)
     seconds = time.monotonic() - began
-    return Result(model.name, len(parents), seconds, not queue, stories, model.excused)
+    return Result(model.name, len(parents), seconds, not queue, traces, model.excused)
 
 
-def _story(model: Model[S], parents: dict[S, S | None], state: S) -> list[str]:
-    """Tell how a state was reached."""
-    story: list[str] = []
+def _trace(model: Model[S], parents: dict[S, S | None], state: S) -> list[str]:
+    """Return how a state was reached."""
+    trace: list[str] = []
     while (before := parents[state]) is not None:
-        story.append(next(name for name, after in model.successors(before) if after == state))
+        trace.append(next(name for name, after in model.successors(before) if after == state))
         state = before
-    return story[::-1]
+    return trace[::-1]

@@ -1,11 +1,16 @@
 """What must hold in every state, and once all is quiet."""
 
 from collections.abc import Iterator
+from datetime import datetime
 
-from model import runs, service, stripe
+from app.payment_intents.protocol.commands import is_abandoned
+from app.payment_intents.protocol.state import Context, PaymentIntentState, due_at
+from app.payment_intents.protocol.steps import Wait
+from app.payment_intents.protocol.terms import Kind, PaymentTerms
+from model import steps, stripe, workers
 from model.configurations import Configuration
-from model.state import FREE, TERMINAL, Content, Intent, Row, Run, State
-from model.translation import When
+from model.state import CAN_CHANGE, TERMINAL, Intent, Interned, Ours, State, Worker
+from model.steps import CONFIG, NOTHING_LATE, SECRETS, SILENT, remembered
 
 
 class Violation(Exception):
@@ -15,13 +20,13 @@ class Violation(Exception):
 # Looks of the sweep until nothing is left to do.
 MAX_LOOKS = 12
 
-LATER = When(is_expired=True, is_owner_gone=True, is_nothing_late=True)
+JOB = 99
 
 
 def broken(state: State, configuration: Configuration) -> Iterator[str]:
-    """Say which promises a state breaks, each as "kind: what"."""
-    if state.told.lie:
-        yield state.told.lie
+    """Yield which promises a state breaks, each as "kind: what"."""
+    if state.replies.untruth:
+        yield state.replies.untruth
     try:
         _check(state, configuration)
         if _is_quiet(state):
@@ -31,93 +36,118 @@ def broken(state: State, configuration: Configuration) -> Iterator[str]:
 
 
 def _check(state: State, configuration: Configuration) -> None:
-    """Look at what must hold always."""
-    live = [state.ours.rows[each.row].kind for each in state.intents if each.status not in TERMINAL]
-    if len(live) != len(set(live)):
+    """Check what must hold always."""
+    ours = state.ours.value
+    live = [row.reference for each in state.intents if each.status not in TERMINAL and (row := ours.get(each.row))]
+    if len(live) > 1 and len(live) != len(set(live)):
         raise Violation("one: two PaymentIntents of a reference are live at Stripe")
-    rows = [row.kind for row in state.ours.rows if row.closed_reason is None]
-    if len(rows) != len(set(rows)):
-        raise Violation("one: two rows of a reference are live")
     if sum(each.status == "succeeded" for each in state.intents) > 1:
         raise Violation("one: it was paid twice")
+    if broken_rows := _broken_rows(state.ours):
+        raise Violation(broken_rows)
     if configuration.is_late_harmless:
         _check_paid(state)
 
 
+@remembered
+def _broken_rows(ours: Interned[Ours]) -> str:
+    """Return which promise our rows alone break, if any."""
+    live = [row.reference for row in ours.value.rows if row.closed_at is None]
+    if len(live) != len(set(live)):
+        return "one: two rows of a reference are live"
+    if any(row.is_open and due_at(row, CONFIG) is None for row in ours.value.rows):
+        return "due: nobody would ever look at an open row again"
+    return ""
+
+
 def _check_paid(state: State) -> None:
-    told, newest = state.told, state.ours.newest("cart")
-    if newest is None or told.accepted is None or told.accepted[0] != told.orders:
+    replies, row = state.replies, state.newest("cart")
+    if row is None or replies.accepted is None or replies.accepted[0] != replies.orders:
         return
+    accepted = replies.accepted[1].value.amount
     for intent in state.intents:
-        if intent.row == newest and intent.status == "succeeded" and intent.amount != told.accepted[1].amount:
-            raise Violation(f"paid: {told.accepted[1].amount} was accepted, then {intent.amount} was paid")
+        if intent.row == row.id.int and intent.status == "succeeded" and intent.amount != accepted:
+            raise Violation(f"paid: {accepted} was accepted, then {intent.amount} was paid")
 
 
 def _is_quiet(state: State) -> bool:
-    """Tell whether nobody does anything any more but the sweep."""
-    is_done = all(run.point == "start" and run.name != "PUT" for run in state.runs)
+    """Whether nobody does anything any more but the sweep."""
+    is_done = all(worker.point == "start" and worker.name != "PUT" for worker in state.workers)
     return is_done and not state.late and not state.webhooks
 
 
 def _check_quiet(state: State, configuration: Configuration) -> None:
     """Let the sweep come until it finds nothing to do, then compare both sides."""
-    settled = _settle(state, is_silent=bool({"lose", "restore"} & set(configuration.budget)))
-    for number, intent in enumerate(settled.intents):
-        row = next((each for each in settled.ours.rows if each.stripe_id == number), None)
+    swept = _sweep_all(state, is_silent=bool({"lose", "restore"} & set(configuration.budget)))
+    for intent in swept.intents:
+        row = swept.ours.value.at_stripe(intent.id)
         if row is None:
-            raise Violation(f"agree: pi_{number} is {intent.status} at Stripe and unknown here")
-        if (row.status, row.amount) != (intent.status, intent.amount):
-            raise Violation(f"agree: pi_{number} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
-        if row.is_open and intent.status in FREE and (intent.amount, intent.note) != row.requested[:2]:
-            raise Violation(f"agree: Stripe holds {intent.amount} {intent.note}, and {row.requested} is requested")
-        if intent.status == "succeeded" and intent.received != _owed(row) and "amount_mismatch" not in row.flags:
-            raise Violation(f"flag: {intent.received} was paid of {_owed(row)}, and nothing tells of it")
+            raise Violation(f"agree: {intent.id} is {intent.status} at Stripe and unknown here")
+        _check_agreement(intent, row)
     if not {"PUT AT CART", "CANCEL"} & set(configuration.others):
-        _check_requests(state, settled)
+        _check_requests(state, swept)
 
 
-def _owed(row: Row) -> int:
-    return row.requested.amount if row.capture is None else row.capture
+def _check_agreement(intent: Intent, row: PaymentIntentState) -> None:
+    if (row.status, row.amount) != (intent.status, intent.amount):
+        raise Violation(f"agree: {intent.id} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
+    requested, held = _price_and_text(row.requested_terms), (intent.amount, intent.description)
+    if row.is_open and intent.status in CAN_CHANGE and held != requested:
+        raise Violation(f"agree: Stripe holds {held}, and {requested} is requested")
+    owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
+    if intent.status == "succeeded" and intent.amount_received != owed and "amount_mismatch" not in row.flags:
+        raise Violation(f"flag: {intent.amount_received} was paid of {owed}, and nothing says so")
 
 
-def _check_requests(state: State, settled: State) -> None:
-    told, number = state.told, settled.ours.newest("cart" if settled.ours.newest("cart") is not None else "session")
-    if number is None:
+def _price_and_text(terms: PaymentTerms) -> tuple[int, str | None]:
+    return terms.amount, terms.description
+
+
+def _check_requests(state: State, swept: State) -> None:
+    """Hold what stands against what callers were told."""
+    replies, row = state.replies, swept.newest("cart") or swept.newest("session")
+    if row is None:
         return
-    row = settled.ours.rows[number]
-    intent = None if row.stripe_id is None else settled.intents[row.stripe_id]
-    stands = None if intent is None or intent.status not in FREE else (intent.amount, intent.note)
-    accepted = told.accepted[1][:2] if told.accepted else None
-    if stands in [each[:2] for each in told.refused] and stands != accepted:
+    intent = next((each for each in swept.intents if each.id == row.stripe_id), None)
+    stands = (intent.amount, intent.description) if intent is not None and intent.status in CAN_CHANGE else None
+    accepted = _price_and_text(replies.accepted[1].value) if replies.accepted else None
+    if stands in [_price_and_text(each.value) for each in replies.refused] and stands != accepted:
         raise Violation(f"refused: {stands} was refused, and stands")
-    if told.accepted is not None and (told.accepted[0] == told.orders or (told.is_all_known and row.is_open)):
-        _check_kept(row, intent, told.accepted[1])
+    if replies.accepted is None:
+        return
+    if replies.accepted[0] == replies.orders or (replies.is_all_known and row.is_open):
+        _check_kept(row, intent, replies.accepted[1].value)
 
 
-def _check_kept(row: Row, intent: Intent | None, accepted: Content) -> None:
-    """Hold a reference's row against what was accepted last, when nothing newer was asked for, or was refused."""
-    if (row.requested.cart_version or 0) < (accepted.cart_version or 0):
-        raise Violation(f"kept: version {accepted.cart_version} was accepted, {row.requested.cart_version} stands")
-    is_told = row.capture is not None or "amount_mismatch" in row.flags
-    if row.status == "succeeded" and row.received != accepted.amount and not is_told:
-        raise Violation(f"flag: {accepted.amount} was accepted last, {row.received} was paid, nothing tells of it")
-    if row.requested[:2] != accepted[:2]:
+def _check_kept(row: PaymentIntentState, intent: Intent | None, accepted: PaymentTerms) -> None:
+    """Hold a row against what was accepted last, when nothing newer was asked for, or was refused."""
+    if (row.requested_terms.cart_version or 0) < (accepted.cart_version or 0):
+        stands = row.requested_terms.cart_version
+        raise Violation(f"kept: version {accepted.cart_version} was accepted, {stands} stands")
+    is_flagged = row.capture_amount is not None or "amount_mismatch" in row.flags
+    if row.status == "succeeded" and row.amount_received != accepted.amount and not is_flagged:
+        raise Violation(f"flag: {accepted.amount} was accepted last, {row.amount_received} was paid, nothing says so")
+    if _price_and_text(row.requested_terms) != _price_and_text(accepted):
         kind = "given up" if row.is_rolled_back else "kept"
-        raise Violation(f"{kind}: {accepted[:2]} was accepted last, {row.requested[:2]} stands")
+        stands_instead = _price_and_text(row.requested_terms)
+        raise Violation(f"{kind}: {_price_and_text(accepted)} was accepted last, {stands_instead} stands")
     is_ours = intent is not None and intent.ended_by not in {"", "dashboard"}
     if intent is not None and is_ours and intent.amount == accepted.amount:
-        raise Violation(f"kept: {accepted.amount} was accepted last, then {intent.ended_by} cancelled it")
+        raise Violation(f"kept: {accepted.amount} was accepted last, then {intent.ended_by} canceled it")
 
 
-def _settle(state: State, *, is_silent: bool) -> State:
+def _sweep_all(state: State, *, is_silent: bool) -> State:
     """Let the sweep work alone, long after everything; once with what an hour of silence adds, if that is needed."""
-    state = state._replace(runs=(), late=(), budget=state.budget._replace(webhooks=0))
-    for kind in ("cart", "session"):
+    state = state._replace(workers=(), late=(), budget=state.budget._replace(webhooks=0))
+    kinds: tuple[Kind, ...] = ("cart", "session")
+    for kind in kinds:
         for looks in range(MAX_LOOKS):
-            before, number = state, state.ours.newest(kind)
-            if number is None or not state.ours.rows[number].is_open:
+            before, row = state, state.newest(kind)
+            if row is None or not row.is_open:
                 break
-            state = _sweep(state, Run("JOB", 99, kind), LATER._replace(is_silent=is_silent and looks == 0))
+            now = SILENT if is_silent and looks == 0 else NOTHING_LATE
+            state = _sweep(state, Worker("JOB", JOB, kind, None, steps.new_run(JOB, is_put=False)), now)
+            _check_due(row, now, is_changed=state != before)
             if state == before:
                 break
         else:
@@ -125,12 +155,24 @@ def _settle(state: State, *, is_silent: bool) -> State:
     return state
 
 
-def _sweep(state: State, run: Run, when: When) -> State:
-    outcome = service.declare(state.ours, run, when)
-    while (run_now := outcome.run) is not None:
+def _check_due(row: PaymentIntentState, now: datetime, *, is_changed: bool) -> None:
+    """Check that a look is due when there is something to do, and only then."""
+    due = due_at(row, CONFIG)
+    is_due = due is not None and due <= now
+    if is_changed and not is_due:
+        raise Violation("due: there is something to do, and no look is due")
+    is_to_expire = is_abandoned(row, Context(CONFIG, now, row.id, row.id, SECRETS))
+    if is_due and not is_changed and now != SILENT and not is_to_expire:
+        raise Violation("due: a look is due again and again, and there is nothing to do")
+
+
+def _sweep(state: State, worker: Worker, now: datetime) -> State:
+    outcome = steps.begin(state.ours, worker.kind, worker.name, None, worker.run, now)
+    while outcome.call is not None:
         state = state._replace(ours=outcome.ours)
-        if run_now.call is None:
-            raise Violation("agree: the sweep waits for a lease that nobody holds")
-        state, answer = stripe.execute(state, run_now.call, run_now.name)
-        outcome = runs.recorded(state, run_now._replace(answer=answer), answer, LATER)
+        worker = worker._replace(run=outcome.run, call=outcome.call)
+        state, answer, _ = stripe.execute(state, outcome.call, worker.name)
+        outcome = workers.recorded(state, worker, answer, NOTHING_LATE)
+    if isinstance(outcome.step, Wait):
+        raise Violation("agree: the sweep waits for a lease that nobody holds")
     return state._replace(ours=outcome.ours)

@@ -67,19 +67,19 @@ class Rules:
 
     is_refusal_stored: bool = False
     lists_first: bool = True
-    knows_marks: bool = True
+    knows_metadata: bool = True
     fails_for_good: bool = True
 
 
 def models() -> Iterator[Model[State]]:
-    """Give what is to be explored."""
+    """Return what is to be explored."""
     yield model("refunds: 2 requests, crash, dashboard, failure, job", Rules())
     yield model("refunds: 2 requests, crash, a day", Rules(), days=1)
     yield model("refunds: 2 requests, crash, a refusal that is stored", Rules(is_refusal_stored=True))
 
 
 def model(name: str, rules: Rules, *, days: int = 0) -> Model[State]:
-    """Give one with these rules."""
+    """Return one with these rules."""
     runs = (Run("refund", 2, -1, "start"), Run("refund", 1, -1, "start"))
     return Model(
         name, lambda: State(runs=runs, days=days), partial(successors, rules=rules), partial(broken, rules=rules)
@@ -87,7 +87,7 @@ def model(name: str, rules: Rules, *, days: int = 0) -> Model[State]:
 
 
 def successors(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
-    """Give everything that can happen next, with its name."""
+    """Yield everything that can happen next, with its name."""
     for run in state.runs:
         yield from _run(_without(state, run), run, rules)
     for number, row in enumerate(state.late):
@@ -132,13 +132,19 @@ def _others(state: State) -> Iterator[tuple[str, State]]:
             if row.status is None and not any(run.row == number for run in state.runs):
                 job = Run("job", row.amount, number, "list")
                 yield f"a job takes row {number}", _with(state._replace(jobs=state.jobs - 1), job)
-    if state.dashboards and _given(state) < TOTAL:
+    if state.dashboards and _refunded(state) < TOTAL:
         refunds = (*state.refunds, AtStripe(1, "succeeded", DASHBOARD))
-        yield "the dashboard refunds 1", _tell(state._replace(refunds=refunds, dashboards=0), len(state.refunds))
+        yield (
+            "the dashboard refunds 1",
+            _send_webhook(state._replace(refunds=refunds, dashboards=0), len(state.refunds)),
+        )
     for number, refund in enumerate(state.refunds):
         if state.failures and refund.status == "succeeded":
             failed = _put(state.refunds, number, refund._replace(status="failed"))
-            yield f"re_{number} fails", _tell(state._replace(refunds=failed, failures=state.failures - 1), number)
+            yield (
+                f"re_{number} fails",
+                _send_webhook(state._replace(refunds=failed, failures=state.failures - 1), number),
+            )
     if state.days and not state.late and all(run.point == "start" for run in state.runs):
         yield "a day passes, and Stripe forgets its keys", state._replace(keys=(), days=0)
 
@@ -148,9 +154,9 @@ def _create(state: State, row: int, rules: Rules) -> tuple[State, int | None]:
     if row in known:
         return state, known[row]
     amount, answer = state.rows[row].amount, None
-    if _given(state) + amount <= TOTAL:
+    if _refunded(state) + amount <= TOTAL:
         answer = len(state.refunds)
-        state = _tell(state._replace(refunds=(*state.refunds, AtStripe(amount, "succeeded", row))), answer)
+        state = _send_webhook(state._replace(refunds=(*state.refunds, AtStripe(amount, "succeeded", row))), answer)
     elif not rules.is_refusal_stored:
         return state, None
     return state._replace(keys=(*state.keys, (row, answer))), answer
@@ -176,7 +182,7 @@ def record(state: State, number: int, status: str, rules: Rules) -> State:
     """Match by Stripe's id, else by ours on a row that has none, else adopt; what failed stays so."""
     refund = state.refunds[number]
     found = next((n for n, row in enumerate(state.rows) if row.stripe_id == number), None)
-    if found is None and rules.knows_marks and refund.row != DASHBOARD and state.rows[refund.row].stripe_id is None:
+    if found is None and rules.knows_metadata and refund.row != DASHBOARD and state.rows[refund.row].stripe_id is None:
         found = refund.row
     if found is None:
         return state._replace(rows=(*state.rows, Refund(refund.amount, status, number)))
@@ -187,20 +193,20 @@ def record(state: State, number: int, status: str, rules: Rules) -> State:
 
 
 def broken(state: State, rules: Rules) -> Iterator[str]:
-    """Say which promises a state breaks."""
+    """Yield which promises a state breaks."""
     has_failed = any(refund.status == "failed" for refund in state.refunds)
     if _counted(state, is_reserved=False) > TOTAL and not has_failed:
         yield f"R1: {_counted(state, is_reserved=False)} count as refunded of {TOTAL}"
     if not (state.runs or state.late or state.webhooks):
-        state = _settle(state, rules)
-        if _counted(state, is_reserved=True) != _given(state):
-            yield f"R3: {_counted(state, is_reserved=True)} count as refunded here, {_given(state)} at Stripe"
-    marks = [refund.row for refund in state.refunds if refund.row != DASHBOARD]
-    if len(marks) != len(set(marks)):
+        state = _sweep(state, rules)
+        if _counted(state, is_reserved=True) != _refunded(state):
+            yield f"R3: {_counted(state, is_reserved=True)} count as refunded here, {_refunded(state)} at Stripe"
+    made_for = [refund.row for refund in state.refunds if refund.row != DASHBOARD]
+    if len(made_for) != len(set(made_for)):
         yield "R2: one request was refunded twice"
 
 
-def _settle(state: State, rules: Rules) -> State:
+def _sweep(state: State, rules: Rules) -> State:
     """Let the sweep finish what is open."""
     for number in range(len(state.rows)):
         state = _list(state, rules) if state.rows[number].status is None else state
@@ -210,7 +216,7 @@ def _settle(state: State, rules: Rules) -> State:
     return state
 
 
-def _given(state: State) -> int:
+def _refunded(state: State) -> int:
     return sum(refund.amount for refund in state.refunds if refund.status != "failed")
 
 
@@ -218,9 +224,9 @@ def _counted(state: State, *, is_reserved: bool) -> int:
     return sum(row.amount for row in state.rows if row.status in COUNTED and (is_reserved or row.status is not None))
 
 
-def _tell(state: State, number: int) -> State:
-    told = (number, state.refunds[number].status)
-    return state._replace(webhooks=tuple(sorted((*state.webhooks, told))))
+def _send_webhook(state: State, number: int) -> State:
+    webhook = (number, state.refunds[number].status)
+    return state._replace(webhooks=tuple(sorted((*state.webhooks, webhook))))
 
 
 def _put(items: tuple[T, ...], number: int, item: T) -> tuple[T, ...]:

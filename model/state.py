@@ -1,176 +1,161 @@
-"""What the model looks at: our rows, Stripe's PaymentIntents, who is at work, and what is on its way.
+"""What the model looks at: our references, Stripe's PaymentIntents, who is at work, and what is on its way.
 
-Everything is a tuple, so that a state can be looked up. Rows are numbered as they were opened, Stripe's
-PaymentIntents as they were made. Statuses are Stripe's; amounts are small numbers; the currency never changes.
+Everything can be looked up quickly: tuples of small values, and the protocol's own values as `Interned`. Statuses are
+Stripe's; amounts are small numbers; the currency never changes.
 """
 
-from typing import NamedTuple, TypeAlias
+from collections.abc import Hashable, Iterator, Mapping
+from datetime import UTC, datetime
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
-from app.references.models import Kind
+from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
+from app.payment_intents.protocol.steps import Answer, Answered, Call, CreateCall, Run, UpdateCall
+from app.payment_intents.protocol.terms import Kind, PaymentTerms, created_with
 
-FREE = frozenset({"requires_payment_method", "requires_action"})
-FROZEN = frozenset({"processing", "requires_capture"})
+T = TypeVar("T", bound=Hashable)
+
+NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
+CAN_CHANGE = frozenset({"requires_payment_method", "requires_action"})
 TERMINAL = frozenset({"succeeded", "canceled"})
 
-# Stripe refuses such an amount for good.
-TOO_SMALL = 0
+
+class Interned(Generic[T]):
+    """The one object that stands for a value: it is compared and hashed by identity, millions of times."""
+
+    __slots__ = ("number", "text", "value")
+
+    def __init__(self, value: T, number: int) -> None:
+        self.value, self.number, self.text = value, number, ""
+
+    def __str__(self) -> str:
+        self.text = self.text or _described(self.value)
+        return self.text
 
 
-class Content(NamedTuple):
-    """What a PUT asks for. The note stands for all that is not the price."""
-
-    amount: int
-    note: str | None = None
-    cart_version: int | None = None
-
-
-class Held(NamedTuple):
-    """What we believe that Stripe holds (`applied`, `sent`); of an unknown revision only the price is known."""
-
-    amount: int
-    note: str | None
-    cart_version: int | None
-    revision: int | None
-    is_whole: bool
+def _described(value: Hashable) -> str:
+    """Return what a trace says of a call or an answer."""
+    match value:
+        case Answered(snapshot=Intent() as shown) | (Intent() as shown):
+            return f"{shown.id} {shown.status} {shown.amount}{' (a replay)' if shown.is_replay else ''}"
+        case CreateCall(params):
+            sent = created_with(params)
+            return f"CreateCall of {sent.terms.amount} at revision {sent.revision}"
+        case UpdateCall(_, params):
+            changes = {name: each for name, each in params.items() if name != "metadata"}
+            return f"UpdateCall of {changes} at revision {params['metadata']['revision']}"
+        case _:
+            return type(value).__name__
 
 
-class Row(NamedTuple):
-    """A row of ours. `has_moved` is whether its version moved since the holder of its lease looked."""
+_interned: dict[Hashable, Interned[Any]] = {}
 
-    kind: Kind
-    generation: int
-    opened_for: Kind
-    opening: Content
-    opening_revision: int
-    requested: Content
-    revision: int
-    is_rolled_back: bool = False
-    applied: Held | None = None
-    stripe_id: int | None = None
-    status: str | None = None
-    amount: int | None = None
-    received: int = 0
-    capturable: int = 0
-    lease: int = 0
-    has_moved: bool = False
-    needs_sync: bool = False
-    must_check: bool = False
-    is_closing: bool = False
-    capture: int | None = None
-    is_idle: bool = False
-    is_old: bool = False
-    closed_reason: str | None = None
-    flags: tuple[str, ...] = ()
+
+def intern(value: T) -> Interned[T]:
+    """Return the one object for this value."""
+    key = (type(value), value)
+    if key not in _interned:
+        _interned[key] = Interned(value, len(_interned))
+    return _interned[key]
+
+
+def forget_interned() -> None:
+    """Begin anew: no state of before may be compared with one of after."""
+    _interned.clear()
+
+
+class Ours(NamedTuple):
+    """Our database: a cart and a session, with all their PaymentIntents."""
+
+    cart: ReferenceState
+    session: ReferenceState
+
+    def of(self, kind: Kind) -> ReferenceState:
+        return self.cart if kind == "cart" else self.session
 
     @property
-    def is_open(self) -> bool:
-        return self.closed_reason is None and self.status != "succeeded"
+    def rows(self) -> tuple[PaymentIntentState, ...]:
+        return self.cart.payment_intents + self.session.payment_intents
 
+    def get(self, number: int) -> PaymentIntentState | None:
+        """Return the row with this number as its id."""
+        return next((row for row in self.rows if row.id.int == number), None)
 
-class Book(NamedTuple):
-    """A row of `payment_references`."""
-
-    next_generation: int = 1
-    cart_version: int | None = None
-    is_moved: bool = False
-
-
-class Rows(NamedTuple):
-    """Our database: all rows, and the books of the cart and of the session."""
-
-    rows: tuple[Row, ...]
-    cart: Book = Book()
-    session: Book = Book()
-
-    def newest(self, kind: Kind) -> int | None:
-        """Give the number of a reference's newest row."""
-        found = [(row.generation, number) for number, row in enumerate(self.rows) if row.kind == kind]
-        return max(found)[1] if found else None
+    def at_stripe(self, stripe_id: str) -> PaymentIntentState | None:
+        """Return the row of one of Stripe's PaymentIntents."""
+        return next((row for row in self.rows if row.stripe_id == stripe_id), None)
 
 
 class Intent(NamedTuple):
-    """A PaymentIntent at Stripe; `row` is the mark that never changes, `ended_by` who cancelled it."""
+    """A PaymentIntent at Stripe; each is a PaymentIntentSnapshot of the protocol too.
 
+    `row` is our id in its metadata, `ended_by` who canceled it.
+    """
+
+    number: int
     row: int
     status: str
     amount: int
-    note: str | None
-    cart_version: int | None
-    revision: int
-    kind: Kind
-    received: int = 0
+    description: str | None
+    items: tuple[tuple[str, str], ...]
+    amount_received: int = 0
     ended_by: str = ""
-
-
-class Snapshot(NamedTuple):
-    """What Stripe said of one: in an answer or in a webhook."""
-
-    number: int
-    intent: Intent
     is_replay: bool = False
+    currency: str = "eur"
+    cancellation_reason: str | None = None
+    created: datetime = NOW
+    request_id: str | None = None
+
+    @property
+    def id(self) -> str:
+        return f"pi_{self.number}"
+
+    @property
+    def amount_capturable(self) -> int:
+        return self.amount if self.status == "requires_capture" else 0
+
+    @property
+    def metadata(self) -> Mapping[str, str]:
+        return dict(self.items)
+
+    @property
+    def fields(self) -> Mapping[str, Any]:
+        return {"description": self.description}
 
 
-class Call(NamedTuple):
-    """A call that a run is about to make, about one of our rows; the changes are an update's form parameters."""
-
-    name: str
-    row: int
-    stripe_id: int | None = None
-    changes: tuple[tuple[str, object], ...] = ()
-    revision: int = 0
-    kind: Kind = "cart"
-
-
-class Answer(NamedTuple):
-    """How a call ended: "snapshot", "none", "refused", "unknown".
-
-    Or "unexpected state", "key taken", "failure from memory", mostly without a snapshot.
-    """
-
-    name: str
-    snapshot: Snapshot | None = None
-
-
-class Run(NamedTuple):
+class Worker(NamedTuple):
     """Somebody at work: a PUT, the sweep, a command. Its point is "start", "call", "answer" or "wait".
 
-    `order` numbers the PUTs as they were committed; `seen` is a set (in bits) of what Stripe held since then; for a
-    sync, the generation that had ended at Stripe before it asked.
+    `order` numbers the PUTs as they were committed; `seen` is a set (in bits) of the amounts that Stripe held since
+    then; for a sync, the generation that had ended at Stripe before it asked.
     """
 
     name: str
     number: int
-    kind: Kind = "cart"
-    wanted: Content | None = None
+    kind: Kind
+    wanted: Interned[PaymentTerms] | None
+    run: Interned[Run]
     point: str = "start"
-    revision: int | None = None
-    calls: int = 0
-    is_fresh: bool = False
-    must_search: bool = False
-    has_searched: bool = False
-    sent: Held | None = None
-    about: int | None = None
-    call: Call | None = None
-    answer: Answer | None = None
+    call: Interned[Call] | None = None
+    answer: Interned[Answer] | None = None
     order: int = 0
     seen: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name}{self.number}" + (f"({self.wanted.amount})" if self.wanted else "")
+        return f"{self.name}{self.number}" + (f"({self.wanted.value.amount})" if self.wanted else "")
 
 
-class Told(NamedTuple):
+class Replies(NamedTuple):
     """What callers know: how many PUTs were committed, the newest that was accepted, and those refused.
 
-    `is_all_known` is whether each PUT was answered, and with something else than 503; `lie` is what was told and is
-    not true.
+    `is_all_known` is whether each PUT was answered, and with something else than 503; `untruth` is the promise that a
+    reply broke.
     """
 
     orders: int = 0
-    accepted: tuple[int, Content] | None = None
-    refused: tuple[Content, ...] = ()
+    accepted: tuple[int, Interned[PaymentTerms]] | None = None
+    refused: tuple[Interned[PaymentTerms], ...] = ()
     is_all_known: bool = True
-    lie: str = ""
+    untruth: str = ""
 
 
 class Budget(NamedTuple):
@@ -192,17 +177,35 @@ class Budget(NamedTuple):
     webhooks: int = 1
 
 
-Late: TypeAlias = tuple[Call, str]
+Late: TypeAlias = tuple[Interned[Call], str]
 
 
 class State(NamedTuple):
-    """All of it at one moment. `keys` are the answers that Stripe keeps for the keys of creating calls."""
+    """All of it at one moment. `keys` are the answers that Stripe keeps for the keys of create calls."""
 
-    ours: Rows
-    intents: tuple[Intent, ...]
-    keys: tuple[tuple[int, Answer], ...]
-    late: tuple[Late, ...]
-    webhooks: tuple[Snapshot, ...]
-    runs: tuple[Run, ...]
-    budget: Budget
-    told: Told
+    ours: Interned[Ours]
+    backup: Interned[Ours]
+    intents: tuple[Intent, ...] = ()
+    keys: tuple[tuple[str, Interned[Answer]], ...] = ()
+    late: tuple[Late, ...] = ()
+    webhooks: tuple[Interned[Intent], ...] = ()
+    workers: tuple[Worker, ...] = ()
+    budget: Budget = Budget()
+    replies: Replies = Replies()
+
+    def newest(self, kind: Kind) -> PaymentIntentState | None:
+        return self.ours.value.of(kind).newest
+
+    def without(self, worker: Worker) -> "State":
+        return self._replace(workers=tuple(each for each in self.workers if each.number != worker.number))
+
+
+def without(items: tuple[Any, ...], number: int) -> tuple[Any, ...]:
+    return items[:number] + items[number + 1 :]
+
+
+def distinct(items: tuple[T, ...]) -> Iterator[tuple[int, T]]:
+    """Yield each different item once, with its place."""
+    for number, item in enumerate(items):
+        if item not in items[:number]:
+            yield number, item

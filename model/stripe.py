@@ -1,103 +1,143 @@
 """Stripe, as far as it matters: what a call does there, and what it says."""
 
-from typing import Any
+import json
+from typing import Any, NamedTuple
 
-from model.state import FREE, TOO_SMALL, Answer, Call, Content, Intent, Run, Snapshot, State
+from app.payment_intents.protocol import steps as protocol
+from app.payment_intents.protocol.steps import Answer, Call
+from model.state import CAN_CHANGE, Intent, Interned, State, Worker, intern
+from model.steps import remembered
 
-STORED_FAILURE = Answer("failure from memory")
+# Stripe refuses such an amount for good.
+TOO_SMALL = 0
 
 
-def execute(state: State, call: Call, who: str) -> tuple[State, Answer]:
+class Executed(NamedTuple):
+    """Stripe after a call, and what it says; `is_refusal`: the PaymentIntent's state did not allow it."""
+
+    state: State
+    answer: Interned[Answer]
+    is_refusal: bool = False
+
+
+def execute(state: State, interned: Interned[Call], who: str) -> Executed:
     """Do what a request asks for, at the moment when it reaches Stripe."""
-    match call.name:
-        case "create":
-            return _create(state, call)
-        case "find":
-            return state, _find(state, call)
-        case "update":
-            return _update(state, call)
-        case "cancel" | "capture":
-            return _end(state, call, who)
-        case _:
-            return state, _show(state, call)
+    match interned.value:
+        case protocol.CreateCall(key=key):
+            return _create(state, interned, key)
+        case protocol.FindCall(metadata=metadata):
+            return Executed(state, _find(state, metadata))
+        case protocol.RetrieveCall(stripe_id):
+            return Executed(state, _shown(_named(state, stripe_id)))
+        case protocol.UpdateCall(stripe_id):
+            return _update(state, interned, _named(state, stripe_id))
+        case protocol.CancelCall(stripe_id) | protocol.CaptureCall(stripe_id):
+            return _end(state, interned.value, _named(state, stripe_id), who)
 
 
-def _create(state: State, call: Call) -> tuple[State, Answer]:
-    for key, answer in state.keys:
-        if key == call.row:
-            told = answer.snapshot
-            return state, answer if told is None else Answer("snapshot", told._replace(is_replay=True))
-    wanted = Content(**dict(call.changes))  # type: ignore[arg-type]
-    if wanted.amount == TOO_SMALL:
-        return state, Answer("refused")
-    intent = Intent(
-        call.row, "requires_payment_method", wanted.amount, wanted.note, wanted.cart_version, call.revision, call.kind
+def _create(state: State, call: Interned[Call], key: str) -> Executed:
+    for known, answer in state.keys:
+        if known == key:
+            return Executed(state, _replayed(answer))
+    intent = _created(call, len(state.intents))
+    if intent.amount == TOO_SMALL:
+        return Executed(state, intern(protocol.Refused()))
+    answer = _shown(intent)
+    return Executed(remember(change(state, intent), key, answer), answer)
+
+
+def remember(state: State, key: str, answer: Interned[Answer]) -> State:
+    """Keep the answer to a create call under its key."""
+    return state._replace(keys=tuple(sorted((dict(state.keys) | {key: answer}).items(), key=lambda item: item[0])))
+
+
+def _replayed(answer: Interned[Answer]) -> Interned[Answer]:
+    shown = answer.value
+    if isinstance(shown, protocol.Answered) and isinstance(shown.snapshot, Intent):
+        return intern(protocol.Answered(shown.snapshot._replace(is_replay=True)))
+    return answer
+
+
+@remembered
+def _created(call: Interned[Call], number: int) -> Intent:
+    assert isinstance(call.value, protocol.CreateCall)
+    params = json.loads(call.value.params)
+    row = _row(params["metadata"])
+    return _with_params(Intent(number, row, "requires_payment_method", 0, None, ()), params)
+
+
+def _find(state: State, metadata: dict[str, str]) -> Interned[Answer]:
+    row = _row(metadata)
+    for intent in state.intents:
+        if intent.row == row:
+            return _shown(intent)
+    return intern(protocol.FoundNothing())
+
+
+@remembered
+def _shown(intent: Intent) -> Interned[Answer]:
+    return intern(protocol.Answered(intent))
+
+
+def _update(state: State, call: Interned[Call], intent: Intent) -> Executed:
+    if intent.status not in CAN_CHANGE:
+        return Executed(state, _shown(intent), is_refusal=True)
+    updated = _updated(call, intent)
+    if updated.amount == TOO_SMALL:
+        return Executed(state, intern(protocol.Refused()))
+    return Executed(change(state, updated), _shown(updated))
+
+
+@remembered
+def _updated(call: Interned[Call], intent: Intent) -> Intent:
+    assert isinstance(call.value, protocol.UpdateCall)
+    return _with_params(intent, call.value.params)
+
+
+def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
+    """Return it with what form parameters set; an empty string unsets."""
+    metadata = {name: value for name, value in {**intent.metadata, **params["metadata"]}.items() if value != ""}
+    return intent._replace(
+        amount=params.get("amount", intent.amount),
+        description=params.get("description", intent.description) or None,
+        items=tuple(sorted(metadata.items())),
     )
-    state = change(state, len(state.intents), intent)
-    answer = Answer("snapshot", Snapshot(len(state.intents) - 1, intent))
-    return remember(state, call.row, answer), answer
 
 
-def remember(state: State, row: int, answer: Answer) -> State:
-    """Keep the answer to a creating call under its key."""
-    return state._replace(keys=tuple(sorted({**dict(state.keys), row: answer}.items(), key=lambda item: item[0])))
-
-
-def _find(state: State, call: Call) -> Answer:
-    for number, intent in enumerate(state.intents):
-        if intent.row == call.row:
-            return Answer("snapshot", Snapshot(number, intent))
-    return Answer("none")
-
-
-def _show(state: State, call: Call, name: str = "snapshot") -> Answer:
-    number = call.stripe_id or 0
-    return Answer(name, Snapshot(number, state.intents[number]))
-
-
-def _update(state: State, call: Call) -> tuple[State, Answer]:
-    number = call.stripe_id or 0
-    intent, changes = state.intents[number], dict[str, Any](call.changes)
-    if intent.status not in FREE:
-        return state, _show(state, call, "unexpected state")
-    if changes.get("amount") == TOO_SMALL:
-        return state, Answer("refused")
-    state = change(state, number, intent._replace(revision=call.revision, kind=call.kind, **changes))
-    return state, _show(state, call)
-
-
-def _end(state: State, call: Call, who: str) -> tuple[State, Answer]:
-    number = call.stripe_id or 0
-    intent = state.intents[number]
+def _end(state: State, call: protocol.CancelCall | protocol.CaptureCall, intent: Intent, who: str) -> Executed:
     is_held = intent.status == "requires_capture"
-    if call.name == "cancel" and (is_held or intent.status in FREE):
-        state = change(state, number, intent._replace(status="canceled", ended_by=who))
-    elif call.name == "capture" and is_held:
-        received: Any = dict(call.changes)["amount"]
-        state = change(state, number, intent._replace(status="succeeded", received=received))
+    if isinstance(call, protocol.CancelCall) and (is_held or intent.status in CAN_CHANGE):
+        ended = intent._replace(status="canceled", ended_by=who)
+    elif isinstance(call, protocol.CaptureCall) and is_held:
+        ended = intent._replace(status="succeeded", amount_received=call.amount)
     else:
-        return state, _show(state, call, "unexpected state")
-    return state, _show(state, call)
+        return Executed(state, _shown(intent), is_refusal=True)
+    return Executed(change(state, ended), _shown(ended))
 
 
-def change(state: State, number: int, intent: Intent) -> State:
-    """Make or change a PaymentIntent; runs see what Stripe holds, and a webhook tells of another status."""
-    was = state.intents[number].status if number < len(state.intents) else None
+def change(state: State, intent: Intent) -> State:
+    """Make or change a PaymentIntent; PUTs see what Stripe holds, and a webhook says that its status is another."""
+    number = intent.number
+    before = state.intents[number].status if number < len(state.intents) else None
     intents = (*state.intents[:number], intent, *state.intents[number + 1 :])
-    runs = tuple(_see(run, intent) for run in state.runs)
-    return (
-        state._replace(intents=intents, runs=runs)
-        if was == intent.status
-        else tell(state._replace(intents=intents, runs=runs), number)
-    )
+    state = state._replace(intents=intents, workers=tuple(_see(worker, intent) for worker in state.workers))
+    return state if before == intent.status else send_webhook(state, intent)
 
 
-def tell(state: State, number: int) -> State:
-    """Send a webhook."""
+def send_webhook(state: State, intent: Intent) -> State:
     if not state.budget.webhooks:
         return state
-    return state._replace(webhooks=tuple(sorted((*state.webhooks, Snapshot(number, state.intents[number])), key=str)))
+    webhooks = sorted((*state.webhooks, intern(intent)), key=lambda webhook: webhook.number)
+    return state._replace(webhooks=tuple(webhooks))
 
 
-def _see(run: Run, intent: Intent) -> Run:
-    return run._replace(seen=run.seen | 1 << intent.amount) if run.name == "PUT" and run.order else run
+def _see(worker: Worker, intent: Intent) -> Worker:
+    return worker._replace(seen=worker.seen | 1 << intent.amount) if worker.name == "PUT" and worker.order else worker
+
+
+def _row(metadata: dict[str, str]) -> int:
+    return int(metadata["payment_intent_id"].replace("-", ""), 16)
+
+
+def _named(state: State, stripe_id: str) -> Intent:
+    return state.intents[int(stripe_id.removeprefix("pi_"))]

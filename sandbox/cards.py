@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-Aftermath = Literal["", "dispute", "pending_refund", "failing_refund"]
+Aftermath = Literal["", "dispute", "not_received", "inquiry", "fraud_warning", "pending_refund", "failing_refund"]
 
 
 @dataclass(frozen=True)
@@ -59,6 +59,9 @@ class TestMethod:
     lookup_fails: bool = False
     """Whether the bank's 3DS server is down: the payment is declined without a challenge."""
     aftermath: Aftermath = ""
+    """What follows a success, or a refund of it."""
+    is_risky: bool = False
+    """Whether the payment succeeds with an elevated risk level."""
     is_slow: bool = False
     """Whether the outcome comes days later: the PaymentIntent is `processing` until then."""
 
@@ -120,6 +123,10 @@ TEST_METHODS = (
         lookup_fails=True,
     ),
     TestMethod("4000000000000259", ("pm_card_createDispute",), aftermath="dispute"),
+    TestMethod("4000000000002685", ("pm_card_createDisputeProductNotReceived",), aftermath="not_received"),
+    TestMethod("4000000000001976", ("pm_card_createDisputeInquiry",), aftermath="inquiry"),
+    TestMethod("4000000000005423", ("pm_card_createIssuerFraudRecord",), aftermath="fraud_warning"),
+    TestMethod("4000000000009235", ("pm_card_riskLevelElevated",), is_risky=True),
     TestMethod("4000000000007726", ("pm_card_pendingRefund",), aftermath="pending_refund"),
     TestMethod("4000000000005126", ("pm_card_refundFail",), aftermath="failing_refund"),
     TestMethod("4000000000000077", ("pm_card_bypassPending",)),
@@ -134,6 +141,8 @@ TEST_METHODS = (
 )
 
 BY_NAME = {name: method for method in TEST_METHODS for name in method.names}
+BY_TOKEN = {name.replace("pm_card_", "tok_"): method for name, method in BY_NAME.items() if method.type == "card"}
+"""Stripe's test tokens have the names of the PaymentMethods: `tok_visa` is the card of `pm_card_visa`."""
 BY_NUMBER = {method.number: method for method in TEST_METHODS}
 UNKNOWN_CARD = TestMethod("", decline=NOT_A_TEST_CARD)
 

@@ -15,7 +15,6 @@ from sandbox.api.params import (
     names,
     required_string,
     string,
-    unsupported,
 )
 from sandbox.balance import add_balance_transaction
 from sandbox.cards import Decline, TestMethod
@@ -100,6 +99,12 @@ def outcome(kind: str, network_status: str, **details: Any) -> JsonObject:
     risk = {"risk_level": "normal", "risk_score": 20}
     common = {"network_status": network_status, "seller_message": seller_message, "type": kind}
     return {**empty, **risk, **common, **details}
+
+
+def authorized(known: TestMethod) -> JsonObject:
+    """Return the outcome of an authorised payment, with the risk level of the test card."""
+    risk = {"risk_level": "elevated", "risk_score": 70} if known.is_risky else {}
+    return outcome("authorized", "approved_by_network", **risk)
 
 
 def method_details(
@@ -188,17 +193,17 @@ def update(account: Account, call: Call) -> JsonObject:
 
 
 def list_charges(account: Account, call: Call) -> JsonObject:
-    intent, customer = call.params.get("payment_intent"), call.params.get("customer")
+    intent = call.params.get("payment_intent")
+    wanted = {name: call.params[name] for name in ("customer", "transfer_group") if name in call}
     store = account.store
     found = store.newest("charge") if intent is None else iter(store.where("charge", "payment_intent", intent))
-    return page(call, (charge for charge in found if customer in {None, charge["customer"]}))
+    return page(call, (charge for charge in found if all(charge[name] == value for name, value in wanted.items())))
 
 
 UPDATE: Schema = {
     **EXPAND,
     "metadata": metadata,
     **names(string, "description receipt_email transfer_group"),
-    **names(unsupported, "customer fraud_details shipping"),
 }
 LIST: Schema = {
     **PAGING,

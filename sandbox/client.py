@@ -4,17 +4,11 @@ async with SandboxClient("http://127.0.0.1:12111") as sandbox:
     await sandbox.lose_next_answer(path="/v1/payment_intents")
 """
 
-import functools
-import ssl
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal
 
-import httpx
-
+from sandbox.control_connection import ControlConnection, JsonObject
 from sandbox.webhooks.mode import ALL
-
-JsonObject = dict[str, Any]
 
 
 @dataclass(frozen=True)
@@ -31,28 +25,7 @@ class Confirmation:
         return None if intent is None else str(intent["status"])
 
 
-@functools.cache
-def _tls() -> ssl.SSLContext:
-    """Load the certificates once, not for each client."""
-    return ssl.create_default_context()
-
-
-class SandboxClient:
-    def __init__(self, url: str, *, timeout: float = 30.0) -> None:
-        self.url = url.rstrip("/")
-        self._http = httpx.AsyncClient(base_url=self.url, timeout=timeout, trust_env=False, verify=_tls())
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        await self.close()
-
-    async def close(self) -> None:
-        await self._http.aclose()
-
+class SandboxClient(ControlConnection):
     async def reset(self) -> None:
         """Forget everything: objects, keys, faults, requests, the clock's offset. The config stays."""
         await self._call("POST", "reset")
@@ -187,6 +160,24 @@ class SandboxClient:
     async def _client_secret(self, payment_intent_id: str) -> str:
         return str((await self.object("payment_intents", payment_intent_id))["client_secret"])
 
+    # What the shopper's bank does.
+
+    async def open_dispute(
+        self,
+        payment_intent_id: str,
+        amount: int | None = None,
+        *,
+        reason: str = "fraudulent",
+        is_inquiry: bool = False,
+    ) -> JsonObject:
+        """Dispute a payment, or a part of it; an inquiry only asks and moves no money."""
+        body = {"amount": amount, "reason": reason, "is_inquiry": is_inquiry}
+        return await self._call("POST", f"payment_intents/{payment_intent_id}/dispute", body)
+
+    async def escalate_inquiry(self, dispute_id: str) -> JsonObject:
+        """Turn an inquiry into a chargeback."""
+        return await self._call("POST", f"disputes/{dispute_id}/escalate")
+
     # What a person does in the Dashboard.
 
     async def dashboard_cancel(self, payment_intent_id: str, reason: str | None = None) -> JsonObject:
@@ -282,20 +273,3 @@ class SandboxClient:
 
     async def _fault(self, kind: str, method: str | None, path: str | None, count: int, **details: Any) -> None:
         await self._call("POST", "faults", {"kind": kind, "method": method, "path": path, "count": count, **details})
-
-    async def _list(self, path: str) -> list[JsonObject]:
-        found: list[JsonObject] = (await self._answer("GET", path)).json()
-        return found
-
-    async def _call(
-        self, method: str, path: str, body: JsonObject | None = None, params: dict[str, str] | None = None
-    ) -> JsonObject:
-        answer = await self._answer(method, path, body, params)
-        found: JsonObject = answer.json() if answer.content else {}
-        return found
-
-    async def _answer(
-        self, method: str, path: str, body: JsonObject | None = None, params: dict[str, str] | None = None
-    ) -> httpx.Response:
-        answer = await self._http.request(method, f"/_sandbox/{path}", json=body, params=params)
-        return answer.raise_for_status()

@@ -30,6 +30,14 @@ class Unconfirmed:
     """The statuses in which `metadata` and `description` of a PaymentIntent can be updated."""
     amount_update_during_action: Literal["reconfirm", "keep", "refuse"] = "reconfirm"
     """What a new amount does to a running 3DS challenge."""
+    updates_during_action: Literal["all", "metadata", "none"] = "all"
+    """What of a PaymentIntent can be updated during a 3DS challenge; `metadata` is that and the description."""
+    same_customer_again: Literal["accept", "refuse"] = "accept"
+    """Whether an update may name the customer that the PaymentIntent has already."""
+    processing_cancel: Literal["accept", "refuse"] = "accept"
+    """Whether a bank debit in `processing` can be cancelled; Stripe says that it can fail."""
+    partial_dispute_leaves_rest_refundable: bool = False
+    """Whether what is not disputed can be refunded while a part of the Charge is disputed."""
     expiry_cancels_failed_attempt: bool = True
     """Whether a Checkout Session that expires cancels the PaymentIntent of its failed attempt."""
     abandoned_after: timedelta | None = None
@@ -42,6 +50,18 @@ class Unconfirmed:
     """Whether a failed 3DS challenge leaves a failed Charge."""
     webhook_timeout: timedelta = timedelta(seconds=20)
     """How long an endpoint may take to answer."""
+
+
+@dataclass(frozen=True)
+class Lenient:
+    """What Stripe refuses and the sandbox still allows, so that a service can be made right step by step."""
+
+    __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
+
+    empty_strings: frozenset[str] = frozenset({"customer", "description", "statement_descriptor_suffix"})
+    """The parameters that an update of a PaymentIntent unsets by an empty string; Stripe: `parameter_invalid_empty`."""
+    customer_changes: bool = True
+    """Whether the customer of a PaymentIntent can be changed and unset; Stripe: `payment_intent_unexpected_state`."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +95,7 @@ class SandboxConfig:
     search_lag: timedelta = timedelta(0)
     """How old an object must be for the search to find it (Stripe: up to a minute)."""
     unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)
+    lenient: Lenient = field(default_factory=Lenient)
 
     def __post_init__(self) -> None:
         for key, prefix in ((self.secret_key, "sk_test_"), (self.publishable_key, "pk_test_")):

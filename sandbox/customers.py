@@ -15,12 +15,12 @@ from sandbox.api.params import (
     names,
     required_string,
     string,
-    unsupported,
 )
+from sandbox.api.stripe_params import missing_param
 from sandbox.errors import ApiError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.params import SHIPPING, email
-from sandbox.payment_methods import ADDRESS, resolve
+from sandbox.payment_methods import ADDRESS, check_not_used, resolve
 from sandbox.store import JsonObject
 
 _FIELDS = ("address", "description", "email", "name", "phone", "preferred_locales", "shipping")
@@ -97,11 +97,14 @@ def list_customers(account: Account, call: Call) -> JsonObject:
 
 def attach(account: Account, call: Call) -> JsonObject:
     method = resolve(account, call.id)
+    if "customer" not in call:
+        raise missing_param("customer")
     customer = call.params["customer"]
     if account.get("customer", customer) is None:
         raise missing("customer", customer, "customer")
     if method["customer"] not in {None, customer}:
         raise ApiError("The payment method you provided has already been attached to a customer.")
+    check_not_used(account, method)
     changed = account.change(method, customer=customer)
     emit(account, "payment_method.attached", changed)
     return changed
@@ -111,6 +114,7 @@ def detach(account: Account, call: Call) -> JsonObject:
     method = resolve(account, call.id)
     if method["customer"] is None:
         raise ApiError("The payment method you provided is not attached to a customer so detachment is impossible.")
+    account.note(method["id"], is_used=True)
     changed = account.change(method, customer=None)
     emit(account, "payment_method.detached", changed, {"customer": method["customer"]})
     return changed
@@ -124,26 +128,20 @@ _WRITABLE: Schema = {
     "preferred_locales": list_of(required_string),
     "shipping": hash_of(SHIPPING),
     **names(string, "description name phone"),
-    **names(
-        unsupported,
-        "balance business_name cash_balance default_source individual_name invoice_prefix invoice_settings "
-        "next_invoice_sequence payment_method source tax tax_exempt tax_id_data test_clock validate",
-    ),
 }
-LIST: Schema = {**PAGING, "created": created, "email": required_string, "test_clock": unsupported}
+LIST: Schema = {**PAGING, "created": created, "email": required_string}
 
 OPERATIONS = (
     Operation("POST", "/v1/customers", create, _WRITABLE),
     Operation("GET", "/v1/customers", list_customers, LIST),
     Operation("GET", "/v1/customers/:id", find),
     Operation("POST", "/v1/customers/:id", update, _WRITABLE),
-    Operation("DELETE", "/v1/customers/:id", delete),
+    Operation("DELETE", "/v1/customers/:id", delete, schema={}),
     Operation(
         "POST",
         "/v1/payment_methods/:id/attach",
         attach,
-        {**EXPAND, "customer": required_string, "customer_account": unsupported},
-        required=("customer",),
+        {**EXPAND, "customer": required_string},
     ),
     Operation("POST", "/v1/payment_methods/:id/detach", detach),
 )

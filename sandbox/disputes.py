@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from sandbox import radar
 from sandbox.account import Account
 from sandbox.api.listing import page
 from sandbox.api.operation import Call, Operation
@@ -18,11 +19,11 @@ from sandbox.api.params import (
     names,
     required_string,
     string,
-    unsupported,
 )
 from sandbox.balance import add_balance_transaction
 from sandbox.errors import ApiError, missing
 from sandbox.events import emit
+from sandbox.payment_methods import method_of
 from sandbox.store import JsonObject
 
 EVIDENCE = (
@@ -38,23 +39,60 @@ OUTCOMES = {"winning_evidence": "won", "losing_evidence": "lost"}
 """What `evidence[uncategorized_text]` decides, as in Stripe's test mode."""
 
 
-def open_dispute(account: Account, charge_id: str) -> None:
+INQUIRY = "warning_"
+"""The statuses of an inquiry begin so: the bank asks, and no funds move."""
+CLOSED = frozenset({"won", "lost", "warning_closed"})
+NETWORK_REASONS = {"fraudulent": "10.4", "product_not_received": "13.1"}
+
+
+def dispute_as_tested(account: Account, charge_id: str) -> None:
+    """Open the dispute or inquiry that the test card of the Charge asks for."""
     charge = account.get("charge", charge_id)
     if charge is None or charge["disputed"]:
         return
-    dispute = account.add(_new(account, account.change(charge, disputed=True)))
+    aftermath = method_of(account, charge["payment_method"]).aftermath
+    reason = "product_not_received" if aftermath == "not_received" else "fraudulent"
+    open_dispute(account, charge, reason=reason, is_inquiry=aftermath == "inquiry")
+
+
+def open_dispute(
+    account: Account, charge: JsonObject, amount: int | None = None, *, reason: str, is_inquiry: bool = False
+) -> JsonObject:
+    """Dispute a Charge, or a part of it; raise ApiError for more than is captured and not disputed yet."""
+    disputed = sum(dispute["amount"] for dispute in account.store.where("dispute", "charge", charge["id"]))
+    left = charge["amount_captured"] - disputed
+    if not 0 < (left if amount is None else amount) <= left:
+        raise ApiError(f"Charge {charge['id']} has {left} left to dispute.", param="amount")
+    charge = account.change(charge, disputed=True)
+    dispute = account.add(_new(account, charge, amount or left, reason, is_inquiry=is_inquiry))
     emit(account, "charge.dispute.created", dispute)
+    radar.resolve(account, charge["id"])
+    return dispute if is_inquiry else _withdraw(account, dispute)
+
+
+def escalate(account: Account, dispute: JsonObject) -> JsonObject:
+    """Turn an inquiry into a chargeback: now the bank takes the money."""
+    if dispute["status"] in CLOSED or not dispute["status"].startswith(INQUIRY):
+        raise ApiError(f"Only an open inquiry can be escalated; this dispute is {dispute['status']}.")
+    previous = {name: dispute[name] for name in ("is_charge_refundable", "status")}
+    changed = account.change(dispute, is_charge_refundable=False, status="needs_response")
+    emit(account, "charge.dispute.updated", changed, previous)
+    return _withdraw(account, changed)
+
+
+def _withdraw(account: Account, dispute: JsonObject) -> JsonObject:
     withdrawn = add_balance_transaction(account, "adjustment", -dispute["amount"], dispute)
     changed = account.change(dispute, balance_transactions=[withdrawn])
     emit(account, "charge.dispute.funds_withdrawn", changed)
+    return changed
 
 
-def _new(account: Account, charge: JsonObject) -> JsonObject:
+def _new(account: Account, charge: JsonObject, amount: int, reason: str, *, is_inquiry: bool) -> JsonObject:
     now = account.clock.timestamp()
     return {
         "id": account.ids.new("du"),
         "object": "dispute",
-        "amount": charge["amount"],
+        "amount": amount,
         "balance_transactions": [],
         "charge": charge["id"],
         "created": now,
@@ -70,21 +108,22 @@ def _new(account: Account, charge: JsonObject) -> JsonObject:
             "submission_method": None,
         },
         "intended_submission_method": None,
-        "is_charge_refundable": False,
+        "is_charge_refundable": is_inquiry,
         "livemode": False,
         "metadata": {},
         "payment_intent": charge["payment_intent"],
-        "payment_method_details": {
-            "type": "card",
-            "card": {
-                "brand": charge["payment_method_details"]["card"]["brand"],
-                "case_type": "chargeback",
-                "network_reason_code": "10.4",
-            },
-        },
-        "reason": "fraudulent",
-        "status": "needs_response",
+        "payment_method_details": _details(charge, reason, "inquiry" if is_inquiry else "chargeback"),
+        "reason": reason,
+        "status": f"{INQUIRY}needs_response" if is_inquiry else "needs_response",
     }
+
+
+def _details(charge: JsonObject, reason: str, case_type: str) -> JsonObject:
+    method = charge["payment_method_details"]
+    if method["type"] != "card":
+        return {"type": method["type"], method["type"]: {}}
+    card = {"brand": method["card"]["brand"], "case_type": case_type}
+    return {"type": "card", "card": {**card, "network_reason_code": NETWORK_REASONS.get(reason)}}
 
 
 def find(account: Account, call: Call) -> JsonObject:
@@ -100,7 +139,7 @@ def update(account: Account, call: Call) -> JsonObject:
 
 def change_dispute(account: Account, dispute: JsonObject, given: Mapping[str, Any]) -> JsonObject:
     """Store evidence; once it is submitted, its magic words decide the outcome."""
-    if dispute["status"] != "needs_response" and "evidence" in given:
+    if not dispute["status"].endswith("needs_response") and "evidence" in given:
         raise ApiError(f"This dispute is already {dispute['status']} and takes no more evidence.")
     changes = _changes(dispute, given)
     previous = {name: dispute[name] for name, value in changes.items() if dispute[name] != value}
@@ -108,7 +147,7 @@ def change_dispute(account: Account, dispute: JsonObject, given: Mapping[str, An
     if previous:
         emit(account, "charge.dispute.updated", changed, previous)
     outcome = OUTCOMES.get(changed["evidence"]["uncategorized_text"] or "")
-    if changed["status"] == "under_review" and outcome is not None:
+    if changed["status"].endswith("under_review") and outcome is not None:
         return _close(account, changed, outcome)
     return changed
 
@@ -125,7 +164,7 @@ def _changes(dispute: JsonObject, given: Mapping[str, Any]) -> dict[str, Any]:
         count = {"has_evidence": True, "submission_count": details["submission_count"] + 1}
         changes |= {
             "evidence_details": {**details, **count, "submission_method": "manual"},
-            "status": "under_review",
+            "status": dispute["status"].replace("needs_response", "under_review"),
         }
     return changes
 
@@ -136,12 +175,14 @@ def close(account: Account, call: Call) -> JsonObject:
 
 def close_dispute(account: Account, dispute: JsonObject) -> JsonObject:
     """Accept the dispute: it is lost."""
-    if dispute["status"] in {"won", "lost"}:
+    if dispute["status"] in CLOSED:
         raise ApiError("This dispute is already closed.")
     return _close(account, dispute, "lost")
 
 
 def _close(account: Account, dispute: JsonObject, outcome: str) -> JsonObject:
+    if dispute["status"].startswith(INQUIRY):  # no funds moved, so nothing is won or lost
+        outcome = "warning_closed"
     changes: dict[str, Any] = {"status": outcome}
     if outcome == "won":
         returned = add_balance_transaction(account, "adjustment", dispute["amount"], dispute)
@@ -163,10 +204,9 @@ def list_disputes(account: Account, call: Call) -> JsonObject:
 
 UPDATE: Schema = {
     **EXPAND,
-    "evidence": hash_of({**names(string, EVIDENCE), "enhanced_evidence": unsupported}),
+    "evidence": hash_of({**names(string, EVIDENCE)}),
     "metadata": metadata,
     "submit": boolean,
-    "intended_submission_method": unsupported,
 }
 LIST: Schema = {**PAGING, "created": created, **names(required_string, "charge payment_intent")}
 

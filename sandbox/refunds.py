@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from sandbox import radar
 from sandbox.account import Account
 from sandbox.api.listing import page
 from sandbox.api.operation import Call, Operation
@@ -14,9 +15,8 @@ from sandbox.api.params import (
     merged,
     metadata,
     names,
-    one_of,
     required_string,
-    unsupported,
+    string,
 )
 from sandbox.balance import add_balance_transaction
 from sandbox.charges import find as find_charge
@@ -70,8 +70,8 @@ def refundable_charge(account: Account, intent: JsonObject) -> JsonObject:
 def refund_charge(
     account: Account, charge: JsonObject, wanted: int | None, *, reason: str | None, metadata: dict[str, str]
 ) -> JsonObject:
-    left = charge["amount_captured"] - charge["amount_refunded"]
-    _check_refundable(account, charge, left, wanted)
+    left = charge["amount_captured"] - charge["amount_refunded"] - _disputed(account, charge)
+    _check_refundable(charge, left, wanted)
     refund = _new(account, charge, left if wanted is None else wanted, reason, metadata)
     account.add(refund)
     _give_back(account, charge, refund)
@@ -79,13 +79,20 @@ def refund_charge(
     return refund
 
 
-def _check_refundable(account: Account, charge: JsonObject, left: int, wanted: int | None) -> None:
+def _disputed(account: Account, charge: JsonObject) -> int:
+    """Return the amount that open and lost chargebacks keep from being refunded: all of the Charge, or their part."""
+    disputes = account.store.where("dispute", "charge", charge["id"])
+    amounts = [dispute["amount"] for dispute in disputes if not dispute["is_charge_refundable"]]
+    is_all = bool(amounts) and not account.config.unconfirmed.partial_dispute_leaves_rest_refundable
+    return int(charge["amount_captured"]) if is_all else sum(amounts)
+
+
+def _check_refundable(charge: JsonObject, left: int, wanted: int | None) -> None:
     if charge["refunded"]:
         raise ApiError(f"Charge {charge['id']} has already been refunded.", code="charge_already_refunded")
     if not charge["captured"] or charge["status"] != "succeeded":
         raise ApiError(f"Charge {charge['id']} cannot be refunded.", code="charge_not_refundable")
-    disputes = account.store.where("dispute", "charge", charge["id"])
-    if any(not dispute["is_charge_refundable"] for dispute in disputes):
+    if left <= 0:
         message = f"Charge {charge['id']} has been charged back; cannot issue a refund."
         raise ApiError(message, code="charge_disputed")
     if wanted is not None and wanted > left:
@@ -133,6 +140,8 @@ def _give_back(account: Account, charge: JsonObject, refund: JsonObject) -> None
     if is_all:
         previous["refunded"] = False
     emit(account, "charge.refunded", account.change(charge, amount_refunded=total, refunded=is_all), previous)
+    if is_all:
+        radar.resolve(account, charge["id"])
 
 
 def finish(account: Account, refund_id: str) -> None:
@@ -200,9 +209,8 @@ CREATE: Schema = {
     **EXPAND,
     "amount": amount,
     "metadata": metadata,
-    "reason": one_of("duplicate", "fraudulent", "requested_by_customer"),
+    "reason": string,
     **names(required_string, "charge payment_intent"),
-    **names(unsupported, "currency customer instructions_email origin refund_application_fee reverse_transfer"),
 }
 UPDATE: Schema = {**EXPAND, "metadata": metadata}
 LIST: Schema = {**PAGING, "created": created, **names(required_string, "charge payment_intent")}

@@ -16,6 +16,7 @@ INDEXES: dict[str, tuple[str, ...]] = {
     "charge": ("payment_intent",),
     "refund": ("charge", "payment_intent"),
     "dispute": ("charge", "payment_intent"),
+    "radar.early_fraud_warning": ("charge",),
     "checkout.session": ("payment_intent",),
     "delivery": ("event",),
 }

@@ -3,7 +3,7 @@
 import contextlib
 from collections.abc import Callable, Mapping
 
-from sandbox import charges, disputes, refunds
+from sandbox import charges, disputes, radar, refunds
 from sandbox.account import Account
 from sandbox.checkout import payment, sessions
 from sandbox.payment_intents import attempt, cancel, capture
@@ -12,7 +12,8 @@ ACTIONS: Mapping[str, Callable[[Account, str], object]] = {
     "settle_charge": charges.settle,
     "finish_processing": attempt.finish_processing,
     "finish_refund": refunds.finish,
-    "open_dispute": disputes.open_dispute,
+    "dispute_as_tested": disputes.dispute_as_tested,
+    "warn_of_fraud": radar.warn_of_fraud,
     "expire_authorization": capture.expire_authorization,
     "expire_session": sessions.expire_session,
     "follow_payment": payment.follow,

@@ -1,6 +1,6 @@
 """What callers ask of a reference's PaymentIntent. Nothing is open while Stripe works."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
 
@@ -23,8 +23,9 @@ from app.payment_intents.errors import (
 )
 from app.payment_intents.protocol.commands import PutTerms, Refresh
 from app.payment_intents.protocol.record import record_disagreement
+from app.payment_intents.protocol.reply import is_displaced, is_satisfied
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, blocked_for
-from app.payment_intents.protocol.terms import PaymentTerms, Reference
+from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.repository import Read
 from app.payment_intents.schemas import PaymentIntentName, PaymentIntentPut
 from app.resources import Resources
@@ -80,28 +81,6 @@ async def view(
     """Add to a PaymentIntent what was tried on it."""
     summary = await attempts.summarize(resources.database, row.id) if row.attempt_notifications else NO_ATTEMPTS
     return PaymentIntentView(row, summary, is_created, client_secret)
-
-
-def is_satisfied(row: PaymentIntentState, wanted: PaymentTerms) -> bool:
-    """Whether a PaymentIntent that can't be changed any more is what was wanted; one that can be, is by now."""
-    applied = row.applied_terms
-    if row.status == "succeeded":
-        return applied is not None and applied.terms.price == wanted.price
-    if row.is_frozen:
-        if applied is None:
-            return False
-        return applied.covers(replace(wanted, cart_version=applied.terms.cart_version))
-    return True
-
-
-def is_displaced(row: PaymentIntentState, wanted: PaymentTerms, revision: int) -> bool:
-    """Whether a newer request took this one's place and was given up itself: Stripe never held either."""
-    applied = row.applied_terms
-    if applied is None:
-        return row.is_payable
-    is_given_up = row.is_rolled_back or not applied.covers(row.requested_terms)
-    is_older = (applied.revision or 0) < revision and not applied.covers(wanted)
-    return row.is_payable and is_given_up and is_older
 
 
 async def read(resources: Resources, reference: Reference) -> PaymentIntentView:

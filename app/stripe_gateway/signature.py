@@ -6,11 +6,11 @@ Stripe's rule: a hex HMAC-SHA256 over `{t}.{body}` with the whole `whsec_…` as
 """
 
 import hmac
-import json
 import re
 import time
 from collections.abc import Iterable
 
+import msgspec
 from pydantic import SecretStr
 
 from app.stripe_gateway.errors import InvalidEvent, InvalidSignature
@@ -34,8 +34,8 @@ def verify(body: bytes, header: str | None, secrets: Iterable[SecretStr]) -> Str
     if abs(seconds_off) > TOLERANCE_SECONDS:
         raise InvalidSignature(reason=f"the signature is right, but its time is {seconds_off} s before this clock's")
     try:
-        return StripeEvent.parse(json.loads(body.decode()))
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        return StripeEvent.parse(msgspec.json.decode(body))
+    except (msgspec.DecodeError, ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise InvalidEvent from error
 
 

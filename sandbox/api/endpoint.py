@@ -19,8 +19,10 @@ from sandbox.api.idempotency import IdempotencyKeys
 from sandbox.api.operation import Call, Operation, Routes
 from sandbox.api.params import check
 from sandbox.api.requests import Logged, new_log
+from sandbox.api.script_params import without_script_params
+from sandbox.api.stripe_params import STRIPE_PARAMS, check_params, missing_param
 from sandbox.api.wire import MAX_BODY, Answer, Cut, cut, read_body, respond
-from sandbox.config import API_VERSION
+from sandbox.config import API_VERSION, Lenient
 from sandbox.errors import ApiError, InvalidParamError, NotImplementedHereError
 from sandbox.payment_intents.shape import public
 from sandbox.store import JsonObject
@@ -149,7 +151,7 @@ class Endpoint:
         return answer, is_stored
 
     def _done(self, form: forms.Form, logged: Logged) -> JsonObject:
-        operation, call = _call(self._routes, form, logged)
+        operation, call = _call(self._routes, form, logged, self._account.config.lenient)
         wanted = call.params.get("expand", ())
         check_expand(call.path, wanted)
         result = expanded(self._account, operation.run(self._account, call), wanted)
@@ -166,7 +168,7 @@ def _form(scope: Scope, body: bytes) -> forms.Form:
         raise InvalidParamError("Invalid request: the parameters are not form-encoded.") from None
 
 
-def _call(routes: Routes, form: forms.Form, logged: Logged) -> tuple[Operation, Call]:
+def _call(routes: Routes, form: forms.Form, logged: Logged, lenient: Lenient) -> tuple[Operation, Call]:
     found = routes.find(logged.method, logged.path)
     if found is None:
         raise NotImplementedHereError(f"{logged.method} {logged.path}")
@@ -174,15 +176,25 @@ def _call(routes: Routes, form: forms.Form, logged: Logged) -> tuple[Operation, 
     if logged.is_publishable and not operation.allows_publishable:
         raise auth.not_publishable()
     given: dict[str, Any] = dict(form)
-    client_secret = given.pop("client_secret", None) if operation.allows_publishable else None
-    if logged.is_publishable and client_secret is None and identifier:
-        raise InvalidParamError(
-            "Missing required param: client_secret.", code="parameter_missing", param="client_secret"
-        )
-    params = check(operation.schema, given, operation.required)
+    if logged.is_publishable and "client_secret" not in given and identifier:
+        raise missing_param("client_secret")
+    is_from_stripe_js = logged.is_publishable and "expected_payment_method_type" in given
+    if logged.is_publishable:
+        given = without_script_params(given)
+    params = _checked(operation, given, lenient)
+    client_secret = params.pop("client_secret", None)
+    path = logged.path.rstrip("/")
     return operation, Call(
-        logged.method, logged.path.rstrip("/"), params, identifier, client_secret, logged.is_publishable
+        logged.method, path, params, identifier, client_secret, logged.is_publishable, is_from_stripe_js
     )
+
+
+def _checked(operation: Operation, given: dict[str, Any], lenient: Lenient) -> dict[str, Any]:
+    """Check the parameters as Stripe does, then read those that the sandbox implements."""
+    name = operation.method, operation.path
+    unchecked = lenient.empty_strings if name == ("POST", "/v1/payment_intents/:id") else ()
+    check_params(STRIPE_PARAMS[name], given, unchecked=unchecked)
+    return check(operation.schema, given)
 
 
 def _refusal(error: ApiError, logged: Logged) -> Answer:

@@ -6,6 +6,7 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.api.params import EXPAND, Schema
+from sandbox.api.stripe_params import STRIPE_PARAMS
 from sandbox.store import JsonObject
 
 
@@ -19,6 +20,8 @@ class Call:
     id: str = ""
     client_secret: str | None = None
     is_publishable: bool = False
+    is_from_stripe_js: bool = False
+    """Whether Stripe's script handles what follows in the page, as `expected_payment_method_type` says."""
 
     def __contains__(self, name: str) -> bool:
         return name in self.params
@@ -31,7 +34,6 @@ class Operation:
     """With `:id` where the object's id stands."""
     run: Callable[[Account, Call], JsonObject]
     schema: Schema = field(default_factory=lambda: EXPAND)
-    required: tuple[str, ...] = ()
     allows_publishable: bool = False
 
 
@@ -47,6 +49,8 @@ class Routes:
         exact = self._by_shape.get((method, tuple(segments)))
         if exact is not None:
             return exact, ""
+        if (method, "/".join(segments)) in STRIPE_PARAMS:
+            return None  # `/v1/charges/search` is an operation of its own, not the Charge named "search"
         for place in range(3, min(len(segments), 5)):
             shape = (*segments[:place], ":id", *segments[place + 1 :])
             found = self._by_shape.get((method, shape))

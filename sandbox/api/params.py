@@ -1,13 +1,15 @@
-"""The kinds of parameters, and how each is refused. A schema is a table from name to kind.
+"""The kinds of parameters that the sandbox implements: a schema is a table from name to kind.
 
-A kind takes the name as the caller wrote it (`shipping[address][city]`) and the raw value, and gives the value.
-An empty string unsets: it gives None, unless the parameter cannot be unset.
+A request has passed the check against Stripe's own list (`stripe_params.py`) before it comes here. What the schema
+does not name is known to Stripe and not to the sandbox: it answers 501. A kind takes the name as the caller wrote it
+(`shipping[address][city]`) and the raw value, and returns the value. An empty string unsets: its value is None.
 """
 
 import re
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any
 
+from sandbox.api.stripe_params import check_not_empty, listed, missing_param, path_of
 from sandbox.errors import InvalidParamError, NotImplementedHereError
 
 Kind = Callable[[str, Any], Any]
@@ -16,28 +18,18 @@ Schema = Mapping[str, Kind]
 MAX_STRING = 5_000
 MAX_METADATA_PAIRS, MAX_METADATA_KEY, MAX_METADATA_VALUE = 50, 40, 500
 _INTEGER = re.compile(r"-?[0-9]{1,18}")
-_EMPTY = (
-    "You passed an empty string for '{0}'. We assume empty values are an attempt to unset a parameter; however "
-    "'{0}' cannot be unset. You should remove '{0}' from your request or supply a non-empty value."
-)
 
 
 def check(schema: Schema, raw: Mapping[str, Any], required: Iterable[str] = (), inside: str = "") -> dict[str, Any]:
-    """Check the parameters against the schema; name each unknown one."""
-    unknown = [_path(inside, name) for name in raw if name not in schema]
-    if unknown:
-        plural = "s" if len(unknown) > 1 else ""
-        message = f"Received unknown parameter{plural}: {', '.join(unknown)}"
-        raise InvalidParamError(message, code="parameter_unknown", param=unknown[0])
+    """Return the values of the parameters; raise NotImplementedHereError for one that the schema does not name."""
     for name in required:
         if name not in raw:
-            path = _path(inside, name)
-            raise InvalidParamError(f"Missing required param: {path}.", code="parameter_missing", param=path)
-    return {name: schema[name](_path(inside, name), value) for name, value in raw.items()}
-
-
-def _path(inside: str, name: str) -> str:
-    return f"{inside}[{name}]" if inside else name
+            raise missing_param(path_of(inside, name))
+    for name in raw:
+        if name not in schema:
+            path = path_of(inside, name)
+            raise NotImplementedHereError(f"the parameter {path}", param=path)
+    return {name: schema[name](path_of(inside, name), value) for name, value in raw.items()}
 
 
 def _text(name: str, value: Any) -> str:
@@ -48,8 +40,7 @@ def _text(name: str, value: Any) -> str:
 
 def _not_empty(name: str, value: Any) -> str:
     text = _text(name, value)
-    if not text:
-        raise InvalidParamError(_EMPTY.format(name), code="parameter_invalid_empty", param=name)
+    check_not_empty(name, text)
     return text
 
 
@@ -89,14 +80,12 @@ def boolean(name: str, value: Any) -> bool:
 
 
 def one_of(*choices: str, unset: bool = False) -> Kind:
-    listed = ", ".join(choices[:-1]) + f", or {choices[-1]}" if len(choices) > 1 else choices[0]
-
     def kind(name: str, value: Any) -> str | None:
         if unset and value == "":
             return None
         text = _not_empty(name, value)
         if text not in choices:
-            raise InvalidParamError(f"Invalid {name}: must be one of {listed}", param=name)
+            raise InvalidParamError(f"Invalid {name}: must be one of {listed(choices)}", param=name)
         return text
 
     return kind
@@ -155,16 +144,6 @@ def merged(old: Mapping[str, str], changes: Mapping[str, str]) -> dict[str, str]
     if len(result) > MAX_METADATA_PAIRS:
         raise InvalidParamError(f"Metadata can have up to {MAX_METADATA_PAIRS} keys.", param="metadata")
     return result
-
-
-def unsupported(name: str, value: Any) -> Any:  # noqa: ARG001  every kind has the same signature
-    """Refuse a parameter that Stripe takes and the sandbox does not."""
-    raise NotImplementedHereError(f"the parameter {name}", param=name)
-
-
-def ignored(name: str, value: Any) -> Any:  # noqa: ARG001  every kind has the same signature
-    """Take a parameter that changes nothing here, such as a browser's fingerprints."""
-    return value
 
 
 def names(kind: Kind, listed: str) -> dict[str, Kind]:

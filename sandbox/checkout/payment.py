@@ -6,7 +6,7 @@ from sandbox.errors import ApiError
 from sandbox.events import emit
 from sandbox.payment_intents import shape
 from sandbox.payment_intents.attempt import attempt
-from sandbox.payment_methods import method_of
+from sandbox.payment_methods import check_usable, method_of
 from sandbox.store import JsonObject
 
 _COMPLETE = frozenset({"succeeded", "requires_capture", "processing"})
@@ -16,6 +16,7 @@ def pay_session(account: Account, session: JsonObject, method: JsonObject) -> Js
     """Attempt to pay; return the PaymentIntent, or raise CardError as a confirm does."""
     if session["status"] != "open":
         raise ApiError(f"This Checkout Session is {session['status']}.")
+    check_usable(account, method, session["customer"])
     intent = _intent(account, session)
     billing = method["billing_details"]
     email = billing["email"] or session["customer_email"]

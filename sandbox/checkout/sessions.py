@@ -7,6 +7,7 @@ from sandbox.account import Account
 from sandbox.api.listing import as_list, page
 from sandbox.api.operation import Call, Operation
 from sandbox.api.params import PAGING, merged
+from sandbox.api.stripe_params import missing_param
 from sandbox.checkout import params
 from sandbox.checkout.shape import new_item, new_session
 from sandbox.config import OPEN_STATUSES
@@ -14,6 +15,7 @@ from sandbox.currencies import check_amount
 from sandbox.errors import ApiError, InvalidParamError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.cancel import cancel_intent
+from sandbox.payment_intents.descriptor import check_descriptor
 from sandbox.store import JsonObject
 
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
@@ -21,7 +23,9 @@ SHORTEST, LONGEST = 30 * 60, 24 * 3600
 
 def create(account: Account, call: Call) -> JsonObject:
     given = call.params
-    if given["mode"] == "payment" and not given.get("line_items"):
+    if "mode" not in given:
+        raise missing_param("mode")
+    if not given.get("line_items"):
         raise InvalidParamError("You must pass line_items in payment mode.", param="line_items")
     expires_at = _expiry(account, given)
     customer = given.get("customer")
@@ -30,7 +34,10 @@ def create(account: Account, call: Call) -> JsonObject:
     items = [new_item(account, item) for item in given["line_items"]]
     if len({item["currency"] for item in items}) > 1:
         raise InvalidParamError("All line items must have the same currency.", param="line_items")
+    if given.get("currency", items[0]["currency"]) != items[0]["currency"]:
+        raise InvalidParamError("The currency must be that of the line items.", param="currency")
     check_amount(sum(item["amount_total"] for item in items), items[0]["currency"], account.config.unconfirmed)
+    check_descriptor(("card",), given.get("payment_intent_data") or {})
     given["metadata"] = merged({}, given.get("metadata") or {})
     session = account.add(new_session(account, given, items, expires_at))
     account.note(session["id"], items=items, intent_data=given.get("payment_intent_data") or {})
@@ -109,7 +116,7 @@ def _matching(sessions: Iterable[JsonObject], wanted: dict[str, Any]) -> Iterabl
 
 
 OPERATIONS = (
-    Operation("POST", "/v1/checkout/sessions", create, params.CREATE, required=("mode",)),
+    Operation("POST", "/v1/checkout/sessions", create, params.CREATE),
     Operation("GET", "/v1/checkout/sessions", list_sessions, params.LIST),
     Operation("GET", "/v1/checkout/sessions/:id", find),
     Operation("POST", "/v1/checkout/sessions/:id", update, params.UPDATE),

@@ -52,6 +52,12 @@ class RefundBody(Body):
     reason: str | None = None
 
 
+class DisputeBody(Body):
+    amount: int | None = None
+    reason: str = "fraudulent"
+    is_inquiry: bool = False
+
+
 class EvidenceBody(Body):
     text: str
 

@@ -16,6 +16,7 @@ from sandbox.control_api.bodies import (
     AdvanceBody,
     AuthenticateBody,
     CancelBody,
+    DisputeBody,
     EvidenceBody,
     FaultBody,
     HoldBody,
@@ -29,11 +30,12 @@ from sandbox.control_api.bodies import (
 from sandbox.control_api.dashboard import cancel_payment_intent, refund_payment_intent, submit_evidence
 from sandbox.control_api.guard import Handler, guarded, read
 from sandbox.control_api.look import Look
-from sandbox.disputes import close_dispute
+from sandbox.disputes import close_dispute, escalate, open_dispute
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge
 from sandbox.payment_methods import resolve
+from sandbox.refunds import refundable_charge
 from sandbox.store import JsonObject
 from sandbox.timers import run_due
 from sandbox.webhooks import endpoints
@@ -181,6 +183,14 @@ class Control:
         self._committed()
         return await self.clock(request)
 
+    async def open_dispute(self, request: Request) -> Response:
+        body = await read(request, DisputeBody)
+        charge = refundable_charge(self._account, self._named("payment_intent", request))
+        return self._committed(open_dispute(self._account, charge, **body.model_dump()))
+
+    async def escalate(self, request: Request) -> Response:
+        return self._committed(escalate(self._account, self._named("dispute", request)))
+
     async def submit_evidence(self, request: Request) -> Response:
         body = await read(request, EvidenceBody)
         return self._committed(submit_evidence(self._account, self._named("dispute", request), body.text))
@@ -225,6 +235,8 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("POST", "/checkout/sessions/{id}/pay", control.pay_session),
         ("POST", "/payment_intents/{id}/cancel", control.cancel),
         ("POST", "/payment_intents/{id}/refund", control.refund),
+        ("POST", "/payment_intents/{id}/dispute", control.open_dispute),
+        ("POST", "/disputes/{id}/escalate", control.escalate),
         ("POST", "/disputes/{id}/evidence", control.submit_evidence),
         ("POST", "/disputes/{id}/close", control.close_dispute),
         ("POST", "/webhooks", control.webhooks),

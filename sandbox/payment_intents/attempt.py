@@ -5,10 +5,10 @@ from typing import Any
 
 from sandbox.account import Account
 from sandbox.cards import Decline, TestMethod
-from sandbox.charges import failure, method_details, new_charge, outcome, settled_at_once
+from sandbox.charges import authorized, failure, method_details, new_charge, settled_at_once
 from sandbox.errors import DOCS, CardError
 from sandbox.events import emit
-from sandbox.payment_methods import method_of
+from sandbox.payment_methods import method_of, record_use
 from sandbox.store import JsonObject
 
 AUTHENTICATION_REQUIRED = Decline(
@@ -17,6 +17,14 @@ AUTHENTICATION_REQUIRED = Decline(
     "authentication_required",
     "confirm_card_data",
 )
+
+
+_AFTER_SUCCESS = {
+    "dispute": "dispute_as_tested",
+    "not_received": "dispute_as_tested",
+    "inquiry": "dispute_as_tested",
+    "fraud_warning": "warn_of_fraud",
+}
 
 
 def attempt(account: Account, intent: JsonObject, method: JsonObject, given: Mapping[str, Any]) -> JsonObject:
@@ -78,11 +86,12 @@ def _paid(
         method,
         amount_captured=intent["amount"],
         captured=True,
-        outcome=outcome("authorized", "approved_by_network"),
+        outcome=authorized(known),
         paid=True,
         payment_method_details=method_details(method, known, authentication, None),
         status="succeeded",
     )
+    record_use(account, intent, method)
     if intent["capture_method"] == "automatic":
         charge = settled_at_once(account, charge)
     account.add(charge)
@@ -105,8 +114,9 @@ def succeed(account: Account, intent: JsonObject, charge: JsonObject) -> JsonObj
     if intent["capture_method"] != "automatic":
         account.timers.add(account.config.capture_delay.total_seconds(), "settle_charge", charge["id"])
     _notify_session(account, intent)
-    if method_of(account, charge["payment_method"]).aftermath == "dispute":
-        account.timers.add(0, "open_dispute", charge["id"])
+    action = _AFTER_SUCCESS.get(method_of(account, charge["payment_method"]).aftermath)
+    if action is not None:
+        account.timers.add(0, action, charge["id"])
     return changed
 
 
@@ -123,11 +133,12 @@ def _authorized(
         account,
         intent,
         method,
-        outcome=outcome("authorized", "approved_by_network"),
+        outcome=authorized(known),
         paid=True,
         payment_method_details=method_details(method, known, authentication, capture_before),
         status="succeeded",
     )
+    record_use(account, intent, method)
     account.add(charge)
     emit(account, "charge.succeeded", charge)
     changed = account.change(
@@ -151,6 +162,7 @@ def _delayed(account: Account, intent: JsonObject, method: JsonObject, known: Te
         payment_method_details=method_details(method, known, None, None),
         status="pending",
     )
+    record_use(account, intent, method)
     account.add(charge)
     changed = account.change(intent, latest_charge=charge["id"], next_action=None, status="processing")
     emit(account, "payment_intent.processing", changed)
@@ -171,7 +183,7 @@ def finish_processing(account: Account, intent_id: str) -> None:
         fail(account, intent, account.change(charge, **failure(known.decline)), known.decline)
         return
     paid = {"amount_captured": charge["amount"], "captured": True, "paid": True, "status": "succeeded"}
-    changed = account.change(charge, outcome=outcome("authorized", "approved_by_network"), **paid)
+    changed = account.change(charge, outcome=authorized(known), **paid)
     emit(account, "charge.succeeded", changed)
     succeed(account, intent, changed)
 

@@ -20,12 +20,16 @@ def cancel(account: Account, call: Call) -> JsonObject:
 
 
 def check_cancelable(account: Account, intent: JsonObject) -> None:
-    if intent["status"] not in CANCELABLE:
+    if intent["status"] not in CANCELABLE and not _is_cancelable_debit(account, intent):
         message = (
             f"You cannot cancel this PaymentIntent because it has a status of {intent['status']}. Only a PaymentIntent "
             f"with one of the following statuses may be canceled: {listed(CANCELABLE)}."
         )
         raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
+
+
+def _is_cancelable_debit(account: Account, intent: JsonObject) -> bool:
+    return intent["status"] == "processing" and account.config.unconfirmed.processing_cancel == "accept"
 
 
 def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> None:
@@ -43,6 +47,8 @@ def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> Non
 def cancel_intent(account: Account, intent: JsonObject, reason: str | None) -> JsonObject:
     """Cancel the PaymentIntent; an authorisation is released without a Refund and without a change of its Charge."""
     account.timers.remove("expire_authorization", intent["id"])
+    if intent["status"] == "processing":
+        _cancel_debit(account, intent)
     changed = account.change(
         intent,
         amount_capturable=0,
@@ -53,6 +59,13 @@ def cancel_intent(account: Account, intent: JsonObject, reason: str | None) -> J
     )
     emit(account, "payment_intent.canceled", changed)
     return changed
+
+
+def _cancel_debit(account: Account, intent: JsonObject) -> None:
+    """Fail the pending Charge of a bank debit, which then never becomes money."""
+    account.timers.remove("finish_processing", intent["id"])
+    charge = account.the("charge", intent["latest_charge"])
+    emit(account, "charge.failed", account.change(charge, status="failed"))
 
 
 def abandon(account: Account, intent_id: str) -> None:

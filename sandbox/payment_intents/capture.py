@@ -8,6 +8,7 @@ from sandbox.errors import ApiError, NotImplementedHereError, UnexpectedStateErr
 from sandbox.events import emit
 from sandbox.payment_intents.attempt import succeed
 from sandbox.payment_intents.cancel import cancel_intent
+from sandbox.payment_intents.descriptor import check_descriptor
 from sandbox.payment_intents.find import find
 from sandbox.store import JsonObject
 
@@ -15,6 +16,7 @@ from sandbox.store import JsonObject
 def capture(account: Account, call: Call) -> JsonObject:
     intent = find(account, call)
     _check(account, intent, call)
+    check_descriptor(intent["payment_method_types"], call.params)
     amount = call.params.get("amount_to_capture", intent["amount_capturable"])
     account.timers.remove("expire_authorization", intent["id"])
     charge = account.the("charge", intent["latest_charge"])

@@ -12,7 +12,7 @@ from sandbox.payment_intents.cancel import cancel_intent, check_not_of_session
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.params import listed
 from sandbox.payment_intents.shape import with_options
-from sandbox.payment_methods import from_data, resolve
+from sandbox.payment_methods import check_usable, from_data, resolve
 from sandbox.store import JsonObject
 
 CONFIRM_ONLY = ("error_on_requires_action", "off_session", "return_url", "use_stripe_sdk")
@@ -29,6 +29,10 @@ _NEEDS_METHOD = (
     "You cannot confirm this PaymentIntent because it's missing a payment method. You can either update the "
     "PaymentIntent with a payment method and then confirm it again, or confirm it again directly with a "
     "payment method or ConfirmationToken."
+)
+_SHIPPING_FIXED = (
+    "The shipping information on this PaymentIntent was last set with a secret key and therefore cannot be changed "
+    "with a publishable key. Please use your secret key instead."
 )
 _MANUAL = "This PaymentIntent cannot be confirmed with a publishable key because its confirmation_method is manual."
 
@@ -58,7 +62,7 @@ def check_status(account: Account, intent: JsonObject) -> None:
 
 def _method(account: Account, intent: JsonObject, given: Mapping[str, Any]) -> JsonObject | None:
     if "payment_method" in given:
-        return resolve(account, given["payment_method"], intent["customer"])
+        return resolve(account, given["payment_method"])
     if given.get("payment_method_data") is not None:
         return from_data(account, given["payment_method_data"])
     if intent["payment_method"] is None:
@@ -81,8 +85,22 @@ def check_confirmable(account: Account, intent: JsonObject, call: Call, method: 
         message = f"The PaymentMethod provided ({method['type']}) is not allowed for this PaymentIntent."
         code = "payment_intent_incompatible_payment_method"
         raise ApiError(message, code=code, payment_intent=intent, param="payment_method")
+    check_usable(account, method, intent["customer"])
+    _check_shipping(account, intent, call)
     if _needs_return_url(intent, call):
         raise ApiError(_NEEDS_RETURN_URL, payment_intent=intent, param="return_url")
+
+
+def _check_shipping(account: Account, intent: JsonObject, call: Call) -> None:
+    is_fixed = call.is_publishable and account.notes(intent["id"]).get("is_shipping_fixed")
+    if is_fixed and call.params.get("shipping", intent["shipping"]) != intent["shipping"]:
+        raise ApiError(_SHIPPING_FIXED, payment_intent=intent, param="shipping")
+
+
+def note_shipping(account: Account, intent: JsonObject, call: Call) -> None:
+    """Note whether the secret key set the shipping details: a publishable key then cannot change them."""
+    if "shipping" in call and not call.is_publishable:
+        account.note(intent["id"], is_shipping_fixed=call.params["shipping"] is not None)
 
 
 def _needs_return_url(intent: JsonObject, call: Call) -> bool:
@@ -93,7 +111,7 @@ def _needs_return_url(intent: JsonObject, call: Call) -> bool:
         and automatic["allow_redirects"] == "always"
         and "return_url" not in call
         and not call.params.get("off_session")
-        and "expected_payment_method_type" not in call
+        and not call.is_from_stripe_js
     )
 
 
@@ -105,6 +123,7 @@ def confirm_intent(account: Account, intent: JsonObject, call: Call, method: Jso
         return cancel_intent(account, intent, "automatic")
     if method is None:
         raise LookupError("check_confirmable lets no confirm without a PaymentMethod through")
+    note_shipping(account, intent, call)
     taken = {name: call.params[name] for name in _TAKEN_OVER if name in call}
     taken["payment_method_options"] = with_options(intent, call.params)
     if "amount_to_confirm" in call:

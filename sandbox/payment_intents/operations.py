@@ -13,13 +13,17 @@ from sandbox.events import emit
 from sandbox.payment_intents import params, shape
 from sandbox.payment_intents.cancel import cancel
 from sandbox.payment_intents.capture import capture
-from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, confirm, confirm_intent
+from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, confirm, confirm_intent, note_shipping
+from sandbox.payment_intents.descriptor import check_descriptor
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.search import search
-from sandbox.payment_methods import from_data, resolve
+from sandbox.payment_methods import SUPPORTED_TYPES, check_usable, from_data, resolve
 from sandbox.store import JsonObject
 
-SUPPORTED_TYPES = ("card", "us_bank_account")
+_CUSTOMER_SET = (
+    "You cannot modify `customer` on a PaymentIntent once it already has been set. To fulfill a payment with a "
+    "different Customer, cancel this PaymentIntent and create a new one."
+)
 _NOT_FIELDS = {
     *CONFIRM_ONLY,
     *("automatic_payment_methods", "confirm", "expand", "metadata"),
@@ -34,11 +38,13 @@ def create(account: Account, call: Call) -> JsonObject:
     check_amount(given["amount"], given["currency"], account.config.unconfirmed)
     _check_combination(given)
     _check_customer(account, given)
-    method = chosen_method(account, given)
+    types = _method_types(given)
+    check_descriptor(types["payment_method_types"], given)
+    method = chosen_method(account, given, given.get("customer"))
     intent = shape.new(
         account,
         **{name: value for name, value in given.items() if name not in _NOT_FIELDS},
-        **_method_types(given),
+        **types,
         metadata=merged({}, given.get("metadata") or {}),
         payment_method=method and method["id"],
         payment_method_options=shape.with_options({}, given),
@@ -47,16 +53,19 @@ def create(account: Account, call: Call) -> JsonObject:
     if given.get("confirm"):
         check_confirmable(account, intent, call, method)
     account.add(intent)
+    note_shipping(account, intent, call)
     if account.config.unconfirmed.abandoned_after is not None:
         account.timers.add(account.config.unconfirmed.abandoned_after.total_seconds(), "abandon", intent["id"])
     emit(account, "payment_intent.created", intent)
     return confirm_intent(account, intent, call, method) if given.get("confirm") else intent
 
 
-def chosen_method(account: Account, given: dict[str, Any]) -> JsonObject | None:
-    """Return the PaymentMethod that the parameters name or describe."""
+def chosen_method(account: Account, given: dict[str, Any], customer: str | None) -> JsonObject | None:
+    """Return the PaymentMethod that the parameters name or describe; raise ApiError if it is not for this customer."""
     if "payment_method" in given:
-        return resolve(account, given["payment_method"], given.get("customer"))
+        method = resolve(account, given["payment_method"])
+        check_usable(account, method, customer)
+        return method
     data = given.get("payment_method_data")
     return None if data is None else from_data(account, data)
 
@@ -81,6 +90,17 @@ def _check_customer(account: Account, given: dict[str, Any]) -> None:
     customer = given.get("customer")
     if customer is not None and account.get("customer", customer) is None:
         raise missing("customer", customer, "customer")
+
+
+def _check_customer_change(account: Account, intent: JsonObject, given: dict[str, Any]) -> None:
+    if "customer" not in given or intent["customer"] is None:
+        return
+    is_same = given["customer"] == intent["customer"]
+    if is_same and account.config.unconfirmed.same_customer_again == "accept":
+        return
+    if not is_same and account.config.lenient.customer_changes:
+        return
+    raise UnexpectedStateError(_CUSTOMER_SET, intent, account.config.unconfirmed.unexpected_state_param)
 
 
 def _method_types(given: dict[str, Any]) -> dict[str, Any]:
@@ -114,6 +134,8 @@ def update(account: Account, call: Call) -> JsonObject:
     given = call.params
     _check_updatable(account, intent, given)
     _check_customer(account, given)
+    _check_customer_change(account, intent, given)
+    check_descriptor(intent["payment_method_types"], given)
     changes = {name: value for name, value in given.items() if name not in _NOT_FIELDS}
     if "metadata" in given:
         changes["metadata"] = merged(intent["metadata"], given["metadata"])
@@ -121,7 +143,8 @@ def update(account: Account, call: Call) -> JsonObject:
     if not _TYPE_PARAMS.isdisjoint(given):
         changes["payment_method_types"] = _method_types({**intent, **given})["payment_method_types"]
     changes["payment_method_options"] = shape.with_options(intent, given)
-    method = chosen_method(account, given)
+    method = chosen_method(account, given, {**intent, **changes}["customer"])
+    note_shipping(account, intent, call)
     if method is not None:
         changes |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
     return account.change(intent, **changes, last_payment_error=None)
@@ -130,7 +153,7 @@ def update(account: Account, call: Call) -> JsonObject:
 def _check_updatable(account: Account, intent: JsonObject, given: dict[str, Any]) -> None:
     for name in given:
         statuses = params.statuses_for(account, name)
-        if intent["status"] not in statuses:
+        if intent["status"] not in statuses or _is_fixed_by_action(account, intent, name):
             message = (
                 f"This PaymentIntent's {name} could not be updated because it has a status of {intent['status']}. "
                 f"You may only update the {name} of a PaymentIntent with one of the following statuses: "
@@ -139,6 +162,13 @@ def _check_updatable(account: Account, intent: JsonObject, given: dict[str, Any]
             raise UnexpectedStateError(message, intent, account.config.unconfirmed.unexpected_state_param)
     if "transfer_group" in given and intent["transfer_group"] not in {None, given["transfer_group"]}:
         raise ApiError("The transfer_group cannot be changed once it is set.", param="transfer_group")
+
+
+def _is_fixed_by_action(account: Account, intent: JsonObject, name: str) -> bool:
+    policy = account.config.unconfirmed.updates_during_action
+    if intent["status"] != "requires_action" or policy == "all" or name == "expand":
+        return False
+    return policy == "none" or name not in {"metadata", "description"}
 
 
 def _changed_amount(account: Account, intent: JsonObject, given: dict[str, Any]) -> dict[str, Any]:
@@ -166,9 +196,9 @@ def list_payment_intents(account: Account, call: Call) -> JsonObject:
 
 
 OPERATIONS = (
-    Operation("POST", "/v1/payment_intents", create, params.CREATE, required=("amount", "currency")),
+    Operation("POST", "/v1/payment_intents", create, params.CREATE),
     Operation("GET", "/v1/payment_intents", list_payment_intents, params.LIST),
-    Operation("GET", "/v1/payment_intents/search", search, params.SEARCH, required=("query",)),
+    Operation("GET", "/v1/payment_intents/search", search, params.SEARCH),
     Operation("GET", "/v1/payment_intents/:id", retrieve, params.RETRIEVE, allows_publishable=True),
     Operation("POST", "/v1/payment_intents/:id", update, params.UPDATE),
     Operation("POST", "/v1/payment_intents/:id/confirm", confirm, params.CONFIRM, allows_publishable=True),

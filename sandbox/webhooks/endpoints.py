@@ -1,5 +1,7 @@
 """Webhook endpoints: where events go, which, and with which secret they are signed."""
 
+from typing import Any
+
 from sandbox.account import Account
 from sandbox.api.listing import page
 from sandbox.api.operation import Call, Operation
@@ -13,10 +15,9 @@ from sandbox.api.params import (
     metadata,
     required_string,
     string,
-    unsupported,
 )
 from sandbox.config import API_VERSION
-from sandbox.errors import missing
+from sandbox.errors import NotImplementedHereError, missing
 from sandbox.payment_intents.params import url
 from sandbox.store import JsonObject
 
@@ -103,6 +104,12 @@ def list_endpoints(account: Account, call: Call) -> JsonObject:
     return page(call, account.store.newest("webhook_endpoint"))
 
 
+def api_version(name: str, value: Any) -> str:
+    if value != API_VERSION:
+        raise NotImplementedHereError(f"events of the API version {value}", param=name)
+    return API_VERSION
+
+
 _WRITABLE: Schema = {
     **EXPAND,
     "description": string,
@@ -110,13 +117,13 @@ _WRITABLE: Schema = {
     "metadata": metadata,
     "url": url,
 }
-CREATE: Schema = {**_WRITABLE, "api_version": required_string, "connect": unsupported}
+CREATE: Schema = {**_WRITABLE, "api_version": api_version}
 UPDATE: Schema = {**_WRITABLE, "disabled": boolean}
 
 OPERATIONS = (
-    Operation("POST", "/v1/webhook_endpoints", create, CREATE, required=("url", "enabled_events")),
+    Operation("POST", "/v1/webhook_endpoints", create, CREATE),
     Operation("GET", "/v1/webhook_endpoints", list_endpoints, PAGING),
     Operation("GET", "/v1/webhook_endpoints/:id", find),
     Operation("POST", "/v1/webhook_endpoints/:id", update, UPDATE),
-    Operation("DELETE", "/v1/webhook_endpoints/:id", delete),
+    Operation("DELETE", "/v1/webhook_endpoints/:id", delete, schema={}),
 )

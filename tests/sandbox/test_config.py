@@ -3,7 +3,7 @@ from datetime import timedelta
 
 import pytest
 
-from sandbox.config import SandboxConfig, from_environment
+from sandbox.config import Lenient, SandboxConfig, from_environment
 
 
 def test_keys_come_from_the_environment_and_empty_ones_are_absent() -> None:
@@ -15,6 +15,12 @@ def test_the_rest_comes_as_json() -> None:
     rest = {"keep": 100, "settle_delay": 5, "unconfirmed": {"confirmation_limit": 3}}
     config = from_environment({"SANDBOX_CONFIG": json.dumps(rest)})
     assert (config.keep, config.settle_delay, config.unconfirmed.confirmation_limit) == (100, timedelta(seconds=5), 3)
+
+
+def test_a_sandbox_as_strict_as_stripe_is_a_setting() -> None:
+    rest = {"lenient": {"empty_strings": [], "customer_changes": False}}
+    config = from_environment({"SANDBOX_CONFIG": json.dumps(rest)})
+    assert config.lenient == Lenient(empty_strings=frozenset(), customer_changes=False)
 
 
 @pytest.mark.parametrize("rest", ['{"kept": 1}', '{"keep": "many"}', "[]", "{", '{"unconfirmed": {"foo": 1}}'])

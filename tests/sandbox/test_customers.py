@@ -6,8 +6,8 @@ from tests.sandbox.running import created
 
 def test_a_customer_is_created_updated_listed_and_deleted(client: StripeClient) -> None:
     customer = client.v1.customers.create({"email": "ada@example.com", "metadata": {"id": "7"}})
-    updated = client.v1.customers.update(customer.id, {"name": "Ada", "email": ""})
-    assert (updated.name, updated.email) == ("Ada", None)
+    updated = client.v1.customers.update(customer.id, {"name": "Ada", "email": "ada@example.org"})
+    assert (updated.name, updated.email) == ("Ada", "ada@example.org")
     assert [entry.id for entry in client.v1.customers.list().data] == [customer.id]
     assert client.v1.customers.list({"email": "ada@example.com"}).data == []
     assert client.v1.customers.delete(customer.id).deleted

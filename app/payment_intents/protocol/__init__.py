@@ -9,4 +9,6 @@ changes them changes docs/protocol.md too.
 - `commands`  what callers, jobs and commands of ours ask for
 - `decide`    which step is next
 - `record`    how what Stripe says changes the state
+- `reply`     whether that is what a PUT asked for
+- `attach`    how a session's PaymentIntent becomes a cart's
 """

@@ -117,7 +117,7 @@ def _put(change: Change, command: PutTerms, run: Run) -> Decision:
     rejected = _check_put(change, command, row)
     if rejected is not None:
         return Decision(change, run, rejected)
-    if row is not None and _is_answered_at_once(change.context, command, row):
+    if row is not None and is_answered_at_once(change.context, command, row):
         return Decision(change, replace(run, about=row.id), Done())
     run = replace(run, revision=row.revision + 1 if row else 1)
     if row is not None and row.is_open:
@@ -163,7 +163,7 @@ def _is_waiting(row: PaymentIntentState) -> bool:
     return row.is_frozen and not row.needs_refresh and row.recheck_after is None and row.lease_token is None
 
 
-def _is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentState) -> bool:
+def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentState) -> bool:
     """Whether the PUT has its answer without anything being written or asked."""
     is_paid = row.status == "succeeded" and row.closed_at is None
     if (is_paid and command.previous_payment_intent != row.id) or _is_waiting(row):

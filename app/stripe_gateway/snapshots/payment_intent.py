@@ -93,7 +93,7 @@ class PaymentIntentSnapshot:
             amount_capturable=read.amount(obj, "amount_capturable"),
             metadata=read.metadata(obj.get("metadata")),
             latest_charge_id=read.id_of(obj.get("latest_charge")),
-            last_payment_error=Failure.parse(error) if isinstance(error, Mapping) else None,
+            last_payment_error=Failure.parse(error) if isinstance(error, dict) else None,
             cancellation_reason=read.word(obj.get("cancellation_reason")),
             created=read.time(obj.get("created", 0)),
             fields=read.words(obj, *STATED) | {"customer": read.id_of(obj.get("customer")), "shipping": _shipping(obj)},

@@ -19,12 +19,15 @@ LAST_SECOND = 253_402_300_799  # of the year 9999
 
 def word(value: object) -> str | None:
     """Return a text that can be stored; anything else is None."""
-    return value if isinstance(value, str) and not UNSTORABLE.search(value) else None
+    if not isinstance(value, str):
+        return None
+    is_storable = "\0" not in value if value.isascii() else not UNSTORABLE.search(value)
+    return value if is_storable else None
 
 
 def id_of(value: object) -> str | None:
     """Return the id of what Stripe names either by its id or, when expanded, by the object."""
-    return word(value.get("id") if isinstance(value, Mapping) else value)
+    return word(value.get("id") if isinstance(value, dict) else value)
 
 
 def text(obj: Json, name: str) -> str:
@@ -51,7 +54,7 @@ def amount(obj: Json, name: str, *, least: int = 0) -> int:
 
 def nested(obj: Json, name: str) -> Json:
     value = obj.get(name)
-    return value if isinstance(value, Mapping) else {}
+    return value if isinstance(value, dict) else {}
 
 
 def words(obj: Json, *names: str) -> dict[str, str | None]:
@@ -59,7 +62,7 @@ def words(obj: Json, *names: str) -> dict[str, str | None]:
 
 
 def metadata(value: object) -> dict[str, str]:
-    items = value.items() if isinstance(value, Mapping) else ()
+    items = value.items() if isinstance(value, dict) else ()
     return {key: stored for key, item in items if (stored := word(item)) is not None and word(key)}
 
 

@@ -1,0 +1,74 @@
+"""What callers are told, and whether it was true."""
+
+from app.payment_intents.protocol.reply import is_displaced, is_satisfied
+from app.payment_intents.protocol.state import PaymentIntentState
+from app.payment_intents.protocol.steps import Answer, Done, Fail, Refused, Rejected
+from model.state import TERMINAL, Interned, State, Worker
+from model.steps import Outcome
+
+DONE, REFUSED, UNKNOWN = "200", "refused", "503"
+
+
+def reply_of(worker: Worker, outcome: Outcome, answer: Interned[Answer] | None) -> str:
+    """Answer as the service does: a PUT's caller hears whether Stripe holds what they asked for."""
+    row, run = outcome.row, outcome.run.value
+    match outcome.step:
+        case Done() if worker.wanted is None:
+            return DONE
+        case Done():
+            assert row is not None
+            assert worker.wanted is not None
+            if not is_satisfied(row, worker.wanted.value):
+                return REFUSED
+            is_lost = run.revision is not None and is_displaced(row, worker.wanted.value, run.revision)
+            return UNKNOWN if is_lost else DONE
+        case Rejected():
+            return REFUSED
+        case Fail() if answer is not None and isinstance(answer.value, Refused):
+            return REFUSED
+        case _:
+            return UNKNOWN
+
+
+def reply(state: State, worker: Worker, row: PaymentIntentState | None, said: str) -> State:
+    """Let a worker's caller hear this, and check what can be checked of it."""
+    state = state.without(worker)
+    if worker.name == "SYNC" and said == DONE:
+        return _check_synced(state, worker, row)
+    if worker.wanted is None:
+        return state
+    if said == DONE:
+        assert row is not None
+        state = _check_accepted(state, worker, row)
+    replies = state.replies
+    if said == DONE:
+        if worker.order and (replies.accepted is None or worker.order >= replies.accepted[0]):
+            replies = replies._replace(accepted=(worker.order, worker.wanted))
+    elif said == UNKNOWN:
+        replies = replies._replace(is_all_known=False)
+    elif worker.order and worker.order == replies.orders:
+        refused = sorted({*replies.refused, worker.wanted}, key=lambda each: each.number)
+        replies = replies._replace(refused=tuple(refused))
+    return state._replace(replies=replies)
+
+
+def _check_synced(state: State, worker: Worker, row: PaymentIntentState | None) -> State:
+    if row is None or row.generation != worker.seen or row.status in TERMINAL:
+        return state
+    return with_untruth(state, f"fresh: {worker} was told {row.status}, though it had ended at Stripe before it asked")
+
+
+def _check_accepted(state: State, worker: Worker, row: PaymentIntentState) -> State:
+    if not worker.order or worker.wanted is None:
+        return state
+    if not worker.seen >> (row.amount or 0) & 1:
+        return with_untruth(state, f"truth: {worker} was told {row.amount}, which Stripe did not hold since it began")
+    is_newest = worker.run.value.revision is None or row.revision == worker.run.value.revision
+    if row.amount != worker.wanted.value.amount and is_newest:
+        return with_untruth(state, f"truth: {worker} was the newest, and was told {row.amount}")
+    return state
+
+
+def with_untruth(state: State, untruth: str) -> State:
+    """Note that a promise was broken by what was just done; all goes on after that."""
+    return state._replace(replies=state.replies._replace(untruth=untruth))

@@ -1,0 +1,155 @@
+"""The model of all interleavings: its smallest configurations hold, and without one of the rules they do not."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import datetime
+from types import FunctionType
+from typing import Any, cast
+
+import pytest
+
+from app.payment_intents.protocol import commands, decide, record, state
+from app.payment_intents.protocol.commands import PutTerms
+from app.payment_intents.protocol.decide import Decision, next_step, roll_back
+from app.payment_intents.protocol.record import record_adopted, record_hint
+from app.payment_intents.protocol.state import (
+    Change,
+    Context,
+    PaymentIntentState,
+    ProtocolConfig,
+    due_at,
+    mark_outcome_unknown,
+    release_lease,
+)
+from app.payment_intents.protocol.steps import Run
+from app.payment_intents.protocol.terms import PaymentIntentSnapshot
+from model import promises, refunds
+from model.configurations import LARGE, SMALL, Configuration
+from model.explore import explore
+from model.payments import model_of
+
+Patch = pytest.MonkeyPatch
+
+
+@pytest.mark.parametrize("configuration", SMALL, ids=lambda configuration: configuration.name)
+def test_every_order_keeps_every_promise(configuration: Configuration) -> None:
+    result = explore(model_of(configuration))
+    assert result.is_expected, f"{result}\n{result.describe()}"
+
+
+# Each of these takes one rule away.
+
+
+def _put_in_place(patch: Patch, function: Callable[..., Any], other: Callable[..., Any]) -> None:
+    """Replace a public function of the protocol wherever it is used."""
+    name = cast(FunctionType, function).__name__
+    for module in (commands, decide, record, state, promises):
+        if hasattr(module, name):
+            patch.setattr(module, name, other)
+
+
+def _ignore_leases(patch: Patch) -> None:
+    def decide_without(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
+        return next_step(change, release_lease(newest), run)
+
+    _put_in_place(patch, next_step, decide_without)
+
+
+def _roll_back_without_a_revision(patch: Patch) -> None:
+    def roll_back_only(row: PaymentIntentState) -> PaymentIntentState:
+        after = roll_back(row)
+        return replace(after, revision=after.revision - after.is_rolled_back)
+
+    _put_in_place(patch, roll_back, roll_back_only)
+
+
+def _keep_what_was_refused(patch: Patch) -> None:
+    _put_in_place(patch, roll_back, lambda row: row)
+
+
+def _expire_what_is_unknown(patch: Patch) -> None:
+    def is_abandoned(row: PaymentIntentState, context: Context) -> bool:
+        return commands_is_abandoned(replace(row, needs_refresh=False), context)
+
+    commands_is_abandoned = commands.is_abandoned
+    _put_in_place(patch, commands_is_abandoned, is_abandoned)
+
+
+def _forget_what_is_late(patch: Patch) -> None:
+    _put_in_place(patch, mark_outcome_unknown, lambda row, _: row)
+
+
+def _trust_webhooks(patch: Patch) -> None:
+    def believe(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
+        if row.is_open:
+            record_adopted(change, replace(row, stripe_id=snapshot.id), snapshot)
+
+    _put_in_place(patch, record_hint, believe)
+
+
+def _answer_at_once_while_a_request_may_arrive(patch: Patch) -> None:
+    def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentState) -> bool:
+        return commands_is_answered_at_once(context, command, replace(row, recheck_after=None))
+
+    commands_is_answered_at_once = commands.is_answered_at_once
+    _put_in_place(patch, commands_is_answered_at_once, is_answered_at_once)
+
+
+def _look_at_leases_no_more(patch: Patch) -> None:
+    def due_when_released(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
+        return None if row.lease_until is not None else due_at(row, config)
+
+    _put_in_place(patch, due_at, due_when_released)
+
+
+def _look_when_silent_only(patch: Patch) -> None:
+    _put_in_place(patch, due_at, lambda row, config: row.updated_at + config.silent_after if row.is_open else None)
+
+
+@pytest.mark.parametrize(
+    ("take_away", "name", "broken"),
+    [
+        (_ignore_leases, "3 PUTs, there and back", "truth"),
+        (_roll_back_without_a_revision, "2 PUTs of notes, crash, processing that fails", "agree"),
+        (_keep_what_was_refused, "PUT of a note, time-out, processing, job", "refused"),
+        (_expire_what_is_unknown, "PUT, capture, expiry", "hold"),
+        (_forget_what_is_late, "2 PUTs, 2 time-outs, payment", "agree"),
+        (_trust_webhooks, "PUT, capture, expiry", "agree"),
+        (_answer_at_once_while_a_request_may_arrive, "3 PUTs, 2 of the same, time-out, crash", "truth"),
+        (_look_at_leases_no_more, "PUT, attach, payment", "due"),
+        (_look_when_silent_only, "PUT, attach, payment", "due"),
+    ],
+    ids=[
+        "leases",
+        "a revision of its own",
+        "rolling back",
+        "unknown outcomes",
+        "late requests",
+        "hints",
+        "asking before answering",
+        "a look at what has a lease",
+        "a look at what needs one",
+    ],
+)
+def test_without_one_rule_a_promise_is_broken(
+    take_away: Callable[[Patch], None], name: str, broken: str, monkeypatch: Patch
+) -> None:
+    take_away(monkeypatch)
+    [configuration] = [each for each in SMALL + LARGE if each.name == name]
+    result = explore(model_of(configuration), is_first_enough=True)
+    assert set(result.traces) == {broken}
+
+
+@pytest.mark.parametrize(
+    ("rules", "days", "broken"),
+    [
+        (refunds.Rules(), 0, set()),
+        (refunds.Rules(lists_first=False), 1, {"R2"}),
+        (refunds.Rules(knows_metadata=False), 0, {"R3"}),
+        (refunds.Rules(fails_for_good=False), 0, {"R3"}),
+    ],
+    ids=["all of them", "looking first", "metadata", "failing for good"],
+)
+def test_refunds_keep_their_promises_by_these_rules(rules: refunds.Rules, days: int, broken: set[str]) -> None:
+    result = explore(refunds.model("refunds", rules, days=days), is_first_enough=True)
+    assert set(result.traces) == broken
