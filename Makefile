@@ -34,7 +34,7 @@ check: .venv ## format, lint, types, import rules, drift of openapi.yaml and of 
 	$(BIN)/python -m app openapi --check
 	$(BIN)/python -m app.dev.drift
 
-bench: .venv ## run the benchmarks
+bench: .venv ## measure the service beside its peers, an hour; ARGS=--quick, ARGS=report, ARGS="memory --help"
 	$(BIN)/python -m bench $(ARGS)
 
 model: .venv ## explore every order in which payments and refunds can be written: some minutes, 4 GiB

@@ -70,9 +70,11 @@ def serve(
 
     from app.http.server import server_config
     from app.main import create_app
+    from app.observability import metrics
 
     settings = _start(host)
     api = create_app(settings)
+    metrics.serve(host, settings.metrics_port)
     # What is loaded by now stays. Looking through it for garbage would stop all requests for a tenth of a second.
     gc.collect()
     gc.freeze()

@@ -1,6 +1,7 @@
 """All input from the environment (or `.env`), typed, read once and frozen."""
 
 import json
+import re
 import secrets
 from datetime import timedelta
 from functools import cached_property
@@ -8,7 +9,15 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import AliasChoices, Field, PositiveInt, SecretStr, StringConstraints, field_validator, model_validator
+from pydantic import (
+    AliasChoices,
+    BeforeValidator,
+    Field,
+    SecretStr,
+    StringConstraints,
+    field_validator,
+    model_validator,
+)
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.db.url import DatabaseUrl
@@ -18,7 +27,19 @@ Origin = Annotated[
     str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
 ]
 MIN_SECRET = 12
-Seconds = Annotated[timedelta, Field(gt=timedelta(0), le=timedelta(hours=1))]
+SECONDS = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
+
+
+def _read_seconds(value: object) -> object:
+    """Read `86400` as seconds, beside ISO 8601 (`PT24H`)."""
+    return float(value) if isinstance(value, str) and SECONDS.fullmatch(value) else value
+
+
+Duration = Annotated[timedelta, BeforeValidator(_read_seconds), Field(gt=timedelta(0), le=timedelta(days=3650))]
+Pause = Annotated[timedelta, BeforeValidator(_read_seconds), Field(ge=timedelta(0), le=timedelta(days=1))]
+Seconds = Annotated[timedelta, BeforeValidator(_read_seconds), Field(gt=timedelta(0), le=timedelta(hours=1))]
+Port = Annotated[int, Field(ge=0, le=65535)]
+Bytes = Annotated[int, Field(gt=0, le=16 * 1024 * 1024)]
 SigningKey = Annotated[SecretStr, Field(min_length=32)]
 
 
@@ -38,9 +59,9 @@ class DatabaseSettings(BaseSettings):
 
     database_url: SecretStr
     database_direct_url: SecretStr | None = None
-    database_pool_size: PositiveInt = 10
-    database_statement_timeout: timedelta = Field(timedelta(seconds=5), gt=timedelta(0), le=timedelta(minutes=5))
-    database_lock_timeout: timedelta = Field(timedelta(seconds=3), gt=timedelta(0), le=timedelta(minutes=5))
+    database_pool_size: Annotated[int, Field(gt=0, le=1000)] = 10
+    database_statement_timeout: Seconds = timedelta(seconds=5)
+    database_lock_timeout: Seconds = timedelta(seconds=3)
 
     @field_validator("database_url", "database_direct_url")
     @classmethod
@@ -70,7 +91,8 @@ class Settings(DatabaseSettings):
     `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one that is open and
     was silent for `silent_after`, with at most `background_calls_per_second` by each worker (Stripe allows 100 in all,
     25 in test mode). An event younger than `reconcile_grace` may still be on its way; one older than
-    `webhook_retention` is forgotten. The worker shows its metrics on `worker_metrics_port`, if there is one.
+    `webhook_retention` is forgotten. The API shows its metrics on `metrics_port` (0: nowhere), never beside its
+    operations; the worker on `worker_metrics_port`, if there is one.
     `checkout_token_keys` sign the tokens of browsers: the first signs, all are accepted; development makes one up at
     each start. Values of several words are comma-separated.
     """
@@ -82,19 +104,20 @@ class Settings(DatabaseSettings):
     stripe_mode: Literal["live", "test"] | None = None
     stripe_webhook_secret: Annotated[tuple[SecretStr, ...], NoDecode] = Field(min_length=1)
     stripe_api_base: str | None = None
-    stripe_timeout: timedelta = Field(timedelta(seconds=10), gt=timedelta(0))
-    max_stripe_calls: PositiveInt = 500
-    background_calls_per_second: PositiveInt = 10
+    stripe_timeout: Seconds = timedelta(seconds=10)
+    max_stripe_calls: Annotated[int, Field(gt=0, le=10_000)] = 500
+    background_calls_per_second: Annotated[int, Field(gt=0, le=100)] = 10
 
-    lease_slack: timedelta = timedelta(seconds=3)
-    converge_deadline: timedelta = timedelta(seconds=20)
-    abandoned_after: timedelta = timedelta(hours=24)
+    lease_slack: Pause = timedelta(seconds=3)
+    converge_deadline: Seconds = timedelta(seconds=20)
+    abandoned_after: Duration = timedelta(hours=24)
     is_expiry_enabled: bool = Field(True, validation_alias=AliasChoices("EXPIRY_ENABLED", "is_expiry_enabled"))
-    silent_after: timedelta = timedelta(hours=1)
-    client_secret_lifetime: timedelta = Field(timedelta(minutes=5), gt=timedelta(0), le=timedelta(minutes=5))
-    reconcile_grace: timedelta = timedelta(minutes=1)
-    webhook_retention: timedelta = timedelta(days=30)
-    worker_metrics_port: int | None = None
+    silent_after: Duration = timedelta(hours=1)
+    client_secret_lifetime: Annotated[Seconds, Field(le=timedelta(minutes=5))] = timedelta(minutes=5)
+    reconcile_grace: Pause = timedelta(minutes=1)
+    webhook_retention: Duration = timedelta(days=30)
+    metrics_port: Port = 9400
+    worker_metrics_port: Port | None = None
 
     checkout_token_keys: Annotated[tuple[SigningKey, ...], NoDecode] = Field(
         default_factory=_one_for_this_process, min_length=1
@@ -102,16 +125,17 @@ class Settings(DatabaseSettings):
     cors_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     serve_docs: bool | None = None
+    allow_plain_database: bool = False
 
-    max_failed_attempts: PositiveInt = 10
-    failed_authentications_per_minute: PositiveInt = 300
-    token_requests_per_second: PositiveInt = 10
-    max_header_bytes: PositiveInt = 16 * 1024
-    max_json_depth: PositiveInt = 8
-    max_body_bytes: PositiveInt = 64 * 1024
-    max_webhook_bytes: PositiveInt = 1024 * 1024
-    max_connections: PositiveInt = 2000
-    max_connections_per_address: PositiveInt = 1000
+    max_failed_attempts: Annotated[int, Field(gt=0, le=1000)] = 10
+    failed_authentications_per_minute: Annotated[int, Field(gt=0, le=100_000)] = 300
+    token_requests_per_second: Annotated[int, Field(gt=0, le=1000)] = 10
+    max_header_bytes: Annotated[int, Field(gt=0, le=64 * 1024)] = 16 * 1024
+    max_json_depth: Annotated[int, Field(gt=0, le=100)] = 8
+    max_body_bytes: Bytes = 64 * 1024
+    max_webhook_bytes: Bytes = 1024 * 1024
+    max_connections: Annotated[int, Field(gt=0, le=100_000)] = 2000
+    max_connections_per_address: Annotated[int, Field(gt=0, le=100_000)] = 1000
     request_head_timeout: Seconds = timedelta(seconds=10)
     request_body_timeout: Seconds = timedelta(seconds=30)
     keep_alive: Seconds = timedelta(seconds=75)
@@ -131,7 +155,8 @@ class Settings(DatabaseSettings):
     def _times_fit(self) -> Self:
         if self.converge_deadline <= self.lease_duration:
             raise ValueError(
-                "CONVERGE_DEADLINE must exceed STRIPE_TIMEOUT + LEASE_SLACK: who waits must outlive a dead writer"
+                "CONVERGE_DEADLINE must be longer than STRIPE_TIMEOUT plus LEASE_SLACK, "
+                "or a waiting request gives up before the lease of a crashed one ends"
             )
         return self
 
@@ -147,7 +172,7 @@ class Settings(DatabaseSettings):
 
     @cached_property
     def secrets(self) -> tuple[str, ...]:
-        """Give what must never be written anywhere; short ones are left out, they are words of other texts too."""
+        """Return what must never be written anywhere; short ones are left out, they are words of other texts too."""
         several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
         known = [secret.get_secret_value() for secret in several]
         return tuple(secret for secret in (*known, *self.database_secrets) if len(secret) >= MIN_SECRET)

@@ -1,1 +1,1 @@
-"""Benchmarks: `python -m bench`, or one of them by its name."""
+"""Benchmarks: what the service costs beside what others do with the same load, in the same run."""

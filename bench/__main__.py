@@ -1,20 +1,108 @@
-"""Run the benchmarks that are named, or all: `python -m bench webhooks`."""
+"""Run the benchmarks: `python -m bench`, or a part of them by its name."""
 
-import importlib
-import pkgutil
-import sys
-from pathlib import Path
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Annotated, Any
+
+import typer
+import uvloop
+
+from app.dev.postgres import EmbeddedPostgres
+from bench import figures, history, memory, report, slow_stripe, soak, startup, throughput
+from bench.figures import Figures
+from bench.stack import postgres
+from bench.table import markdown
+
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+QUICK = throughput.Plan(rounds=1, seconds=0.5, payments=20)
+QUICK_HISTORY = history.Plan(rounds=1, payments=5_000, open_carts=5_000, requests=50)
+QUICK_REQUESTS = 1_000
+
+Rounds = Annotated[int, typer.Option(min=1, help="Each value is the median of so many.")]
+IsQuick = Annotated[bool, typer.Option("--quick", help="Only see that everything runs; the figures are worth nothing.")]
 
 
-def main(names: list[str]) -> None:
-    """Run each benchmark: a module here that has a `main`."""
-    found = [module.name for module in pkgutil.iter_modules([str(Path(__file__).parent)])]
-    for name in names or found:
-        module = importlib.import_module(f"bench.{name}")
-        if name != "__main__" and hasattr(module, "main"):
-            print(f"\n== {name}")
-            module.main()
+@app.callback(invoke_without_command=True)
+def everything(context: typer.Context, is_quick: IsQuick = False) -> None:
+    """Measure all of it, print the table and write it into docs/performance.md: about an hour."""
+    if context.invoked_subcommand is not None:
+        return
+    if is_quick:
+        _show(_run("throughput", lambda server: throughput.measure(server, QUICK)))
+        _show(_run("memory", lambda server: memory.measure(server, QUICK_REQUESTS)))
+        _show(_run("startup", lambda server: startup.measure(server, rounds=1)))
+        _show(_run("history", lambda server: history.measure(server, QUICK_HISTORY)))
+        return
+    throughput_()
+    memory_()
+    startup_()
+    history_()
+    report_()
+
+
+@app.command("throughput")
+def throughput_(
+    rounds: Rounds = 3,
+    seconds: Annotated[float, typer.Option(help="How long a load lasts in each round.")] = 4.0,
+    payments: Annotated[int, typer.Option(help="Whose five events are sent in each round.")] = 2_000,
+) -> None:
+    """Send each load to the service and to its peers, in turn."""
+    plan = throughput.Plan(rounds, seconds, payments)
+    figures.write("throughput", _run("throughput", lambda server: throughput.measure(server, plan)))
+
+
+@app.command("history")
+def history_(
+    rounds: Rounds = 3,
+    payments: Annotated[int, typer.Option(help="How many payments the large history has.")] = 1_000_000,
+    open_carts: Annotated[int, typer.Option(help="How many open carts the sweep searches.")] = 170_000,
+) -> None:
+    """Compare a small history with a large one, and time the sweep's search. A million payments need 6 GB of disk."""
+    plan = history.Plan(rounds, payments, open_carts)
+    figures.write("history", _run("history", lambda server: history.measure(server, plan)))
+
+
+@app.command("memory")
+def memory_(requests: Annotated[int, typer.Option(help="How many requests are sent.")] = 200_000) -> None:
+    """Watch the memory of one API process."""
+    figures.write("memory", _run("memory", lambda server: memory.measure(server, requests)))
+
+
+@app.command("startup")
+def startup_(rounds: Rounds = 5) -> None:
+    """Time the start of the command line and of the API."""
+    figures.write("startup", _run("startup", lambda server: startup.measure(server, rounds)))
+
+
+@app.command("report")
+def report_() -> None:
+    """Print the table of what was measured last, and write it and the charts for docs/performance.md."""
+    report.write()
+    print(markdown(figures.read_all()[0]))
+
+
+@app.command("slow-stripe")
+def slow_stripe_() -> None:
+    """Measure what reads and webhooks feel while Stripe answers none of many PUTs."""
+    slow_stripe.main()
+
+
+@app.command("soak")
+def soak_() -> None:
+    """Send webhooks while the API and PostgreSQL are killed again and again; compare both sides at the end."""
+    soak.main()
+
+
+def _run(suite: str, measure: Callable[[EmbeddedPostgres], Coroutine[Any, Any, Figures]]) -> Figures:
+    print(f"== {suite}", flush=True)
+    with postgres() as server, asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        return runner.run(measure(server))
+
+
+def _show(measured: Figures) -> None:
+    """Print a suite's rows of the table; nothing of a quick run is kept."""
+    print("\n".join(line for line in markdown(measured).splitlines() if "not measured" not in line))
 
 
 if __name__ == "__main__":
-    main(sys.argv[1:])
+    app()

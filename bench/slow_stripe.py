@@ -1,9 +1,10 @@
 """What reads and webhooks feel while Stripe answers none of 300 PUTs in flight, over a pool of 10 connections."""
 
 import asyncio
+import math
 
 from app.dev.postgres import EmbeddedPostgres, temporary_postgres
-from bench.stack import Stack, event, percentile, stack, timed
+from bench.stack import SandboxStack, event, sandbox_stack, timed
 
 PUTS, WAVE = 300, 20
 COUNT, AT_ONCE = 100, 4
@@ -18,7 +19,7 @@ def main() -> None:
 
 
 async def _measure(server: EmbeddedPostgres) -> None:
-    async with stack(server, "slow_stripe") as service:
+    async with sandbox_stack(server, "slow_stripe") as service:
         cart = f"{service.api}/v1/carts/quiet/payment-intent"
         async with service.client.put(cart, json={"amount": 1000, "currency": "eur"}) as answer:
             assert answer.ok, await answer.text()
@@ -42,14 +43,14 @@ async def _measure(server: EmbeddedPostgres) -> None:
         await asyncio.gather(*storm, return_exceptions=True)
 
 
-async def _put(service: Stack, number: int) -> None:
+async def _put(service: SandboxStack, number: int) -> None:
     url = f"{service.api}/v1/carts/storm-{number}/payment-intent"
     async with service.client.put(url, json={"amount": 1000, "currency": "eur"}) as answer:
         await answer.read()
 
 
-async def _both(service: Stack, cart: str) -> tuple[float, float]:
-    """Give the p99 of reads and of webhooks."""
+async def _both(service: SandboxStack, cart: str) -> tuple[float, float]:
+    """Return the p99 of reads and of webhooks."""
     intent = (await service.sandbox.objects("payment_intents"))[0]
 
     async def read(_: int) -> None:
@@ -63,4 +64,8 @@ async def _both(service: Stack, cart: str) -> tuple[float, float]:
 
     reads = await timed(read, COUNT, at_once=AT_ONCE)
     webhooks = await timed(webhook, COUNT, at_once=AT_ONCE)
-    return percentile(reads, 0.99), percentile(webhooks, 0.99)
+    return _p99(reads), _p99(webhooks)
+
+
+def _p99(taken: list[float]) -> float:
+    return taken[min(len(taken) - 1, math.ceil(len(taken) * 0.99) - 1)]

@@ -5,6 +5,7 @@ The sender repeats what was not answered with 2xx, so every event must have been
 
 import asyncio
 import contextlib
+import itertools
 import os
 import random
 import signal
@@ -12,19 +13,17 @@ import sys
 import tempfile
 import threading
 from pathlib import Path
-from typing import Any
 
 import httpx
-from sqlalchemy import text
 
 from app.db import migrations
-from app.db.engine import create_engine
 from app.dev.ports import free_port
 from app.dev.postgres import EmbeddedPostgres
-from app.settings import DatabaseSettings, Settings
-from app.stripe_gateway import StripeGateway, open_gateway
-from bench.payments import REQUESTED, SECRET, Payment, insert, payments
-from bench.stack import STRIPE_KEY, environment
+from bench import client
+from bench.database import rows
+from bench.stack import STRIPE_KEY, create_key, environment
+from bench.stripe_objects import WEBHOOK_SECRET
+from bench.traffic import Service
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
@@ -48,23 +47,22 @@ def main() -> None:
 
 async def _soak(server: EmbeddedPostgres) -> None:
     api, stripe = free_port(), free_port()
-    address = f"http://127.0.0.1:{stripe}"
+    url, address = server.url("soak"), f"http://127.0.0.1:{stripe}"
     _start_sandbox(stripe, api)
-    settings = Settings.model_validate(
-        {name.lower(): value for name, value in environment(server.url("soak"), address).items()}
-    )
-    surroundings = {"PATH": os.environ["PATH"], **environment(server.url("soak"), address)}
-    async with open_gateway(settings) as gateway, SandboxClient(address, timeout=PATIENCE) as sandbox:
+    known = environment(url, address) | {"STRIPE_TIMEOUT": "PT10S", "CONVERGE_DEADLINE": "PT20S"}
+    surroundings = {"PATH": os.environ["PATH"], **known}
+    async with SandboxClient(address, timeout=PATIENCE) as sandbox:
         await _until_up(sandbox)
-        made = [await _create(gateway, payment) for payment in payments(PAYMENTS)]
-        await insert(server.url("soak"), made)
-        chaos = asyncio.create_task(_chaos(server, api, surroundings))
+        process = await _serve(api, surroundings)
+        await _create(api, url)
+        made = [str(row["stripe_id"]) for row in await rows(url, "our payment intents")]
+        chaos = asyncio.create_task(_chaos(server, api, surroundings, process))
         await _shop(sandbox, made)
         process = await chaos
         await sandbox.wait_idle(timeout=PATIENCE)
         sent = [int(delivery["attempts"]) for delivery in await sandbox.deliveries()]
         print(f"{len(sent)} deliveries were sent {sum(sent)} times.")
-        await _compare(server.url("soak"), sandbox)
+        await _compare(url, sandbox)
         process.terminate()
         await process.wait()
 
@@ -73,7 +71,7 @@ def _start_sandbox(port: int, api: int) -> None:
     config = SandboxConfig(
         secret_key=STRIPE_KEY,
         webhook_url=f"http://127.0.0.1:{api}/v1/stripe/webhook",
-        webhook_secret=SECRET,
+        webhook_secret=WEBHOOK_SECRET,
         webhook_backoff=BACKOFF,
         webhook_concurrency=16,
     )
@@ -88,22 +86,27 @@ async def _until_up(sandbox: SandboxClient) -> None:
         await asyncio.sleep(0.05)
 
 
-async def _create(gateway: StripeGateway, payment: Payment) -> Payment:
-    """Create it at the sandbox, as the API would have."""
-    params = {"amount": 1000, "currency": "eur", "metadata": payment.marks.of(REQUESTED, 1)}
-    snapshot = await gateway.create_payment_intent(params, key=str(payment.id))
-    return Payment(payment.id, snapshot.id, payment.cart)
+async def _create(port: int, url: str) -> None:
+    """Create a PaymentIntent for each cart, once the API listens."""
+    async with asyncio.timeout(PATIENCE), httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as http:
+        while True:
+            with contextlib.suppress(httpx.TransportError):
+                await http.get("/livez")
+                break
+            await asyncio.sleep(0.05)
+    ours = Service(await create_key(url))
+    await client.send(port, itertools.islice(ours.create(), PAYMENTS), connections=SHOPPERS)
 
 
-async def _shop(sandbox: SandboxClient, made: list[Payment]) -> None:
+async def _shop(sandbox: SandboxClient, made: list[str]) -> None:
     """Let every payment be declined once, then succeed."""
     waiting = list(made)
 
     async def shopper() -> None:
         while waiting:
-            payment = waiting.pop()
+            stripe_id = waiting.pop()
             for method in ("pm_card_visa_chargeDeclined", "pm_card_visa"):
-                await sandbox.confirm(payment.stripe_id, method)
+                await sandbox.confirm(stripe_id, method)
 
     await asyncio.gather(*(shopper() for _ in range(SHOPPERS)))
 
@@ -116,10 +119,11 @@ async def _serve(port: int, surroundings: dict[str, str]) -> asyncio.subprocess.
     )
 
 
-async def _chaos(server: EmbeddedPostgres, port: int, surroundings: dict[str, str]) -> asyncio.subprocess.Process:
-    """Kill the API again and again, and restart the database once in a while; give the process that is left alone."""
+async def _chaos(
+    server: EmbeddedPostgres, port: int, surroundings: dict[str, str], process: asyncio.subprocess.Process
+) -> asyncio.subprocess.Process:
+    """Kill the API again and again, restart the database once in a while; return the process that is left alone."""
     chance = random.Random(1)  # noqa: S311 - it disturbs, it guards nothing
-    process = await _serve(port, surroundings)
     for kills in range(1, KILLS + 1):
         await asyncio.sleep(chance.uniform(*KILL_AFTER))
         process.send_signal(signal.SIGKILL)
@@ -138,26 +142,11 @@ async def _compare(url: str, sandbox: SandboxClient) -> None:
     intents = {each["id"]: (each["status"], each["amount_received"]) for each in found}
     charges = {each["id"]: each["status"] for each in await sandbox.objects("charges")}
     events = {each["id"] for each in await sandbox.events()}
-    engine = create_engine(DatabaseSettings.model_validate({"database_url": url}))
-    async with engine.connect() as connection:
-
-        async def rows(sql: str) -> list[Any]:
-            return list(await connection.execute(text(sql)))
-
-        ours = await rows("SELECT stripe_id, status, amount_received FROM payment_intents")
-        assert {row[0]: (row[1], row[2]) for row in ours} == intents
-        assert dict(map(tuple, await rows("SELECT charge_id, status FROM payment_attempts"))) == charges
-        told = await rows("SELECT payment_intent_id FROM events WHERE type LIKE 'payment_attempt.%'")
-        assert len(told) == len(charges), "an attempt was told of twice, or never"
-        stored = {row[0] for row in await rows("SELECT id FROM webhook_events")}
-        assert stored == events
-        gaps = await rows(
-            "SELECT reference_id FROM events GROUP BY reference_kind, reference_id HAVING max(sequence) <> count(*)"
-        )
-        assert gaps == [], "a reference's events have a gap"
-    await engine.dispose()
+    ours = await rows(url, "our payment intents")
+    assert {row["stripe_id"]: (row["status"], row["amount_received"]) for row in ours} == intents
+    assert {row["charge_id"]: row["status"] for row in await rows(url, "our attempts")} == charges
+    told = await rows(url, "our attempts' events")
+    assert len(told) == len(charges), "an attempt was told of twice, or never"
+    assert {row["id"] for row in await rows(url, "our webhook events")} == events
+    assert await rows(url, "references whose events have a gap") == [], "a reference's events have a gap"
     print(f"{len(intents)} payments, {len(charges)} attempts, {len(events)} events: each as at Stripe, each once.")
-
-
-if __name__ == "__main__":
-    main()

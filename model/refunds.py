@@ -93,7 +93,7 @@ def successors(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
     for number, row in enumerate(state.late):
         rest = state._replace(late=state.late[:number] + state.late[number + 1 :])
         yield f"the late refund of row {row} never arrives", rest
-        yield f"the late refund of row {row} lands", _create(rest, row, rules)[0]
+        yield f"the late refund of row {row} arrives", _create(rest, row, rules)[0]
     for number, (stripe_id, status) in enumerate(state.webhooks):
         rest = state._replace(webhooks=state.webhooks[:number] + state.webhooks[number + 1 :])
         yield f"webhook re_{stripe_id} {status}", record(rest, stripe_id, status, rules)

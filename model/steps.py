@@ -166,17 +166,17 @@ def is_answered_by(ours: Interned[Ours], kind: Kind, run: Interned[Run]) -> bool
 @remembered
 def age(ours: Interned[Ours]) -> Interned[Ours]:
     """Let a day pass since all was created."""
-    return _with_rows(ours.value, lambda row: replace(row, created_at=KEY_FORGOTTEN))
+    return _with_rows(ours.value, lambda row: row._replace(created_at=KEY_FORGOTTEN))
 
 
 @remembered
 def abandon(ours: Interned[Ours]) -> Interned[Ours]:
     """Let a day pass since anybody touched anything."""
-    return _with_rows(ours.value, lambda row: replace(row, last_activity_at=ABANDONED))
+    return _with_rows(ours.value, lambda row: row._replace(last_activity_at=ABANDONED))
 
 
 def _with_rows(ours: Ours, change: Callable[[PaymentIntentState], PaymentIntentState]) -> Interned[Ours]:
-    states = (replace(state, payment_intents=tuple(map(change, state.payment_intents))) for state in ours)
+    states = (state._replace(payment_intents=tuple(map(change, state.payment_intents))) for state in ours)
     return intern(Ours(*states))
 
 
@@ -200,7 +200,7 @@ def _outcome(ours: Interned[Ours], kind: Kind, decision: Decision) -> Outcome:
         assert state is decision.change.before, "what is rejected changes nothing"
     call = intern(_timeless(step)) if isinstance(step, Call) else None
     after = _replaced(ours, kind, state, run)
-    return Outcome(after, intern(replace(run, version=0, is_first=False)), step, call, state.get(run.about))
+    return Outcome(after, intern(run._replace(version=0, is_first=False)), step, call, state.get(run.about))
 
 
 def _replaced(ours: Interned[Ours], kind: Kind, state: ReferenceState, run: Run | None = None) -> Interned[Ours]:
@@ -215,12 +215,11 @@ def _canonical(ours: Ours, run: Run | None = None) -> Ours:
 
 def _canonical_reference(state: ReferenceState, run: Run | None) -> ReferenceState:
     rows = tuple(_canonical_row(row, run) for row in state.payment_intents)
-    return replace(state, version=0, next_sequence=1, payment_intents=rows)
+    return state._replace(version=0, next_sequence=1, payment_intents=rows)
 
 
 def _canonical_row(row: PaymentIntentState, run: Run | None) -> PaymentIntentState:
-    return replace(
-        row,
+    return row._replace(
         version=_canonical_version(row, run),
         lease_until=row.lease_until and LEASE_OVER,
         recheck_after=row.recheck_after and NOTHING_LATE,

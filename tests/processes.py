@@ -17,7 +17,9 @@ from tests.waiting import until
 def environment(settings: Settings) -> dict[str, str]:
     """Return the environment of a process with these settings."""
     values = settings.model_dump(mode="json", include=settings.model_fields_set)
-    return {"PATH": os.environ["PATH"]} | {name.upper(): _text(settings, name, value) for name, value in values.items()}
+    return {"PATH": os.environ["PATH"], "METRICS_PORT": "0"} | {
+        name.upper(): _text(settings, name, value) for name, value in values.items()
+    }
 
 
 def _text(settings: Settings, name: str, value: Any) -> str:

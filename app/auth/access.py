@@ -57,9 +57,9 @@ class Access:
             return self.tokens.verify(credential)
         if is_within:
             return await self.keys.prove(credential)
-        return await self._prove_in_line(credential, address)
+        return await self._prove_one_by_one(credential, address)
 
-    async def _prove_in_line(self, key: str, address: str) -> Caller | None:
+    async def _prove_one_by_one(self, key: str, address: str) -> Caller | None:
         """Look a key up that comes from an address which failed too often, without taking the database from others."""
         if self._waiting >= MAX_WAITING:
             raise self.limits.too_many_failures(address)

@@ -18,6 +18,9 @@ from app.payment_intents.protocol.terms import Kind, Reference
 
 LIFETIME = timedelta(minutes=15)
 
+# How far the clocks of two replicas may be apart.
+LEEWAY = timedelta(seconds=5)
+
 # The only algorithm: what a token says of itself is not asked.
 ALGORITHM = "HS256"
 
@@ -45,7 +48,7 @@ class CheckoutTokens:
         self._audience = f"payments:{instance}:checkout"
 
     def issue(self, reference: Reference, *, now: datetime | None = None) -> tuple[str, datetime]:
-        """Make a token for the reference; give it and the time when it expires."""
+        """Return a new token for the reference, and when it expires."""
         issued_at = (now or datetime.now(UTC)).replace(microsecond=0)
         expires_at = issued_at + LIFETIME
         claims = {
@@ -58,11 +61,16 @@ class CheckoutTokens:
         return jwt.encode(claims, self._keys[0], ALGORITHM), expires_at
 
     def verify(self, token: str) -> CheckoutGrant | None:
-        """Give what the token allows, or None when it is forged, expired or another service's."""
+        """Return what the token allows, or None when it is forged, expired or another service's."""
         for key in self._keys:
             try:
                 claims = jwt.decode(
-                    token, key, algorithms=[ALGORITHM], audience=self._audience, options={"require": [*REQUIRED]}
+                    token,
+                    key,
+                    algorithms=[ALGORITHM],
+                    audience=self._audience,
+                    leeway=LEEWAY,
+                    options={"require": [*REQUIRED]},
                 )
             except jwt.InvalidTokenError:
                 continue

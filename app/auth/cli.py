@@ -79,17 +79,23 @@ def rotate(
 
     overlap = timedelta(hours=overlap_hours)
     _show_once(_in_database(lambda connection: api_keys.rotate(connection, key_id, overlap=overlap)), is_json=is_json)
+    typer.echo(f"{key_id} works for {overlap_hours:g} h more; {_forgetting()}", err=True)
 
 
 @keys.command()
 def revoke(key_id: KeyId) -> None:
     """Make a key useless."""
     from app.auth import api_keys
-    from app.auth.verified_keys import REMEMBERED_FOR
 
     _in_database(lambda connection: api_keys.revoke(connection, key_id))
+    typer.echo(f"{key_id} is revoked; {_forgetting()}")
+
+
+def _forgetting() -> str:
+    from app.auth.verified_keys import REMEMBERED_FOR
+
     seconds = round(REMEMBERED_FOR.total_seconds())
-    typer.echo(f"{key_id} is revoked; processes that know it forget it within {seconds} s.")
+    return f"a process that has just accepted it may do so for {seconds} s longer, others refuse it at once."
 
 
 def _show_once(made: NewKey, *, is_json: bool) -> None:

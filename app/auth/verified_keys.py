@@ -1,4 +1,4 @@
-"""Keys that were proved a moment ago: a request with one costs no look into the database."""
+"""Keys that were proved a moment ago: a request with one reads nothing in the database."""
 
 import asyncio
 import hashlib
@@ -40,7 +40,7 @@ WHERE id IN (
 
 
 class VerifiedKeys:
-    """The way to a caller by its API key. What it remembers is found by a hash, not by the key itself."""
+    """Finds callers by their API keys, and remembers them for a while: by a hash, not by the key itself."""
 
     def __init__(self, database: Database, *, clock: Callable[[], float] = time.monotonic) -> None:
         self._database = database
@@ -49,7 +49,7 @@ class VerifiedKeys:
         self._proving: dict[bytes, asyncio.Task[Caller | None]] = {}
 
     def remembered(self, key: str) -> Caller | None:
-        """Give the caller if its key was proved in the last 30 seconds and has not expired since."""
+        """Return the caller if its key was proved in the last 30 seconds and has not expired since."""
         caller: Caller | None = self._callers.get(_digest(key))
         if caller is None or (caller.expires_at is not None and caller.expires_at <= datetime.now(UTC)):
             return None
@@ -57,9 +57,9 @@ class VerifiedKeys:
         return caller
 
     async def prove(self, key: str) -> Caller | None:
-        """Look the key up and check its secret; give its caller, or None when it is not valid.
+        """Look the key up and check its secret; return its caller, or None when it is not valid.
 
-        A crowd that comes with one key, which nobody has proved yet, costs one look.
+        Many requests at once with one key that was not proved yet cost one look-up.
         """
         digest = _digest(key)
         proving = self._proving.get(digest)

@@ -55,7 +55,7 @@ class DatabaseUrl:
     """Where a database is, and how a connection to it is made.
 
     No host means what libpq's environment and defaults say. `tls` is an address that holds only the parameters that
-    asyncpg reads for TLS; `trusts_system` stands for `sslrootcert=system`.
+    asyncpg reads for TLS; with `trusts_system` a server's certificate is one that this machine trusts.
     """
 
     hosts: tuple[tuple[str, int], ...]
@@ -89,7 +89,7 @@ class DatabaseUrl:
             password=parameters.pop("password", unquote(password)) or None,
             database=parameters.pop("dbname", unquote(parts.path.removeprefix("/"))) or None,
             tls=_tls(parameters),
-            trusts_system=parameters.get("sslrootcert") == SYSTEM,
+            trusts_system=_trusts_system(parameters),
             server_settings=_server_settings(parameters),
             socket_options=_numbers(parameters, SOCKET_OPTIONS),
             connect_seconds=_connect_seconds(parameters),
@@ -152,9 +152,17 @@ def _tls(parameters: Mapping[str, str]) -> str:
     for name in FILES:
         if name in given:
             _check_file(name, given[name])
-    if mode in {"verify-ca", "verify-full"} and "sslrootcert" not in parameters and not _has_default_certificate():
-        raise ValueError(f"sslmode={mode} needs sslrootcert: a file with the authority's certificate, or `system`")
+    if mode == "verify-ca" and "sslrootcert" not in parameters and not _has_default_certificate():
+        raise ValueError("sslmode=verify-ca needs sslrootcert: a file with the authority's certificate")
     return f"postgresql:///?{urlencode(given, quote_via=quote)}" if given else "postgresql://"
+
+
+def _trusts_system(parameters: Mapping[str, str]) -> bool:
+    """Whether the machine's authorities are meant: also with `verify-full` alone, where libpq would only fail."""
+    certificate = parameters.get("sslrootcert")
+    if certificate is None:
+        return parameters.get("sslmode") == "verify-full" and not _has_default_certificate()
+    return certificate == SYSTEM
 
 
 def _has_default_certificate() -> bool:

@@ -2,7 +2,10 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
+from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
@@ -14,7 +17,15 @@ MIN_DIFFERENT = 10
 
 STRIPE_KEY = re.compile(r"(sk|rk)_(live|test)_[A-Za-z0-9_]{16,}")
 WEBHOOK_SECRET = re.compile(r"whsec_[A-Za-z0-9+/=_]{16,}")
+WORD = re.compile(r"[A-Z]?[a-z]{4,}|[A-Z]{5,}")
 PLACEHOLDER = re.compile(r"changeme|example|password|placeholder|secret_?key|xxxx", re.IGNORECASE)
+
+# More than the largest delivery networks have; 10.0.0.0/8 and the like are private, and not counted.
+MAX_PUBLIC_PROXIES = 2**24
+MIN_IPV6_PREFIX = 24
+
+ENCRYPTED_MODES = frozenset({"require", "verify-ca", "verify-full", "true"})
+GUESSED_PASSWORDS = frozenset({"postgres", "postgresql", "password", "admin", "root", "secret", "payments", "changeme"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Finding:
 
 
 def read_settings(*, host: str | None = None) -> tuple[Settings | None, list[Finding]]:
-    """Read the settings from the environment; give them, unless they can't be read, with all that is wrong."""
+    """Return the settings from the environment, unless they can't be read, and all that is wrong with them."""
     try:
         settings = Settings()
     except ValidationError as error:
@@ -57,7 +68,7 @@ def find_unsafe(settings: Settings, *, host: str | None = None) -> list[Finding]
     """Name every setting that is unsafe; `host` is the address to listen on, where there is one."""
     findings = [*_about_mode(settings)]
     if settings.environment == "production":
-        findings += [*_about_secrets(settings), *_about_openness(settings)]
+        findings += [*_about_secrets(settings), *_about_openness(settings), *_about_database(settings)]
     elif host is not None and not _is_loopback(host):
         findings.append(
             Finding(
@@ -69,7 +80,7 @@ def find_unsafe(settings: Settings, *, host: str | None = None) -> list[Finding]
 
 
 def _about_mode(settings: Settings) -> list[Finding]:
-    """Hold the key's mode against the one that is meant."""
+    """Compare the key's mode with the one that is meant."""
     match = re.match(r"(?:sk|rk)_(live|test)_", settings.stripe_secret_key.get_secret_value())
     mode = match.group(1) if match else None
     if settings.environment == "development" and "live" in (mode, settings.mode):
@@ -95,20 +106,40 @@ def _about_secrets(settings: Settings) -> list[Finding]:
                 "Copy it from the webhook endpoint's page in Stripe's Dashboard.",
             )
         )
+    if problem := _wrong_token_keys(settings):
+        findings.append(Finding(problem, "Set it to what `openssl rand -hex 32` prints."))
+    return findings
+
+
+def _wrong_token_keys(settings: Settings) -> str | None:
     if "checkout_token_keys" not in settings.model_fields_set:
-        problem = "CHECKOUT_TOKEN_KEYS is missing."
-    elif any(_is_weak(key) for key in settings.checkout_token_keys):
-        problem = "CHECKOUT_TOKEN_KEYS has a weak key."
-    else:
-        return findings
-    return [*findings, Finding(problem, "Set it to what `openssl rand -hex 32` prints.")]
+        return "CHECKOUT_TOKEN_KEYS is missing."
+    keys = [key.get_secret_value() for key in settings.checkout_token_keys]
+    others = {each.get_secret_value() for each in (settings.stripe_secret_key, *settings.stripe_webhook_secret)}
+    if any(_is_weak(key) or _is_words(key.get_secret_value()) for key in settings.checkout_token_keys):
+        return "CHECKOUT_TOKEN_KEYS has a weak key: it must be random."
+    if len(set(keys)) < len(keys):
+        return "CHECKOUT_TOKEN_KEYS has the same key twice."
+    if others.intersection(keys):
+        return "CHECKOUT_TOKEN_KEYS has a secret of Stripe's, which would sign what browsers hold."
+    return None
 
 
 def _is_weak(secret: SecretStr, shape: re.Pattern[str] | None = None) -> bool:
     text = secret.get_secret_value()
     if shape is not None and shape.fullmatch(text) is None:
         return True
-    return len(set(text)) < MIN_DIFFERENT or PLACEHOLDER.search(text) is not None
+    return len(set(text)) < MIN_DIFFERENT or PLACEHOLDER.search(text) is not None or _is_repetition(text)
+
+
+def _is_repetition(text: str) -> bool:
+    """Whether it is one shorter text, several times."""
+    return 0 <= (text + text).find(text, 1) < len(text)
+
+
+def _is_words(text: str) -> bool:
+    """Whether most of it is letters in a row as words have them; random text has few such rows."""
+    return sum(len(word) for word in WORD.findall(text)) > len(text) * 2 / 3
 
 
 def _about_openness(settings: Settings) -> list[Finding]:
@@ -125,11 +156,55 @@ def _about_openness(settings: Settings) -> list[Finding]:
         findings.append(
             Finding("CORS_ORIGINS names a page without TLS, where a token can be read.", "Name only https:// origins.")
         )
-    if any(network.prefixlen == 0 for network in settings.trusted_proxies):
+    if _covers_the_internet(settings.trusted_proxies):
         findings.append(
-            Finding("TRUSTED_PROXIES believes everybody's X-Forwarded-For.", "Name the networks of your proxies.")
+            Finding(
+                "TRUSTED_PROXIES covers so much of the internet that strangers choose their address.",
+                "Name the networks of your proxies alone.",
+            )
         )
     return findings
+
+
+def _covers_the_internet(networks: Sequence[IPv4Network | IPv6Network]) -> bool:
+    """Whether more public addresses are trusted than any network of proxies has."""
+    public = [network for network in networks if not network.is_private]
+    v4 = ipaddress.collapse_addresses(network for network in public if isinstance(network, IPv4Network))
+    v6 = [network.prefixlen for network in public if isinstance(network, IPv6Network)]
+    return sum(network.num_addresses for network in v4) > MAX_PUBLIC_PROXIES or min(v6, default=128) < MIN_IPV6_PREFIX
+
+
+def _about_database(settings: Settings) -> list[Finding]:
+    """Look at how the database is reached; `ALLOW_PLAIN_DATABASE` says that the network keeps others out."""
+    if settings.allow_plain_database:
+        return []
+    url = urlsplit(settings.database_url.get_secret_value())
+    password = unquote(url.password or "")
+    findings = []
+    if not _is_encrypted(url):
+        findings.append(
+            Finding(
+                "DATABASE_URL reaches another host without TLS.",
+                "Add ?sslmode=verify-full, or set ALLOW_PLAIN_DATABASE=true if nobody else is on that network.",
+            )
+        )
+    if password and (password == url.username or password.lower() in GUESSED_PASSWORDS):
+        findings.append(
+            Finding(
+                "DATABASE_URL has a password that anybody guesses.",
+                "Set another, or ALLOW_PLAIN_DATABASE=true if nobody else reaches that server.",
+            )
+        )
+    return findings
+
+
+def _is_encrypted(url: SplitResult) -> bool:
+    query = parse_qs(url.query)
+    hosts = [each.rsplit(":", 1)[0] for each in url.netloc.rpartition("@")[2].split(",") if each]
+    hosts += [host for hosts in query.get("host", []) for host in hosts.split(",")]
+    is_here = all(host.startswith("/") or _is_loopback(host.strip("[]")) for host in hosts)
+    modes = query.get("sslmode", []) + query.get("ssl", [])
+    return is_here or (bool(modes) and set(modes) <= ENCRYPTED_MODES)
 
 
 def _is_loopback(host: str) -> bool:

@@ -3,8 +3,6 @@
 from typing import Literal
 
 from fastapi import APIRouter
-from fastapi.responses import PlainTextResponse
-from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, ConfigDict
 
 from app.db import migrations
@@ -35,9 +33,3 @@ async def ready(resources: ResourcesDependency) -> Health:
     if not await migrations.is_current(resources.database):
         raise NotMigrated
     return Health()
-
-
-@router.get("/metrics", summary="What was counted", response_class=PlainTextResponse)
-async def metrics() -> PlainTextResponse:
-    """Return this process's counts in Prometheus's format. Keep it inside: it is not meant for the internet."""
-    return PlainTextResponse(generate_latest(), media_type=CONTENT_TYPE_LATEST)

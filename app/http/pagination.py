@@ -3,13 +3,16 @@
 import base64
 import binascii
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Annotated, Self
 from uuid import UUID
 
 from fastapi import Depends, Query
 
 from app.http.errors import InvalidCursor
+
+# What a row can be made at.
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(9999, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,12 +27,16 @@ class Cursor:
 
     @classmethod
     def decode(cls, text: str) -> Self:
-        """Read a cursor. Raises InvalidCursor."""
+        """Read a cursor. Raises InvalidCursor, also for a time that no row has and PostgreSQL may not take."""
         try:
             at, _, row_id = base64.b64decode(text, altchars=b"-_", validate=True).decode().partition("|")
-            return cls(datetime.fromisoformat(at), UUID(row_id))
-        except (binascii.Error, ValueError) as error:
+            time = datetime.fromisoformat(at).astimezone(UTC)
+            cursor = cls(time, UUID(row_id))
+        except (binascii.Error, ValueError, OverflowError) as error:
             raise InvalidCursor from error
+        if not EARLIEST <= time <= LATEST:
+            raise InvalidCursor
+        return cursor
 
 
 @dataclass(frozen=True, slots=True)

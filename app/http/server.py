@@ -8,6 +8,7 @@ address. So the few bounds are added here, and httptools stays.
 
 import asyncio
 import functools
+import resource
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -33,6 +34,12 @@ log = structlog.get_logger()
 # at most 256 KiB; what is over the exact limit gets its answer later.
 MAX_HEAD = 64 * 1024
 
+# Headers and trailers of one request; browsers and proxies send some tens.
+MAX_FIELDS = 200
+
+# Open files beside the callers' connections: PostgreSQL's, Stripe's, the log, the libraries.
+OTHER_FILES = 100
+
 Phase = Literal["idle", "head", "body"]
 
 
@@ -41,7 +48,7 @@ def server_config(app: FastAPI, settings: Settings, **options: Any) -> uvicorn.C
     bounds = Bounds(
         head_seconds=settings.request_head_timeout.total_seconds(),
         body_seconds=settings.request_body_timeout.total_seconds(),
-        max_connections=settings.max_connections,
+        max_connections=_affordable(settings.max_connections),
         max_connections_per_address=settings.max_connections_per_address,
         proxies=settings.trusted_proxies,
     )
@@ -57,6 +64,19 @@ def server_config(app: FastAPI, settings: Settings, **options: Any) -> uvicorn.C
         timeout_graceful_shutdown=30,
         **options,
     )
+
+
+def _affordable(connections: int) -> int:
+    """Return as many of them as there may be file descriptors: without one, not even a refusal can be sent."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = connections + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    affordable = connections if soft == resource.RLIM_INFINITY else min(connections, max(soft - OTHER_FILES, 1))
+    if affordable < connections:
+        log.warning("server.few_file_descriptors", max_connections=affordable, remedy="Raise ulimit -n.")
+    return affordable
 
 
 @dataclass(slots=True)
@@ -91,6 +111,10 @@ class Bounds:
             return False
 
 
+class TooManyFieldsError(Exception):
+    """A request has more headers and trailers than MAX_FIELDS."""
+
+
 class BoundedProtocol(HttpToolsProtocol):
     """Closes connections whose requests do not come to an end, and keeps trailers out of the headers."""
 
@@ -99,6 +123,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._bounds = bounds
         self._phase: Phase = "idle"
         self._number = 0  # of the request on this connection
+        self._fields = 0  # its headers and trailers
         self._has_progress = False
         self._unfinished = 0
         self._timed: tuple[int, Phase] | None = None
@@ -121,9 +146,13 @@ class BoundedProtocol(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._number += 1
+        self._fields = 0
         self._phase, self._has_progress = "head", True
 
     def on_header(self, name: bytes, value: bytes) -> None:
+        self._fields += 1
+        if self._fields > MAX_FIELDS:
+            raise TooManyFieldsError  # it ends the parsing of all that was read, and comes back as `send_400_response`
         if self._phase == "head":  # else it is a trailer
             super().on_header(name, value)
 
@@ -155,7 +184,10 @@ class BoundedProtocol(HttpToolsProtocol):
             self._watch()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(MalformedRequest(reason=msg))
+        if self._fields > MAX_FIELDS:
+            self._refuse(HeadersTooLarge(max_fields=MAX_FIELDS))
+        else:
+            self._refuse(MalformedRequest(reason=msg))
 
     def _watch(self) -> None:
         """Let this part of this request have its time, from now."""

@@ -1,6 +1,9 @@
-"""What is counted, for `/metrics`; each process counts what it did itself."""
+"""What is counted, for Prometheus; each process counts what it did itself."""
 
-from prometheus_client import Counter
+import structlog
+from prometheus_client import Counter, start_http_server
+
+log = structlog.get_logger()
 
 WEBHOOKS = Counter("payments_webhook_events", "Events of Stripe's by what became of them.", ["outcome"])
 
@@ -10,3 +13,15 @@ REPAIRS = Counter("payments_repairs", "What was found here unlike at Stripe, by 
 PROBLEMS = Counter(
     "payments_problems", "Answers that were problems, by the route and the problem's code.", ["route", "code"]
 )
+
+
+def serve(host: str, port: int) -> None:
+    """Show what was counted on a port of its own, which the internet must not reach; on 0 nowhere."""
+    if not port:
+        return
+    try:
+        start_http_server(port, host)
+    except OSError as error:  # another process of this machine has it: no reason not to take payments
+        log.warning(
+            "metrics.not_served", port=port, why=error.strerror, remedy="Set METRICS_PORT to a free port, or 0."
+        )

@@ -28,7 +28,7 @@ def record_attempt(
         return False
     attempt = replace(attempt, id=UUID(str(earlier["id"]))) if earlier is not None else attempt
     change.save(PAYMENT_ATTEMPTS, attempt.key, repository.row_of(attempt, created_at=change.now))
-    row = change.touch(replace(row, last_activity_at=change.now, attempt_notifications=row.attempt_notifications + 1))
+    row = change.touch(row._replace(last_activity_at=change.now, attempt_notifications=row.attempt_notifications + 1))
     change.append(
         row,
         f"payment_attempt.{attempt.status}",
@@ -64,4 +64,4 @@ async def sync(resources: Resources, payment_intent_id: UUID) -> int:
 
 def _count_failure(change: Change, failed_at: datetime) -> None:
     failures = sorted((*change.state.recent_failures, failed_at), reverse=True)
-    change.state = replace(change.state, recent_failures=tuple(failures))
+    change.state = change.state._replace(recent_failures=tuple(failures))

@@ -3,8 +3,6 @@
 The shopper holds the client secret already and can confirm at Stripe without us; only cancelling there ends it.
 """
 
-from dataclasses import replace
-
 from app.payment_intents.protocol.state import Change, PaymentIntentState, blocked_for
 
 # Stripe's word for the reason.
@@ -15,7 +13,7 @@ def cancel_if_tested(change: Change, row: PaymentIntentState) -> None:
     """Request the cancel of a PaymentIntent whose reference has had its failed attempts; a job does it."""
     if not row.is_payable or blocked_for(change.state, row, change.context) is None:
         return
-    row = change.put(replace(row, is_cancel_requested=True, cancel_reason=REASON))
+    row = change.put(row._replace(is_cancel_requested=True, cancel_reason=REASON))
     limit = change.context.config.max_failed_attempts
     change.append(row, "payment_intent.too_many_failed_attempts", limit=limit)
     change.enqueue("converge", row)

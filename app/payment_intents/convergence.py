@@ -148,7 +148,7 @@ class Convergence:
         self.learnt, self._committed_at = decision.run, time.monotonic()
         state = decision.change.state
         if not decision.change.is_empty:
-            state = replace(state, version=state.version + 1)
+            state = state._replace(version=state.version + 1)
         self._read = replace(read, state=state)
         if (row := state.get(decision.run.about)) is not None:
             self._result = row
@@ -172,7 +172,7 @@ class Convergence:
             return read
         called = await repository.get(self._resources.database, about)
         rows = (called, *read.state.payment_intents)
-        return replace(read, state=replace(read.state, payment_intents=rows))
+        return replace(read, state=read.state._replace(payment_intents=rows))
 
     def _context(self, read: Read) -> Context:
         elapsed = timedelta(seconds=time.monotonic() - self._read_at)

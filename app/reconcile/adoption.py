@@ -8,7 +8,6 @@ then cancelled, if it could be paid: never two that a shopper can pay.
 import asyncio
 import random
 import time
-from dataclasses import replace
 
 import structlog
 from uuid_utils.compat import uuid4
@@ -115,12 +114,12 @@ def restore(change: Change, snapshot: PaymentIntentSnapshot, ours: StripeMetadat
     """Make the row again: the reference's newest, or closed and below the newest."""
     newest, is_next = change.state.newest, _is_next(change.state.newest, snapshot)
     generation = change.state.next_generation
-    change.state = replace(change.state, next_generation=generation + 1)
+    change.state = change.state._replace(next_generation=generation + 1)
     follows = newest is not None and newest.closed_at is None and is_next
     if newest is not None and follows:
         change.close(newest, "followed")
     if newest is not None and not is_next:
-        change.put(replace(newest, generation=generation))
+        change.put(newest._replace(generation=generation))
         generation = newest.generation
     held, revision = terms_in(snapshot), max(1, revision_in(snapshot.metadata))
     row = PaymentIntentState(

@@ -62,7 +62,7 @@ def save(change: Change, row: PaymentIntentState, refund: Refund, known: dict[st
     known[str(refund.id)] = refund
     change.save(REFUNDS, refund.id, repository.row_of(refund))
     of_this = [each for each in known.values() if each.payment_intent_id == row.id]
-    change.touch(replace(row, amount_refunded=refunded(of_this), amount_reserved=reserved(of_this)))
+    change.touch(row._replace(amount_refunded=refunded(of_this), amount_reserved=reserved(of_this)))
 
 
 def append(change: Change, row: PaymentIntentState, refund: Refund, **more: object) -> None:

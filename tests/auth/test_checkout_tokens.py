@@ -10,7 +10,7 @@ import jwt
 import pytest
 from pydantic import SecretStr
 
-from app.auth.checkout_tokens import CheckoutTokens
+from app.auth.checkout_tokens import LEEWAY, CheckoutTokens
 from app.payment_intents.protocol.terms import Reference
 from app.settings import Settings
 from sandbox.client import SandboxClient
@@ -91,7 +91,7 @@ async def test_a_token_can_do_nothing_else(api: httpx.AsyncClient, sandbox: Sand
         lambda s: forged(s, aud=None),
         lambda s: forged(s, exp=None),
         lambda s: forged(s, jti=None),
-        lambda s: forged(s, exp=datetime.now(UTC) - timedelta(seconds=1)),
+        lambda s: forged(s, exp=datetime.now(UTC) - 2 * LEEWAY),
         lambda s: forged(s, nbf=datetime.now(UTC) + timedelta(minutes=1)),
         lambda s: forged(s, sub="order:c1"),
         lambda s: forged(s, sub=None),

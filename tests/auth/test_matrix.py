@@ -59,7 +59,6 @@ OPERATIONS: dict[str, Row] = {
     "receive_event": Row(None, 400, json={}),  # its credential is Stripe's signature
     "live": Row(None),
     "ready": Row(None),
-    "metrics": Row(None),
 }
 
 

@@ -61,7 +61,7 @@ def test_what_is_escaped_in_an_address_is_meant_as_it_was() -> None:
         (f"{LOGIN}h/x?ssl=true", "write sslmode=require"),
         (f"{LOGIN}h/x?pgbouncer=true", "has the parameter pgbouncer"),
         (f"{LOGIN}h/x?sslmode=on", "sslmode must be one of"),
-        (f"{LOGIN}h/x?sslmode=verify-full", "needs sslrootcert"),
+        (f"{LOGIN}h/x?sslmode=verify-ca", "needs sslrootcert"),
         (f"{LOGIN}h/x?sslmode=require&sslrootcert=system", "goes with sslmode=verify-full"),
         (f"{LOGIN}h/x?sslmode=verify-ca&sslrootcert=/nowhere/ca.pem", r"sslrootcert: .* can't be read"),
         (f"{LOGIN}h/x?connect_timeout=0", "connect_timeout must be at least 1"),
@@ -90,8 +90,9 @@ def test_a_file_that_holds_no_certificate_is_refused(tmp_path: Path) -> None:
         DatabaseUrl.parse(f"{LOGIN}h/x?sslmode=verify-ca&sslrootcert={tmp_path}/ca.pem")
 
 
-def test_the_certificates_of_the_machine_can_be_meant() -> None:
-    url = DatabaseUrl.parse(f"{LOGIN}h/x?sslmode=verify-full&sslrootcert=system")
+@pytest.mark.parametrize("parameters", ["sslmode=verify-full&sslrootcert=system", "sslmode=verify-full"])
+def test_the_certificates_of_the_machine_can_be_meant(parameters: str) -> None:
+    url = DatabaseUrl.parse(f"{LOGIN}h/x?{parameters}")
     arguments = url.tls_arguments()
     assert "sslrootcert" not in arguments["dsn"]
     assert arguments["ssl"].check_hostname

@@ -31,7 +31,7 @@ def test_a_name_of_a_function_is_found_by_import(name: str) -> None:
 @pytest.mark.parametrize("heading", PATHS)
 def test_a_path_begins_with_a_limit_and_names_its_route(heading: str) -> None:
     names = NAME.findall(section(ARCHITECTURE, heading))
-    assert names[0] == "app.http.request_limits:RequestLimits"
+    assert names[0] == "app.http.middleware:HttpMiddleware"
     assert any(".router:" in name for name in names)
 
 

@@ -56,10 +56,10 @@ class Connection:
 
 
 @asynccontextmanager
-async def connect(url: str) -> AsyncIterator[Connection]:
-    """Open a connection to the address of a URL."""
+async def connect(url: str, source: str = "127.0.0.1") -> AsyncIterator[Connection]:
+    """Open a connection to the address of a URL, from an address of this machine."""
     host, port = url.removeprefix("http://").split(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    reader, writer = await asyncio.open_connection(host, int(port), local_addr=(source, 0))
     try:
         yield Connection(reader, writer)
     finally:

@@ -5,9 +5,10 @@ from datetime import timedelta
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.http.security_headers import HEADERS
-from app.http.server import MAX_HEAD, Bounds
+from app.http.server import MAX_FIELDS, MAX_HEAD, Bounds, server_config
 from app.settings import Settings
 from tests.http.raw import Answer, connect, request
 
@@ -78,10 +79,25 @@ async def test_a_request_in_time_is_answered_after_others_on_its_connection(
             await asyncio.sleep(0.4)  # longer than a head may take: between requests it is the keep-alive that counts
 
 
+@pytest.mark.parametrize(
+    "sent",
+    [
+        pytest.param(b"GET /livez HTTP/1.1\r\nHost: test\r\n", id="headers"),
+        pytest.param(request("PUT", CART, *CHUNKED, body=b"2\r\n{}\r\n0\r\n"), id="trailers"),
+    ],
+)
+async def test_fields_are_counted(anonymous: httpx.AsyncClient, api_url: str, sent: bytes) -> None:
+    async with connect(api_url) as connection:
+        await connection.send(sent + b"a:\r\n" * (MAX_FIELDS + 1))
+        answer = await connection.answer()
+        assert_is_problem(answer, 431, "headers_too_large")
+        assert answer.json["max_fields"] == MAX_FIELDS
+
+
 async def test_trailers_are_bounded(anonymous: httpx.AsyncClient, api_url: str) -> None:
     async with connect(api_url) as connection:
         await connection.send(request("PUT", CART, *CHUNKED, body=b"2\r\n{}\r\n0\r\n"))
-        sending = asyncio.create_task(connection.send(b"a:\r\n" * (100 * MAX_HEAD)))
+        sending = asyncio.create_task(connection.send(b"a: " + b"b" * (1000 * MAX_HEAD)))
         assert_is_problem(await connection.answer(), 431, "headers_too_large")
         assert await connection.is_closed()
         await sending
@@ -153,6 +169,14 @@ async def test_a_header_that_may_stand_once_and_stands_twice_is_a_400(
     async with connect(api_url) as connection:
         await connection.send(request("GET", CART, *headers))
         assert_is_problem(await connection.answer(), 400, "duplicate_header")
+
+
+def test_a_connection_is_kept_longer_than_a_load_balancer_keeps_it(settings: Settings) -> None:
+    assert server_config(FastAPI(), settings).timeout_keep_alive == 75
+    assert (
+        server_config(FastAPI(), settings.model_copy(update={"keep_alive": timedelta(seconds=9)})).timeout_keep_alive
+        == 9
+    )
 
 
 async def test_no_redirect_names_a_host_of_the_request(anonymous: httpx.AsyncClient, api_url: str) -> None:

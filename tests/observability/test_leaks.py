@@ -11,6 +11,7 @@ import httpx
 import pytest
 from pydantic import SecretStr
 
+from app.dev.ports import free_port
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.conftest import SECRET_KEY, NewKey
@@ -162,6 +163,7 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
     tmp_path: Path,
 ) -> None:
     key = await new_key("payments:read", "payments:write")
+    settings = settings.model_copy(update={"metrics_port": free_port()})
     log_file = tmp_path / "log"
     with log_file.open("wb") as log:
         async with (
@@ -175,7 +177,7 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
             await flow.be_declined()
             await flow.do_wrong(key)
             await flow.meet_a_broken_stripe()
-            metrics = await api.get("/metrics")
+            metrics = await api.get(f"http://127.0.0.1:{settings.metrics_port}/metrics")
             await sandbox.wait_idle()
 
     left = {

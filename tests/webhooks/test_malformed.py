@@ -8,6 +8,7 @@ from typing import Any
 
 import httpx
 import pytest
+from prometheus_client import REGISTRY
 
 from sandbox.client import SandboxClient
 from tests.database import Database
@@ -41,6 +42,9 @@ ODD: dict[str, dict[str, Any]] = {
     "a status of a list": {"status": []},
     "a Charge of an unknown status": {"object": "charge", "status": "odd"},
     "a dispute without a reason": {"object": "dispute"},
+    "an id of kilobytes": {"id": f"pi_{'x' * 5000}"},
+    "a status of kilobytes": {"status": "x" * 5000},
+    "a refund with our own status": {"object": "refund", "status": "refused", "payment_intent": "pi_other"},
 }
 
 
@@ -51,6 +55,55 @@ async def test_an_object_that_no_column_could_hold_is_refused(
     answer = await send(anonymous, _event(**ODD[name]))
     assert (answer.status_code, answer.json()["code"]) == (400, "invalid_event")
     assert await database.webhook_events() == []
+
+
+@pytest.mark.parametrize("field", ["id", "type"])
+async def test_an_event_whose_id_or_type_no_index_could_hold_is_refused(
+    anonymous: httpx.AsyncClient, field: str
+) -> None:
+    answer = await send(anonymous, _event() | {field: "x" * 5000})
+    assert (answer.status_code, answer.json()["code"]) == (400, "invalid_event")
+
+
+OURS: dict[str, dict[str, Any]] = {
+    "a refund of an unknown status": {"object": "refund", "id": "re_1", "status": "odd"},
+    "a refund with a reason of kilobytes": {"object": "refund", "id": "re_1", "reason": "x" * 5000},
+    "a refund of another currency": {"object": "refund", "id": "re_1", "currency": "usd"},
+    "a refund of more than was paid": {"object": "refund", "id": "re_1", "amount": 2**62},
+    "a dispute of an unknown status": {"object": "dispute", "id": "dp_1", "status": "odd", "reason": "odd"},
+    "a dispute of a charge with a long id": {
+        "object": "dispute",
+        "id": "dp_1",
+        "status": "lost",
+        "reason": "odd",
+        "charge": "x" * 5000,
+    },
+    "a Charge with a long decline": {
+        "object": "charge",
+        "id": "ch_1",
+        "status": "failed",
+        "failure_code": "x" * 5000,
+        "failure_message": "x" * 5000,
+    },
+    "a Charge with odd details": {
+        "object": "charge",
+        "id": "ch_1",
+        "status": "failed",
+        "payment_method_details": {"type": "x" * 5000, "card": {"brand": "x" * 5000, "last4": [], "exp_year": 10**30}},
+    },
+}
+
+
+@pytest.mark.parametrize("name", OURS)
+async def test_odd_but_legal_content_about_a_payment_of_ours_is_stored_or_refused(
+    api: httpx.AsyncClient, sandbox: SandboxClient, name: str
+) -> None:
+    await sandbox.pause_webhooks()
+    stripe_id = await put(api)
+    obj = {"amount": 1, "currency": "eur", "created": 1790000000, "payment_intent": stripe_id} | OURS[name]
+    answer = await send(api, EVENT | {"data": {"object": obj}})
+    assert answer.status_code in {200, 400}, answer.text
+    assert (await api.get("/v1/carts/c1/payment-intent")).status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -91,15 +144,20 @@ async def test_a_genuine_header_that_was_tampered_with_is_refused(anonymous: htt
 
 
 async def test_what_is_not_ours_is_counted(anonymous: httpx.AsyncClient) -> None:
-    before = await _counted(anonymous)
+    before = _counted("ignored")
     await send(anonymous, _event())
-    assert await _counted(anonymous) == before + 1
+    assert _counted("ignored") == before + 1
 
 
-async def _counted(client: httpx.AsyncClient) -> float:
-    lines = (await client.get("/metrics")).text.splitlines()
-    name = 'payments_webhook_events_total{outcome="ignored"} '
-    return next((float(line.removeprefix(name)) for line in lines if line.startswith(name)), 0.0)
+async def test_what_is_refused_is_counted(anonymous: httpx.AsyncClient) -> None:
+    before = _counted("invalid_signature")
+    await anonymous.post(URL, content=b"{}")
+    await anonymous.post(URL, content=b"{}", headers={"Stripe-Signature": f"t=1790000000,v1={'0' * 64}"})
+    assert _counted("invalid_signature") == before + 2
+
+
+def _counted(outcome: str) -> float:
+    return REGISTRY.get_sample_value("payments_webhook_events_total", {"outcome": outcome}) or 0
 
 
 @pytest.fixture(params=[80, pytest.param(10_000, marks=pytest.mark.slow)])

@@ -43,13 +43,12 @@ def _move(changes: SessionToCart, row: PaymentIntentState, occupant: PaymentInte
     session.append(row, "payment_intent.moved", **facts)
     session.detach(row, cart.state.reference.id)
     generation = cart.state.next_generation
-    cart.state = replace(cart.state, next_generation=generation + 1)
+    cart.state = cart.state._replace(next_generation=generation + 1)
     applied = row.applied_terms
     if row.is_payable and applied is not None:  # so that all of it is sent again, our metadata with it
         applied = replace(applied, revision=None, is_price_only=True)
     row = cart.touch(
-        replace(
-            row,
+        row._replace(
             reference=cart.state.reference,
             generation=generation,
             revision=max(row.revision, occupant.revision if occupant else 0) + 1,

@@ -1,6 +1,6 @@
 """What callers, jobs and command lines ask for: each writes its desired state, then the next step is decided."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
 from uuid import UUID
@@ -88,7 +88,7 @@ def decide(state: ReferenceState, command: Command, run: Run, context: Context, 
         return Decision(change, run, outcome)
     row, is_to_converge = outcome
     if not is_to_converge:
-        return Decision(change, replace(run, about=row.id), Done())
+        return Decision(change, run._replace(about=row.id), Done())
     return next_step(change, row, run)
 
 
@@ -118,8 +118,8 @@ def _put(change: Change, command: PutTerms, run: Run) -> Decision:
     if rejected is not None:
         return Decision(change, run, rejected)
     if row is not None and is_answered_at_once(change.context, command, row):
-        return Decision(change, replace(run, about=row.id), Done())
-    run = replace(run, revision=row.revision + 1 if row else 1)
+        return Decision(change, run._replace(about=row.id), Done())
+    run = run._replace(revision=row.revision + 1 if row else 1)
     if row is not None and row.is_open:
         return next_step(change, _revise(change, row, command.terms), run)
     return next_step(change, _open_for(change, command, row), run)
@@ -180,7 +180,7 @@ def _revise(change: Change, row: PaymentIntentState, wanted: PaymentTerms) -> Pa
         facts = {"amount": wanted.amount, "currency": wanted.currency, "cart_version": wanted.cart_version}
         change.append(row, "payment_intent.requested", revision=revision, **facts)
     return change.put(
-        replace(row, requested_terms=wanted, revision=revision, is_rolled_back=False, last_activity_at=change.now)
+        row._replace(requested_terms=wanted, revision=revision, is_rolled_back=False, last_activity_at=change.now)
     )
 
 
@@ -198,7 +198,7 @@ def _cancel(change: Change, command: Cancel, row: PaymentIntentState) -> Outcome
     if row.id != command.target_id or not row.is_open:
         return row, False
     if not row.is_cancel_requested:
-        row = change.put(replace(row, is_cancel_requested=True, cancel_reason=command.reason))
+        row = change.put(row._replace(is_cancel_requested=True, cancel_reason=command.reason))
         change.append(row, "payment_intent.cancel_requested", reason=command.reason)
     return row, True
 
@@ -212,7 +212,7 @@ def _capture(change: Change, command: Capture, row: PaymentIntentState) -> Outco
     if amount > row.amount_capturable:
         return Rejected("capture_exceeds_authorization", {"amount_capturable": row.amount_capturable})
     if row.capture_amount is None:
-        row = change.put(replace(row, capture_amount=amount))
+        row = change.put(row._replace(capture_amount=amount))
         change.append(row, "payment_intent.capture_requested", amount=amount)
     return row, True
 
@@ -223,21 +223,21 @@ def _refresh(change: Change, command: Refresh, row: PaymentIntentState) -> Outco
     if not row.is_open or was_asked:
         return row, False
     version = row.version + 1  # an answer that is on its way was given before
-    return change.put(replace(row, needs_refresh=True, refresh_requested_at=change.now, version=version)), True
+    return change.put(row._replace(needs_refresh=True, refresh_requested_at=change.now, version=version)), True
 
 
 def _recover(change: Change, command: Recover, row: PaymentIntentState) -> Outcome:
     if row.id != command.target_id or not row.is_open:
         return row, False
     if row.updated_at < change.now - change.context.config.silent_after:
-        row = replace(row, needs_refresh=True)
+        row = row._replace(needs_refresh=True)
     return change.touch(row), True
 
 
 def _expire(change: Change, command: Expire, row: PaymentIntentState) -> Outcome:
     if row.id != command.target_id or not is_abandoned(row, change.context):
         return row, False
-    row = change.put(replace(row, is_cancel_requested=True, cancel_reason="abandoned"))
+    row = change.put(row._replace(is_cancel_requested=True, cancel_reason="abandoned"))
     change.append(row, "payment_intent.abandoned", idle_since=row.last_activity_at.isoformat())
     return row, True
 

@@ -63,8 +63,8 @@ def next_step(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
         if _is_refused_request(row) and row.revision != run.revision:
             return Decision(change, run, GiveUp())  # another's request was refused; this one may be sent again
         row = change.open_next(requested=row.requested_terms, revision=row.revision, previous_id=row.previous_id)
-        run = replace(run, must_search=False, has_searched=False)  # that was for the one before
-    row, run, step = _take_lease(row, replace(run, about=row.id), change.context)
+        run = run._replace(must_search=False, has_searched=False)  # that was for the one before
+    row, run, step = _take_lease(row, run._replace(about=row.id), change.context)
     change.put(row)
     return Decision(change, run, step)
 
@@ -90,7 +90,7 @@ def roll_back(row: PaymentIntentState) -> PaymentIntentState:
         held = applied.terms
     if held == row.requested_terms:
         return row
-    return replace(row, requested_terms=held, revision=row.revision + 1, is_rolled_back=True)
+    return row._replace(requested_terms=held, revision=row.revision + 1, is_rolled_back=True)
 
 
 def _is_refused_request(row: PaymentIntentState) -> bool:
@@ -102,19 +102,19 @@ def _take_lease(row: PaymentIntentState, run: Run, context: Context) -> tuple[Pa
     """Take the lease, or find it taken, and decide what comes next."""
     if row.lease_token not in (None, run.token):
         if row.lease_until is not None and row.lease_until > context.now:
-            return row, replace(run, is_fresh=False), Wait()  # what this run learnt is older than what the other does
+            return row, run._replace(is_fresh=False), Wait()  # what this run learnt is older than what the other does
         row = mark_outcome_unknown(row, context)
     if not row.is_open:
         return release_lease(row), run, Done()
     if run.calls == MAX_CALLS:
         row = release_lease(row)
         return row, run, _yield_to_newer(row, run)
-    row = replace(row, lease_token=run.token, lease_until=context.now + context.config.lease)
-    run = replace(run, version=row.version)
+    row = row._replace(lease_token=run.token, lease_until=context.now + context.config.lease)
+    run = run._replace(version=row.version)
     row, run, step = _next(row, run, context)
     if isinstance(step, Done):
         return release_lease(row), run, step
-    return row, replace(run, calls=run.calls + 1), step
+    return row, run._replace(calls=run.calls + 1), step
 
 
 def _yield_to_newer(row: PaymentIntentState, run: Run) -> Step:
@@ -131,7 +131,7 @@ def _next(row: PaymentIntentState, run: Run, context: Context) -> tuple[PaymentI
     if stripe_id is None:
         return row, run, _next_for_uncreated(row, run, context)
     if row.is_cancel_requested and row.status == "processing":
-        row = replace(row, is_cancel_requested=False)
+        row = row._replace(is_cancel_requested=False)
     if row.is_cancel_requested:
         return row, run, _cancel(row, stripe_id, context)
     must_recheck = row.recheck_after is not None and not run.is_fresh
@@ -165,14 +165,14 @@ def _update(
 ) -> tuple[PaymentIntentState, Run, Call]:
     """Send what differs; what the shopper is authenticating must not change its price under them."""
     if row.status == "requires_action" and applied.terms.price != row.requested_terms.price:
-        row = replace(row, is_cancel_requested=True)
+        row = row._replace(is_cancel_requested=True)
         return row, run, _cancel(row, stripe_id, context)
     known = known_fields(applied)
     if row.recheck_after is not None:  # an older request may arrive first
         known = _without_what_is_sent_again(known, row)
     metadata = StripeMetadata(context.config.instance, row.id, row.reference)
     params = update_params(known, row.requested_terms, row.revision, metadata)
-    run = replace(run, sent=AppliedTerms(row.requested_terms, row.revision))
+    run = run._replace(sent=AppliedTerms(row.requested_terms, row.revision))
     return row, run, UpdateCall(stripe_id, params, f"payment_intent:{row.id}:update:{context.call_id}")
 
 

@@ -62,7 +62,7 @@ def record_answer(
         case Answered():
             run = _record_snapshot(change, row, run, call, answer.snapshot)
         case FoundNothing():
-            run = replace(run, has_searched=True)
+            run = run._replace(has_searched=True)
         case StateNotShown():
             run = _search(change, row, run)
         case ReplayedFailure():
@@ -99,7 +99,7 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntent
         change.enqueue("converge", row)
         return _distrust(change, row, snapshot)
     if row.is_open and row.lease_token is not None:
-        return change.put(replace(row, version=row.version + 1))
+        return change.put(row._replace(version=row.version + 1))
     if not row.is_open and snapshot.status == "succeeded" and row.status != "succeeded":
         change.enqueue("converge", row)
     return row
@@ -107,7 +107,7 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntent
 
 def record_disagreement(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
     """Record what was retrieved without the lease and disagrees with our row; a job asks Stripe under the lease."""
-    row = record_hint(change, change.put(replace(row, needs_refresh=row.is_open)), snapshot)
+    row = record_hint(change, change.put(row._replace(needs_refresh=row.is_open)), snapshot)
     change.enqueue("converge", row)
 
 
@@ -145,12 +145,12 @@ def _record_snapshot(
         row = change.put(mark_outcome_unknown(row, change.context))
     elif _is_current(row, run, snapshot):
         row = _apply(change, row, snapshot, run)
-        run = replace(run, is_fresh=True)
+        run = run._replace(is_fresh=True)
         if isinstance(call, RetrieveCall) and row.recheck_after is not None and call.began_at >= row.recheck_after:
-            row = change.put(replace(row, recheck_after=None))
+            row = change.put(row._replace(recheck_after=None))
     else:
-        row = change.put(replace(row, needs_refresh=True))
-    return replace(run, is_first=run.is_first or (is_first and row.applied_terms is not None))
+        row = change.put(row._replace(needs_refresh=True))
+    return run._replace(is_first=run.is_first or (is_first and row.applied_terms is not None))
 
 
 def _is_current(row: PaymentIntentState, run: Run, snapshot: PaymentIntentSnapshot) -> bool:
@@ -161,8 +161,8 @@ def _is_current(row: PaymentIntentState, run: Run, snapshot: PaymentIntentSnapsh
 
 def _search(change: Change, row: PaymentIntentState, run: Run) -> Run:
     """Have the next step look for what an answer speaks of and does not show."""
-    change.put(replace(row, needs_refresh=True))
-    return replace(run, must_search=True, has_searched=False)
+    change.put(row._replace(needs_refresh=True))
+    return run._replace(must_search=True, has_searched=False)
 
 
 def _fail_creation(change: Change, row: PaymentIntentState, run: Run) -> Decision:
@@ -192,9 +192,9 @@ def _record_refusal(change: Change, row: PaymentIntentState, run: Run, call: Cal
         case UpdateCall():
             change.put(roll_back(row))
         case CancelCall():
-            change.put(replace(row, is_cancel_requested=False))
+            change.put(row._replace(is_cancel_requested=False))
         case CaptureCall():
-            change.put(replace(row, capture_amount=None))
+            change.put(row._replace(capture_amount=None))
         case _:
             pass
     return Decision(change, run, Fail())
@@ -210,14 +210,14 @@ def _release(change: Change, row: PaymentIntentState, run: Run, *, is_unknown: b
 
 def _name(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
     """Note which PaymentIntent at Stripe this row is."""
-    return row if row.stripe_id is not None else replace(row, stripe_id=snapshot.id, version=row.version + 1)
+    return row if row.stripe_id is not None else row._replace(stripe_id=snapshot.id, version=row.version + 1)
 
 
 def _distrust(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
     """Ask Stripe before believing it; only a row that knows nothing takes it for now."""
     if row.status is None:
         row = _take_status(change, row, snapshot)
-    return change.put(replace(row, needs_refresh=True, version=row.version + 1))
+    return change.put(row._replace(needs_refresh=True, version=row.version + 1))
 
 
 def _is_behind(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
@@ -234,13 +234,13 @@ def _apply(
 ) -> PaymentIntentState:
     """Take what Stripe shows as what it holds."""
     if _is_behind(row, snapshot):
-        row = replace(row, requested_terms=terms_in(snapshot), revision=revision_in(snapshot.metadata))
+        row = row._replace(requested_terms=terms_in(snapshot), revision=revision_in(snapshot.metadata))
     applied = _terms_held(row, snapshot, run)
     version = None if applied.is_price_only else applied.terms.cart_version
     if version is not None:
         recorded = max(version, change.state.cart_version or 0)
-        change.state = replace(change.state, cart_version=recorded)
-    row = replace(row, applied_terms=applied, needs_refresh=False, version=row.version + 1)
+        change.state = change.state._replace(cart_version=recorded)
+    row = row._replace(applied_terms=applied, needs_refresh=False, version=row.version + 1)
     row = _take_status(change, row, snapshot)
     if snapshot.status == "canceled":
         row = change.close(row, snapshot.cancellation_reason or "canceled")
@@ -251,8 +251,7 @@ def _apply(
 
 def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
     is_changed = row.status != snapshot.status
-    row = replace(
-        row,
+    row = row._replace(
         status=snapshot.status,
         amount=snapshot.amount,
         currency=snapshot.currency,

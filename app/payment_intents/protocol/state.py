@@ -55,8 +55,7 @@ class Context:
     known_secrets: frozenset[str] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class PaymentIntentState:
+class PaymentIntentState(NamedTuple):
     """A generation of a reference. The one without `closed_at` is live; the database allows one.
 
     Of Stripe we know: `stripe_id`, `status` (its words; None until it answers), the amounts, and `applied_terms`.
@@ -146,8 +145,7 @@ class PaidIntent(NamedTuple):
     previous_id: UUID | None
 
 
-@dataclass(frozen=True, slots=True)
-class ReferenceState:
+class ReferenceState(NamedTuple):
     """A reference as it was read, at `version`; 0 when there is none yet.
 
     `payment_intents` are those that a decision looks at, oldest first: the newest among them unless the state was
@@ -238,17 +236,17 @@ class Change:
 
     def touch(self, row: PaymentIntentState) -> PaymentIntentState:
         """Take a PaymentIntent that is to be written even if it did not change."""
-        row = replace(row, updated_at=self.now)
+        row = row._replace(updated_at=self.now)
         others = [each for each in self.state.payment_intents if each.id != row.id]
         rows = tuple(sorted([*others, row], key=lambda each: each.generation))
-        self.state = replace(self.state, payment_intents=rows)
+        self.state = self.state._replace(payment_intents=rows)
         if row.id not in self._changed:
             self._changed.append(row.id)
         return row
 
     def append(self, row: PaymentIntentState, type_: str, **data: Any) -> None:
         """Append a domain event with the reference's next number."""
-        sequence, self.state = self.state.next_sequence, replace(self.state, next_sequence=self.state.next_sequence + 1)
+        sequence, self.state = self.state.next_sequence, self.state._replace(next_sequence=self.state.next_sequence + 1)
         self.events.append(DomainEvent(self.state.reference, sequence, row.id, type_, data, self.actor))
 
     def save(self, table: Hashable, key: Hashable, row: Mapping[str, Any]) -> None:
@@ -261,7 +259,7 @@ class Change:
     def detach(self, row: PaymentIntentState, cart_id: str) -> None:
         """Let go of a session's PaymentIntent, which a cart has from now on."""
         others = tuple(each for each in self.state.payment_intents if each.id != row.id)
-        self.state = replace(self.state, payment_intents=others, moved_to=cart_id)
+        self.state = self.state._replace(payment_intents=others, moved_to=cart_id)
 
     def open_next(
         self, *, requested: PaymentTerms, revision: int, previous_id: UUID | None = None
@@ -269,7 +267,7 @@ class Change:
         """Open the reference's next generation, with the parameters of its creation frozen in it."""
         reference, generation = self.state.reference, self.state.next_generation
         metadata = StripeMetadata(self.context.config.instance, self.context.new_id, reference)
-        self.state = replace(self.state, next_generation=generation + 1)
+        self.state = self.state._replace(next_generation=generation + 1)
         row = self.touch(
             PaymentIntentState(
                 id=self.context.new_id,
@@ -290,7 +288,7 @@ class Change:
     def close(self, row: PaymentIntentState, reason: str) -> PaymentIntentState:
         """Close a PaymentIntent, so that the reference may open its next one."""
         closed_at, closed_reason = row.closed_at or self.now, row.closed_reason or reason
-        row = replace(release_lease(row), closed_at=closed_at, closed_reason=closed_reason, is_cancel_requested=False)
+        row = release_lease(row)._replace(closed_at=closed_at, closed_reason=closed_reason, is_cancel_requested=False)
         return self.put(row)
 
     def flag(self, row: PaymentIntentState, flag: str) -> PaymentIntentState:
@@ -298,16 +296,16 @@ class Change:
         if flag in row.flags:
             return row
         self.append(row, "payment_intent.flagged", flag=flag)
-        return self.put(replace(row, flags=(*row.flags, flag)))
+        return self.put(row._replace(flags=(*row.flags, flag)))
 
 
 def release_lease(row: PaymentIntentState) -> PaymentIntentState:
-    return replace(row, lease_token=None, lease_until=None)
+    return row._replace(lease_token=None, lease_until=None)
 
 
 def mark_outcome_unknown(row: PaymentIntentState, context: Context) -> PaymentIntentState:
     """Note that a request may still be on its way to Stripe, now and for as long as a request can live."""
-    return replace(row, needs_refresh=True, recheck_after=context.now + context.config.longest_request)
+    return row._replace(needs_refresh=True, recheck_after=context.now + context.config.longest_request)
 
 
 def blocked_for(state: ReferenceState, row: PaymentIntentState, context: Context) -> timedelta | None:

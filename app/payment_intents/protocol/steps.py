@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal, NamedTuple, TypeAlias
 from uuid import UUID
 
 from app.payment_intents.protocol.state import Context, PaymentIntentState
@@ -19,8 +19,7 @@ KEY_IS_SAFE_FOR = timedelta(hours=20)
 CLOCK_SKEW = timedelta(minutes=10)
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """One writer's attempt to bring Stripe to what was requested, and what it has learnt so far.
 
     `revision` is a PUT's own; jobs have none. `about` is the PaymentIntent of the last step, `version` that one's when

@@ -14,6 +14,7 @@ Json = Mapping[str, Any]
 UNSTORABLE = re.compile("[\x00\ud800-\udfff]")
 CURRENCY = re.compile("[a-z]{3}")
 LARGEST = 2**63 - 1
+MAX_LENGTH = 255  # Stripe's own promise for its ids
 LAST_SECOND = 253_402_300_799  # of the year 9999
 
 
@@ -27,12 +28,16 @@ def word(value: object) -> str | None:
 
 def id_of(value: object) -> str | None:
     """Return the id of what Stripe names either by its id or, when expanded, by the object."""
-    return word(value.get("id") if isinstance(value, dict) else value)
+    found = word(value.get("id") if isinstance(value, dict) else value)
+    return found if found is not None and len(found) <= MAX_LENGTH else None
 
 
 def text(obj: Json, name: str) -> str:
+    """Return an id, a type, a status or the like: what every such object has, and an index must hold."""
     if (value := word(obj[name])) is None:
         raise TypeError(f"{name} is not a text")
+    if len(value) > MAX_LENGTH:
+        raise ValueError(f"{name} is longer than {MAX_LENGTH} characters")
     return value
 
 

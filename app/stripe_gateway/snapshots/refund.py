@@ -30,7 +30,7 @@ class RefundSnapshot:
         return cls(
             id=read.text(obj, "id"),
             payment_intent_id=read.id_of(obj.get("payment_intent")),
-            status="pending" if obj.get("status") is None else read.text(obj, "status"),
+            status=_status(obj),
             amount=read.amount(obj, "amount", least=1),
             currency=read.currency(obj),
             reason=read.word(obj.get("reason")),
@@ -40,3 +40,11 @@ class RefundSnapshot:
             is_replay=is_replay,
             request_id=request_id,
         )
+
+
+def _status(obj: Json) -> str:
+    """Read the status; `refused` is our own word for a refund that Stripe never made."""
+    status = "pending" if obj.get("status") is None else read.text(obj, "status")
+    if status == "refused":
+        raise ValueError("refused is not a status of Stripe's")
+    return status

@@ -114,24 +114,34 @@ def test_a_put_of_what_stands_writes_nothing_within_a_minute(
     changes: Changes, known_secrets: set[str], is_written: bool
 ) -> None:
     context = replace(CONTEXT, known_secrets=frozenset(known_secrets))
-    decision = decide(state_of(**changes), PutTerms(TEN), replace(RUN, wants_secret=True), context, ACTOR)
+    decision = decide(state_of(**changes), PutTerms(TEN), RUN._replace(wants_secret=True), context, ACTOR)
     assert decision.change.is_empty != is_written
     assert (decision.run.revision is not None) == is_written
 
 
-@pytest.mark.parametrize("step", ["refused, another's", "refused, its own", "canceled"])
-def test_a_put_that_finds_its_generation_closed_opens_the_next_with_the_newest_request(step: str) -> None:
-    changes = CLOSED | {"revision": 4, "requested_terms": TWENTY}
-    revision = 3
-    if step != "canceled":
-        changes |= REFUSED | {"create_params": create_params(TWENTY, 4, StripeMetadata("test", ID, CART))}
-        revision = 4 if step == "refused, its own" else 3
-    decision = decide_again(state_of(**changes), replace(RUN, revision=revision), CONTEXT, ACTOR)
-    if step == "refused, another's":
-        assert isinstance(decision.step, GiveUp)
-    else:
-        assert isinstance(decision.step, CreateCall)
-        assert (newest_of(decision).requested_terms, newest_of(decision).revision) == (TWENTY, 4)
+REQUESTED: Changes = {"revision": 4, "requested_terms": TWENTY}
+REFUSED_LAST = REQUESTED | REFUSED | {"create_params": create_params(TWENTY, 4, StripeMetadata("test", ID, CART))}
+
+
+@pytest.mark.parametrize(
+    ("changes", "revision"),
+    [
+        pytest.param(REQUESTED | CLOSED, 3, id="canceled"),
+        pytest.param(REFUSED_LAST, 4, id="its own was refused"),
+        pytest.param(REQUESTED | REFUSED, 3, id="an older one was refused"),
+    ],
+)
+def test_a_put_that_finds_its_generation_closed_opens_the_next_with_the_newest_request(
+    changes: Changes, revision: int
+) -> None:
+    decision = decide_again(state_of(**changes), RUN._replace(revision=revision), CONTEXT, ACTOR)
+    assert isinstance(decision.step, CreateCall)
+    assert (newest_of(decision).requested_terms, newest_of(decision).revision) == (TWENTY, 4)
+
+
+def test_a_put_does_not_send_anothers_request_that_was_refused() -> None:
+    decision = decide_again(state_of(**REFUSED_LAST), RUN._replace(revision=3), CONTEXT, ACTOR)
+    assert isinstance(decision.step, GiveUp)
 
 
 @pytest.mark.parametrize(

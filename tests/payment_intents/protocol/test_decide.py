@@ -137,7 +137,7 @@ def test_a_lease_that_ran_out_leaves_its_trace() -> None:
 
 
 def test_what_was_learnt_before_waiting_for_another_is_not_fresh() -> None:
-    waited = decide_again(state_of(**LEASED), replace(RUN, is_fresh=True), CONTEXT, ACTOR).run
+    waited = decide_again(state_of(**LEASED), RUN._replace(is_fresh=True), CONTEXT, ACTOR).run
     after = decide_again(state_of(recheck_after=NOW + SECOND), waited, CONTEXT, ACTOR)
     assert isinstance(after.step, RetrieveCall)
 
@@ -151,12 +151,12 @@ def test_a_frozen_rows_request_is_rolled_back_by_its_owner_alone(
     revision: int | None, last_activity_at: datetime, is_rolled_back: bool
 ) -> None:
     state = state_of(requested_terms=TWENTY, revision=5, status="processing", last_activity_at=last_activity_at)
-    row = newest_of(decide_again(state, replace(RUN, revision=revision), CONTEXT, ACTOR))
+    row = newest_of(decide_again(state, RUN._replace(revision=revision), CONTEXT, ACTOR))
     assert (row.requested_terms, row.is_rolled_back) == ((TEN, True) if is_rolled_back else (TWENTY, False))
 
 
 def test_what_is_rolled_back_is_a_revision_of_its_own_once() -> None:
-    row = roll_back(roll_back(replace(AGREED, requested_terms=TWENTY, revision=5)))
+    row = roll_back(roll_back(AGREED._replace(requested_terms=TWENTY, revision=5)))
     assert (row.revision, row.requested_terms) == (6, TEN)
 
 
@@ -165,7 +165,7 @@ def test_while_an_older_request_may_arrive_all_that_is_set_is_sent() -> None:
     wanted = replace(TWENTY, description="x")
     state = state_of(applied_terms=known, requested_terms=wanted, recheck_after=NOW)
     sent = [
-        decide_again(each, replace(RUN, is_fresh=True), CONTEXT, ACTOR).step
+        decide_again(each, RUN._replace(is_fresh=True), CONTEXT, ACTOR).step
         for each in (state, state_of(applied_terms=known, requested_terms=wanted))
     ]
     assert [sorted(each.params) for each in sent if isinstance(each, UpdateCall)] == [

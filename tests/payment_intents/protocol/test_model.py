@@ -1,7 +1,6 @@
 """The model of all interleavings: its smallest configurations hold, and without one of the rules they do not."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import datetime
 from types import FunctionType
 from typing import Any, cast
@@ -58,7 +57,7 @@ def _ignore_leases(patch: Patch) -> None:
 def _roll_back_without_a_revision(patch: Patch) -> None:
     def roll_back_only(row: PaymentIntentState) -> PaymentIntentState:
         after = roll_back(row)
-        return replace(after, revision=after.revision - after.is_rolled_back)
+        return after._replace(revision=after.revision - after.is_rolled_back)
 
     _put_in_place(patch, roll_back, roll_back_only)
 
@@ -69,7 +68,7 @@ def _keep_what_was_refused(patch: Patch) -> None:
 
 def _expire_what_is_unknown(patch: Patch) -> None:
     def is_abandoned(row: PaymentIntentState, context: Context) -> bool:
-        return commands_is_abandoned(replace(row, needs_refresh=False), context)
+        return commands_is_abandoned(row._replace(needs_refresh=False), context)
 
     commands_is_abandoned = commands.is_abandoned
     _put_in_place(patch, commands_is_abandoned, is_abandoned)
@@ -82,14 +81,14 @@ def _forget_what_is_late(patch: Patch) -> None:
 def _trust_webhooks(patch: Patch) -> None:
     def believe(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
         if row.is_open:
-            record_adopted(change, replace(row, stripe_id=snapshot.id), snapshot)
+            record_adopted(change, row._replace(stripe_id=snapshot.id), snapshot)
 
     _put_in_place(patch, record_hint, believe)
 
 
 def _answer_at_once_while_a_request_may_arrive(patch: Patch) -> None:
     def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentState) -> bool:
-        return commands_is_answered_at_once(context, command, replace(row, recheck_after=None))
+        return commands_is_answered_at_once(context, command, row._replace(recheck_after=None))
 
     commands_is_answered_at_once = commands.is_answered_at_once
     _put_in_place(patch, commands_is_answered_at_once, is_answered_at_once)

@@ -115,7 +115,7 @@ def test_an_update_does_not_clear_the_recheck() -> None:
 
 def test_what_was_rolled_back_and_arrives_late_is_not_taken_for_what_was_held() -> None:
     wanted = replace(TWENTY, description="new")
-    row = roll_back(replace(AGREED, requested_terms=wanted, revision=5))
+    row = roll_back(AGREED._replace(requested_terms=wanted, revision=5))
     metadata = {**SNAPSHOT.metadata, "revision": "5"}
     late = replace(SNAPSHOT, amount=2000, metadata=metadata, fields={"description": "new"})
     after = newest_of(
@@ -174,8 +174,7 @@ def test_how_a_call_that_shows_nothing_ends(
 ) -> None:
     decision = record(answer, call, run, **changes)
     assert isinstance(decision.step, expected)
-    if isinstance(decision.step, Fail):
-        assert newest_of(decision).lease_token is None
+    assert newest_of(decision).lease_token != TOKEN or isinstance(decision.step, Call)
 
 
 @pytest.mark.parametrize(
@@ -200,7 +199,7 @@ def test_only_an_unknown_outcome_is_asked_about(answer: Answer, needs_refresh: b
 def test_what_stripe_refuses_is_given_up(call: Call, changes: Changes, after: Changes) -> None:
     row = newest_of(record(Refused("declined"), call, {"sent": AppliedTerms(TWENTY, 1)}, **changes))
     expected: Changes = {"version": 3} | after
-    assert row == replace(AGREED, **expected)
+    assert row == AGREED._replace(**expected)
 
 
 def test_a_refused_creation_is_closed() -> None:
@@ -209,8 +208,8 @@ def test_a_refused_creation_is_closed() -> None:
 
 
 def test_a_run_without_time_releases_its_lease_alone() -> None:
-    mine = give_up(state_of(lease_token=TOKEN, lease_until=NOW), replace(RUN, about=ID), CONTEXT, ACTOR)
-    others = give_up(state_of(**LEASED), replace(RUN, about=ID), CONTEXT, ACTOR)
+    mine = give_up(state_of(lease_token=TOKEN, lease_until=NOW), RUN._replace(about=ID), CONTEXT, ACTOR)
+    others = give_up(state_of(**LEASED), RUN._replace(about=ID), CONTEXT, ACTOR)
     assert (newest_of(mine).lease_token, newest_of(others).lease_token) == (None, OTHER)
 
 

@@ -77,7 +77,7 @@ REFUSED: Changes = NOT_CREATED | {"closed_at": NOW, "closed_reason": "refused"}
 
 def state_of(**changes: Any) -> ReferenceState:
     """Return a cart that agrees with Stripe, its PaymentIntent changed as said."""
-    return ReferenceState(CART, 1, next_generation=2, payment_intents=(replace(AGREED, **changes),))
+    return ReferenceState(CART, 1, next_generation=2, payment_intents=(AGREED._replace(**changes),))
 
 
 def newest_of(decision: Decision) -> PaymentIntentState:
