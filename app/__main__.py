@@ -6,7 +6,7 @@ Each command imports what it needs when it runs: all of the service takes a seco
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -15,6 +15,8 @@ from app.doctor.cli import doctor
 from app.reconcile import cli as reconcile
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from app.payment_intents.protocol.state import PaymentIntentState
     from app.settings import Settings
 
@@ -31,17 +33,27 @@ def _main() -> None:
 
 
 def _start(host: str | None = None) -> Settings:
-    """Read the settings, refuse unsafe ones with a line for each, and begin to log."""
+    """Read the settings, refuse unsafe ones with a line for each, and begin to log.
+
+    A database that is not there yet is no reason; one that is reached in a way that can't work is.
+    """
+    from app.db.connect import check_sessions
     from app.doctor import production_checks
     from app.observability.logging import configure_logging
 
     settings, findings = production_checks.read_settings(host=host)
     if settings is None or findings:
-        for finding in findings:
-            typer.echo(f"Refused to start: {finding}", err=True)
-        raise typer.Exit(1)
+        _refuse(findings)
     configure_logging(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
+    if (reason := asyncio.run(check_sessions(settings))) is not None:
+        _refuse([reason])
     return settings
+
+
+def _refuse(findings: Sequence[object]) -> NoReturn:
+    for finding in findings:
+        typer.echo(f"Refused to start: {finding}", err=True)
+    raise typer.Exit(1)
 
 
 @app.command()
@@ -110,8 +122,19 @@ async def _sweep(settings: Settings, *, is_dry_run: bool) -> list[PaymentIntentS
 def migrate_() -> None:
     """Bring the database to this version's shape."""
     from app.db import migrations
+    from app.db.errors import DatabaseUnavailable, MigrationUnderWay, SessionsNotKept
+    from app.doctor import production_checks
+    from app.observability.redaction import redact
 
-    migrations.upgrade()
+    findings = production_checks.check_database_settings()
+    if findings:
+        _refuse(findings)
+    try:
+        migrations.upgrade()
+    except (DatabaseUnavailable, MigrationUnderWay) as error:
+        reason = error.detail if isinstance(error, SessionsNotKept) else str(error.__cause__ or error.detail)
+        typer.echo(f"Not migrated: {redact(reason)}", err=True)
+        raise typer.Exit(1) from None
     typer.echo("The database is up to date.")
 
 

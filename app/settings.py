@@ -20,6 +20,8 @@ from pydantic import (
 )
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.db.url import DatabaseUrl
+
 Instance = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Origin = Annotated[
     str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
@@ -46,21 +48,37 @@ def _one_for_this_process() -> tuple[SecretStr, ...]:
 
 
 class DatabaseSettings(BaseSettings):
-    """What a migration needs: the database and nothing of Stripe."""
+    """What a migration needs: the database and nothing of Stripe.
+
+    With `database_direct_url`, the address of PostgreSQL itself, `database_url` may lead to a pooler in transaction
+    mode. A statement takes no longer than `database_statement_timeout`, and waits for a lock no longer than
+    `database_lock_timeout`.
+    """
 
     model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True, hide_input_in_errors=True)
 
     database_url: SecretStr
+    database_direct_url: SecretStr | None = None
     database_pool_size: Annotated[int, Field(gt=0, le=1000)] = 10
+    database_statement_timeout: Seconds = timedelta(seconds=5)
+    database_lock_timeout: Seconds = timedelta(seconds=3)
 
-    @field_validator("database_url")
+    @field_validator("database_url", "database_direct_url")
     @classmethod
-    def _accept_both_schemes(cls, url: SecretStr) -> SecretStr:
-        """Accept `postgres://` and `postgresql://` as hosting services hand them out."""
-        scheme, separator, rest = url.get_secret_value().partition("://")
-        if not separator or scheme not in {"postgres", "postgresql", "postgresql+asyncpg"}:
-            raise ValueError("must be a postgresql:// URL")
-        return SecretStr(f"postgresql://{rest}")
+    def _check_address(cls, url: SecretStr | None) -> SecretStr | None:
+        """Accept `postgres://` and `postgresql://`, and refuse now what a connection can't do later."""
+        if url is None:
+            return None
+        text = url.get_secret_value()
+        DatabaseUrl.parse(text)
+        return SecretStr(f"postgresql://{text.partition('://')[2]}")
+
+    @cached_property
+    def database_secrets(self) -> tuple[str, ...]:
+        """Return the passwords of the addresses, as they are and as an address writes them."""
+        urls = [url.get_secret_value() for url in (self.database_url, self.database_direct_url) if url is not None]
+        passwords = [DatabaseUrl.parse(url).password or "" for url in urls]
+        return (*passwords, *(urlsplit(url).password or "" for url in urls))
 
 
 class Settings(DatabaseSettings):
@@ -157,8 +175,7 @@ class Settings(DatabaseSettings):
         """Return what must never be written anywhere; short ones are left out, they are words of other texts too."""
         several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
         known = [secret.get_secret_value() for secret in several]
-        known.append(urlsplit(self.database_url.get_secret_value()).password or "")
-        return tuple(secret for secret in known if len(secret) >= MIN_SECRET)
+        return tuple(secret for secret in (*known, *self.database_secrets) if len(secret) >= MIN_SECRET)
 
     @cached_property
     def lease_duration(self) -> timedelta:

@@ -2,19 +2,23 @@
 
 import asyncio
 import json
+import logging
 import signal
 from contextlib import suppress
 from datetime import timedelta
 from uuid import UUID
 
-import asyncpg
 import structlog
 from pgqueuer import PgQueuer, RetryRequested
 from pgqueuer.models import Job, Schedule
-from prometheus_client import start_http_server
 
+from app.db.connect import direct_connector
+from app.db.engine import Database
+from app.db.errors import DatabaseUnavailable
+from app.db.queue_driver import QueueDriver
 from app.disputes import recording as disputes
 from app.errors import Unavailable
+from app.http.worker_health import serve_health, why_not_ready
 from app.payment_intents import recovery
 from app.payment_intents.protocol.state import Actor
 from app.reconcile import service as reconcile
@@ -29,6 +33,9 @@ log = structlog.get_logger()
 HEARTBEAT_TIMEOUT = timedelta(seconds=30)
 
 CONCURRENCY = 20
+
+# So often an absent or unmigrated database is looked for.
+DATABASE_PAUSE_SECONDS = 1.0
 
 # Periodic jobs run once among all replicas.
 EVERY_MINUTE = "* * * * *"
@@ -101,20 +108,53 @@ def _ids(job: Job) -> dict[str, str]:
 
 
 async def run(settings: Settings) -> None:
-    """Do jobs until SIGTERM or SIGINT, then finish those under way."""
-    url = settings.database_url.get_secret_value()
+    """Do jobs until SIGTERM or SIGINT, then finish those under way. An absent database is waited for."""
+    stop = asyncio.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, stop.set)
+    logging.getLogger("pgqueuer").addFilter(_without_known_traceback)
     async with (
         open_resources(settings, is_background=True) as resources,
-        asyncpg.create_pool(url, min_size=2, max_size=5) as pool,
+        serve_health(resources.database, settings.worker_metrics_port),
     ):
-        queue = PgQueuer.from_asyncpg_pool(pool)
-        register(queue, resources)
-        loop = asyncio.get_running_loop()
-        for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, queue.shutdown.set)
-        if settings.worker_metrics_port is not None:
-            start_http_server(settings.worker_metrics_port)
-        log.info("worker.started")
-        with suppress(asyncio.CancelledError):
-            await queue.run(dequeue_timeout=timedelta(seconds=5), heartbeat_timeout=HEARTBEAT_TIMEOUT)
+        if await _is_ready(resources.database, stop):
+            await _do_jobs(resources, stop)
         log.info("worker.stopped")
+
+
+async def _is_ready(database: Database, stop: asyncio.Event) -> bool:
+    """Wait until the database is there and migrated; return False when the worker stops before."""
+    reason = ""
+    while not stop.is_set():
+        code = await why_not_ready(database)
+        if code is None:
+            return True
+        if code != reason:
+            log.warning("worker.waits", code=code)
+            reason = code
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), DATABASE_PAUSE_SECONDS)
+    return False
+
+
+async def _do_jobs(resources: Resources, stop: asyncio.Event) -> None:
+    driver = QueueDriver(resources.database, direct_connector(resources.settings), stop)
+    queue = PgQueuer(driver)
+    queue.shutdown = queue.qm.shutdown = queue.sm.shutdown = stop
+    register(queue, resources)
+    log.info("worker.started")
+    try:
+        await queue.run(dequeue_timeout=timedelta(seconds=5), heartbeat_timeout=HEARTBEAT_TIMEOUT)
+    except asyncio.CancelledError:
+        log.info("worker.jobs_canceled")
+    except DatabaseUnavailable:  # raised only while it stops: whoever takes the jobs next does them again
+        log.warning("worker.stopped_without_database")
+
+
+def _without_known_traceback(record: logging.LogRecord) -> bool:
+    """Leave out the traceback of an error that says all by itself."""
+    error = record.exc_info[1] if record.exc_info else None
+    if isinstance(error, Unavailable):
+        record.msg, record.args = f"{record.getMessage()} ({error.code})", ()
+        record.exc_info = None
+    return True

@@ -41,7 +41,7 @@ async def api_process(
     """Run the API as a process; give it and its address. It is killed at the end if it still runs."""
     port = free_port()
     url = f"http://127.0.0.1:{port}"
-    async with _process(settings, log, "serve", "--port", str(port)) as process:
+    async with service_process(settings, log, "serve", "--port", str(port)) as process:
         await _until_ready(url, process)
         yield process, url
 
@@ -49,12 +49,12 @@ async def api_process(
 @asynccontextmanager
 async def worker_process(settings: Settings) -> AsyncIterator[asyncio.subprocess.Process]:
     """Run the worker as a process. It is killed at the end if it still runs."""
-    async with _process(settings, asyncio.subprocess.DEVNULL, "worker") as process:
+    async with service_process(settings, asyncio.subprocess.DEVNULL, "worker") as process:
         yield process
 
 
 @asynccontextmanager
-async def _process(
+async def service_process(
     settings: Settings, log: int | IO[bytes], *command: str
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     process = await asyncio.create_subprocess_exec(

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 import asyncpg
 
 from app.db import migrations
+from app.db.connect import check_sessions
 from app.db.engine import Database
 from app.db.errors import DatabaseUnavailable
 from app.doctor.production_checks import find_unsafe
@@ -37,7 +38,7 @@ async def examine(settings: Settings) -> list[Result]:
     """Run every check, even when some fail."""
     results = _examine_settings(settings)
     async with open_resources(settings) as resources:
-        results.append(await _examine_database(resources.database))
+        results.append(await _examine_database(settings, resources.database))
         results += await _examine_stripe(resources.stripe)
     return results
 
@@ -47,12 +48,16 @@ def _examine_settings(settings: Settings) -> list[Result]:
     return findings or [Result("Settings", f"safe for {settings.environment}, Stripe's {settings.mode} mode")]
 
 
-async def _examine_database(database: Database) -> Result:
+async def _examine_database(settings: Settings, database: Database) -> Result:
+    if (reason := await check_sessions(settings)) is not None:
+        problem, _, remedy = reason.partition(". ")
+        return Result("Database", problem, remedy)
     try:
         is_current = await migrations.is_current(database)
     except (DatabaseUnavailable, asyncpg.PostgresError) as error:
         cause = error.__cause__ or error
-        return Result("Database", f"cannot be used: {redact(str(cause))}", "Check DATABASE_URL and the server.")
+        reason = redact(str(cause) or type(cause).__name__)
+        return Result("Database", f"cannot be used: {reason}", "Check DATABASE_URL and the server.")
     if not is_current:
         return Result("Database", "lacks this version's tables", "Run `python -m app migrate`.")
     return Result("Database", f"reachable and migrated to {migrations.head()}")

@@ -10,7 +10,7 @@ from urllib.parse import SplitResult, parse_qs, unquote, urlsplit
 from pydantic import SecretStr, ValidationError
 from pydantic_core import ErrorDetails
 
-from app.settings import Settings
+from app.settings import DatabaseSettings, Settings
 
 # A random hexadecimal string of 32 characters has about 14 different ones; words and repetitions have fewer.
 MIN_DIFFERENT = 10
@@ -46,6 +46,15 @@ def read_settings(*, host: str | None = None) -> tuple[Settings | None, list[Fin
     except ValidationError as error:
         return None, [_explain(str(each["loc"][0]).upper() if each["loc"] else "", each) for each in error.errors()]
     return settings, find_unsafe(settings, host=host)
+
+
+def check_database_settings() -> list[Finding]:
+    """Return what is wrong with the settings that a migration needs."""
+    try:
+        DatabaseSettings()
+    except ValidationError as error:
+        return [_explain(str(each["loc"][0]).upper(), each) for each in error.errors()]
+    return []
 
 
 def _explain(name: str, error: ErrorDetails) -> Finding:

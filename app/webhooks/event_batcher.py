@@ -24,6 +24,7 @@ class EventBatcher:
         self._waiting: deque[Waiting] = deque()
         self._tasks: set[asyncio.Task[None]] = set()
         self._running = 0
+        self._under_way: set[str] = set()
 
     async def ingest(self, incoming: IncomingEvent) -> Outcome:
         """Take an event in. Raises what `ingest` does, or the database's errors."""
@@ -41,13 +42,26 @@ class EventBatcher:
 
     async def _run(self) -> None:
         try:
-            while self._waiting:
-                await asyncio.sleep(0)  # what was read from the network already comes along
-                batch = [self._waiting.popleft() for _ in range(min(BATCH, len(self._waiting)))]
-                if batch:
+            await asyncio.sleep(0)  # what was read from the network already comes along
+            while batch := self._next_batch():
+                about = {incoming.about for incoming, _ in batch}
+                self._under_way |= about
+                try:
                     await self._ingest(batch)
+                finally:
+                    self._under_way -= about
         finally:
             self._running -= 1
+
+    def _next_batch(self) -> list[Waiting]:
+        """Take what waits, but for events about what a batch under way is about: one of the two would have to wait."""
+        batch: list[Waiting] = []
+        later: list[Waiting] = []
+        while self._waiting and len(batch) < BATCH:
+            waiting = self._waiting.popleft()
+            (later if waiting[0].about in self._under_way else batch).append(waiting)
+        self._waiting.extendleft(reversed(later))
+        return batch
 
     async def _ingest(self, batch: list[Waiting]) -> None:
         """Take a batch; what fails, is locked or has changed is taken alone, and holds up no other."""

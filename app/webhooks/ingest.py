@@ -26,7 +26,7 @@ from app.payment_intents.protocol.record import record_hint
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.payment_intents.protocol.terms import Reference, id_in
 from app.payment_intents.repository import PaymentIntentLookup
-from app.references.repository import Mode, Write, compare_and_set
+from app.references.repository import Write, compare_and_set
 from app.refunds import recording as refunds
 from app.refunds import repository as refund_rows
 from app.refunds.refund import Refund
@@ -48,6 +48,9 @@ _NO_ID = UUID(int=0)
 # How long one event is tried whose reference others change or lock.
 DEADLINE_SECONDS = 5.0
 
+# Who waits for a reference looks again ever later, at random, up to so many seconds.
+LONGEST_PAUSE = 0.25
+
 
 @dataclass(frozen=True, slots=True)
 class IncomingEvent:
@@ -56,6 +59,11 @@ class IncomingEvent:
     event: StripeEvent
     object: WebhookObject | None
     lookup: PaymentIntentLookup | None
+
+    @property
+    def about(self) -> str:
+        """Stripe's id of the PaymentIntent that it changes; its own when it changes none of ours."""
+        return self.event.id if self.lookup is None else self.lookup.stripe_id
 
     @classmethod
     def read(cls, event: StripeEvent, instance: str) -> "IncomingEvent":
@@ -75,19 +83,18 @@ async def ingest(resources: Resources, event: StripeEvent) -> Outcome:
 
 
 async def ingest_alone(resources: Resources, incoming: IncomingEvent) -> Outcome | PaymentsError:
-    """Take in one event, waiting for whoever changes its reference."""
-    deadline = time.monotonic() + DEADLINE_SECONDS
+    """Take in one event, waiting for whoever changes or locks its reference, without a connection meanwhile."""
+    deadline, pause = time.monotonic() + DEADLINE_SECONDS, RACE_PAUSE
     while time.monotonic() < deadline:
-        [outcome] = await ingest_all(resources, [incoming], mode="one")
+        [outcome] = await ingest_all(resources, [incoming])
         if outcome is not None:
             return outcome
-        await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
-    return SyncPending("Its reference has just changed; send the event again.")
+        await asyncio.sleep(random.uniform(0, pause))  # noqa: S311 - no secret
+        pause = min(pause * 1.5, LONGEST_PAUSE)
+    return SyncPending("Its reference is locked or keeps changing; send the event again.")
 
 
-async def ingest_all(
-    resources: Resources, events: Sequence[IncomingEvent], *, mode: Mode = "batch"
-) -> list[Outcome | PaymentsError | None]:
+async def ingest_all(resources: Resources, events: Sequence[IncomingEvent]) -> list[Outcome | PaymentsError | None]:
     """Take events in, in this order; return what became of each.
 
     None: nothing was done, its reference is locked or has changed; take it again. An error is of its event alone, of
@@ -96,7 +103,7 @@ async def ingest_all(
     batch = _Batch(resources, events, await _read(resources, events))
     await batch.read_more()
     outcomes = [batch.decide(each) for each in events]
-    written = await batch.write(mode)
+    written = await batch.write()
     return [
         outcome if isinstance(outcome, PaymentsError) or batch.is_stored(each, written) else None
         for outcome, each in zip(outcomes, events, strict=True)
@@ -212,7 +219,7 @@ class _Batch:
             self._apply(change, row, incoming)
         return outcome
 
-    async def write(self, mode: Mode) -> set[tuple[str, str]]:
+    async def write(self) -> set[tuple[str, str]]:
         """Write the changes; return (kind, id) of the references and ("event", id) of the events that were stored."""
         writes = [self._write_of(reference, stored) for reference, stored in self._stored.items()]
         if not writes:
@@ -220,9 +227,9 @@ class _Batch:
         changes = [self._changes[reference] for reference in self._stored if reference is not None]
         if not any(change.jobs for change in changes):
             async with self._resources.database.connection() as connection:
-                return await compare_and_set(connection, writes, mode)
+                return await compare_and_set(connection, writes, "batch")
         async with self._resources.database.transaction() as connection:
-            written = await compare_and_set(connection, writes, mode)
+            written = await compare_and_set(connection, writes, "batch")
             for change in changes:
                 if (change.state.reference.kind, change.state.reference.id) in written:
                     await payment_intents.enqueue_jobs(connection, change)

@@ -11,12 +11,21 @@ import sqlalchemy as sa
 from alembic import op
 from sqlalchemy.dialects import postgresql
 
+from app.db.migration_steps import has_column
+
 revision = "0002"
 down_revision = "0001"
 
 
 def upgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '2s'")
+    if not has_column("payment_intents", "amount_reserved"):
+        _add_refunds()
+    with op.get_context().autocommit_block():
+        op.execute("ALTER TABLE payment_intents VALIDATE CONSTRAINT ck_payment_intents_amount_reserved")
+
+
+def _add_refunds() -> None:
     op.add_column(
         "payment_intents",
         sa.Column("amount_reserved", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
@@ -72,8 +81,6 @@ def upgrade() -> None:
     op.create_index(
         "ix_refunds_due", "refunds", ["check_at"], unique=False, postgresql_where=sa.text("check_at IS NOT NULL")
     )
-    with op.get_context().autocommit_block():
-        op.execute("ALTER TABLE payment_intents VALIDATE CONSTRAINT ck_payment_intents_amount_reserved")
 
 
 def downgrade() -> None:

@@ -68,5 +68,5 @@ def _rename_constraints(table: str, old: str, new: str) -> None:
                     regexp_replace(name, '_{old}', '_{new}'));
             END LOOP;
         END $$
-        """
+        """  # noqa: S608 - our own names
     )

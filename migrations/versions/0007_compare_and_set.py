@@ -7,6 +7,8 @@ Revises: 0006
 import sqlalchemy as sa
 from alembic import op
 
+from app.db.migration_steps import create_index_concurrently, drop_index_concurrently
+
 revision = "0007"
 down_revision = "0006"
 
@@ -20,11 +22,8 @@ def upgrade() -> None:
     op.execute("ALTER TABLE payment_intents ADD COLUMN IF NOT EXISTS due_at timestamptz")
     with op.get_context().autocommit_block():
         _let_all_open_rows_be_looked_at()
-        op.execute(
-            "CREATE INDEX CONCURRENTLY IF NOT EXISTS ix_payment_intents_due_at ON payment_intents (due_at)"
-            " WHERE due_at IS NOT NULL"
-        )
-        op.execute("DROP INDEX CONCURRENTLY IF EXISTS ix_payment_intents_open")
+        create_index_concurrently("ix_payment_intents_due_at", "payment_intents (due_at) WHERE due_at IS NOT NULL")
+        drop_index_concurrently("ix_payment_intents_open")
 
 
 def downgrade() -> None:

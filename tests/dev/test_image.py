@@ -94,7 +94,9 @@ def test_the_image_migrates_serves_and_is_healthy_without_development_packages(i
         }
         run = partial(subprocess.Popen, cwd=image / "service", env=environment)
         assert run([sys.executable, "-m", "app", "migrate"]).wait() == 0
-        with run(command("CMD", port)) as api:
-            is_healthy = eventually(lambda: run(command("HEALTHCHECK", port)).wait() == 0, 20)
-            api.terminate()
-    assert is_healthy
+        assert run(command("HEALTHCHECK", port)).wait() == 1
+        for role in (command("CMD", port), [sys.executable, "-m", "app", "worker"]):
+            with run(role, env=environment | {"WORKER_METRICS_PORT": str(port)}) as process:
+                is_healthy = eventually(lambda: run(command("HEALTHCHECK", port)).wait() == 0, 20)
+                process.terminate()
+            assert is_healthy, role

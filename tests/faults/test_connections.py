@@ -1,0 +1,158 @@
+"""What connections to PostgreSQL do when the network, the server or a lock is in trouble: one bounded failure."""
+
+import asyncio
+import time
+
+import httpx
+import pytest
+
+from app.db import engine
+from app.db.engine import FRESH_SECONDS, open_database
+from app.db.errors import DatabaseUnavailable
+from app.settings import Settings
+from app.webhooks import ingest
+from sandbox.client import SandboxClient
+from tests.database import Database
+from tests.faults.conftest import BOUND_SECONDS, LOCK
+from tests.faults.proxy import Proxy
+from tests.waiting import until
+from tests.webhooks.sending import CART, TEN_EUROS, put, send
+
+OTHER_CART = "/v1/carts/other/payment-intent"
+
+
+def check_unavailable(answer: httpx.Response, code: str = "database_unavailable") -> None:
+    assert (answer.status_code, answer.json()["code"]) == (503, code), answer.text
+    assert int(answer.headers["Retry-After"]) > 0
+
+
+async def test_a_frozen_connection_costs_one_bounded_failure(
+    api: httpx.AsyncClient, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "FRESH_SECONDS", 60)  # it froze just now
+    await put(api)
+    proxy.freeze()
+    began = time.monotonic()
+    check_unavailable(await api.get(CART))
+    assert time.monotonic() - began < BOUND_SECONDS
+    began = time.monotonic()
+    assert (await api.get(CART)).status_code == 200
+    assert time.monotonic() - began < 1
+
+
+async def test_connections_that_froze_while_idle_cost_no_failure(api: httpx.AsyncClient, proxy: Proxy) -> None:
+    await put(api)
+    await asyncio.gather(*(api.get(CART) for _ in range(8)))
+    assert len(proxy.links) > 1
+    proxy.freeze()
+    await asyncio.sleep(FRESH_SECONDS)
+    began = time.monotonic()
+    answers = await asyncio.gather(*(api.get(CART) for _ in range(8)))
+    assert {answer.status_code for answer in answers} == {200}
+    assert time.monotonic() - began < BOUND_SECONDS
+
+
+async def test_a_host_that_is_gone_answers_within_the_bound_and_is_back_at_once(
+    api: httpx.AsyncClient, proxy: Proxy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(engine, "ACQUIRE_SECONDS", 1.5)
+    await put(api)
+    proxy.freeze(new_ones_too=True)
+    began = time.monotonic()
+    answers = await asyncio.gather(*(api.get(CART) for _ in range(20)), api.get("/readyz"))
+    for answer in answers:
+        check_unavailable(answer)
+    assert time.monotonic() - began < 1.5 + BOUND_SECONDS
+    proxy.thaw()
+    proxy.cut()
+    answers = await asyncio.gather(*(api.get(CART) for _ in range(20)), api.get("/readyz"))
+    assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_cut_connections_cost_those_in_flight_alone(api: httpx.AsyncClient, proxy: Proxy) -> None:
+    await put(api)
+    proxy.delay = 0.2
+    in_flight = asyncio.create_task(api.get(CART))
+    await asyncio.sleep(0.1)
+    proxy.cut()
+    proxy.delay = 0
+    check_unavailable(await in_flight)
+    assert (await api.get(CART)).status_code == 200
+
+
+async def test_an_absent_database_is_told_and_found_again(api: httpx.AsyncClient, proxy: Proxy) -> None:
+    await put(api)
+    proxy.go_away()
+    for answer in [await api.get(CART), await api.put(CART, json=TEN_EUROS), await api.get("/readyz")]:
+        check_unavailable(answer)
+    assert (await api.get("/livez")).status_code == 200
+    proxy.come_back()
+    assert (await api.get(CART)).status_code == 200
+    assert (await api.get("/readyz")).status_code == 200
+
+
+async def test_each_wait_of_a_session_has_a_bound_of_ours(settings: Settings, database: Database) -> None:
+    async with open_database(settings) as service:
+        rows = await service.fetch(
+            "SELECT name, setting FROM pg_settings WHERE name = ANY ($1)",
+            ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"],
+        )
+        assert {row["name"]: row["setting"] for row in rows} == {
+            "statement_timeout": "1000",
+            "lock_timeout": "500",
+            "idle_in_transaction_session_timeout": "10000",
+        }
+        with pytest.raises(DatabaseUnavailable):
+            await service.fetch("SELECT pg_sleep(30)")
+
+
+async def test_a_held_lock_is_answered_503_within_its_bound(api: httpx.AsyncClient, database: Database) -> None:
+    await put(api)
+    async with database.locked("SELECT * FROM payment_references FOR UPDATE"):
+        began = time.monotonic()
+        check_unavailable(await api.put(CART, json={**TEN_EUROS, "amount": 2000, "cart_version": 8}))
+        assert time.monotonic() - began < LOCK.total_seconds() + 1
+    await put(api, amount=2000, cart_version=8)
+
+
+async def test_one_held_lock_stops_nobody_elses_events(
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events of the locked cart come first in each batch, and more of them than there are connections."""
+    await put(api)
+    monkeypatch.setattr(ingest, "DEADLINE_SECONDS", 2)
+    assert (await api.put(OTHER_CART, json=TEN_EUROS)).status_code == 201
+    await sandbox.lose_webhooks(1000)
+    [first, second] = [event for event in await sandbox.events() if event["type"] == "payment_intent.created"]
+    locked = [{**first, "id": f"evt_locked_{number}"} for number in range(40)]
+    free = [{**second, "id": f"evt_free_{number}"} for number in range(15)]
+    async with database.locked("SELECT * FROM payment_references WHERE id = 'c1' FOR UPDATE"):
+        held = [asyncio.create_task(send(api, event)) for event in locked]
+        await asyncio.sleep(0.1)
+        began = time.monotonic()
+        answers = await asyncio.gather(*(send(api, event) for event in free))
+        assert {answer.status_code for answer in answers} == {200}
+        assert time.monotonic() - began < 3 * LOCK.total_seconds()
+        for answer in await asyncio.gather(*held):
+            assert answer.status_code == 503
+    assert {(await send(api, event)).status_code for event in locked} == {200}
+
+
+async def test_a_read_only_server_counts_as_dead_until_it_takes_writes(
+    api: httpx.AsyncClient, database: Database
+) -> None:
+    await put(api)
+    name = await database.value("SELECT current_database()")
+    await database.execute(f"ALTER DATABASE {name} SET default_transaction_read_only = on")
+    try:
+        await database.end_connections_of_service()
+        for answer in [await api.put(CART, json=TEN_EUROS), await api.get("/readyz")]:
+            check_unavailable(answer)
+    finally:
+        await database.execute(f"BEGIN READ WRITE; ALTER DATABASE {name} RESET default_transaction_read_only; COMMIT")
+
+    async def is_ready() -> bool:
+        return (await api.get("/readyz")).status_code == 200
+
+    await until(is_ready, "it takes writes again")
+    await put(api)
