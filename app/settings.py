@@ -21,6 +21,7 @@ from pydantic import (
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.db.url import DatabaseUrl
+from app.payment_intents.protocol.state import ProtocolConfig
 
 Instance = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$")]
 Origin = Annotated[
@@ -181,3 +182,18 @@ class Settings(DatabaseSettings):
     def lease_duration(self) -> timedelta:
         """How long one writer owns a row: a call's time and slack, so no live holder loses it in a call."""
         return self.stripe_timeout + self.lease_slack
+
+    @cached_property
+    def protocol(self) -> ProtocolConfig:
+        """What these settings mean for the protocol. A request that was given up may live in the network a while."""
+        return ProtocolConfig(
+            instance=self.instance,
+            lease=self.lease_duration,
+            send_within=self.lease_slack / 2,
+            patience=self.converge_deadline + self.lease_slack,
+            longest_request=self.lease_duration + timedelta(seconds=30),
+            abandoned_after=self.abandoned_after,
+            silent_after=self.silent_after,
+            is_expiry_enabled=self.is_expiry_enabled,
+            max_failed_attempts=self.max_failed_attempts,
+        )

@@ -21,13 +21,12 @@ from app.payment_intents.errors import REJECTIONS, SyncPending
 from app.payment_intents.protocol.commands import Command, decide
 from app.payment_intents.protocol.decide import Decision, decide_again, is_answered_by
 from app.payment_intents.protocol.record import give_up, record_answer
-from app.payment_intents.protocol.state import Actor, Context, PaymentIntentState, ProtocolConfig, ReferenceState
+from app.payment_intents.protocol.state import Actor, Context, PaymentIntentState, ReferenceState
 from app.payment_intents.protocol.steps import Answered, Call, Done, Fail, GiveUp, Rejected, Run, Step, Wait
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.repository import Read
 from app.payment_intents.stripe_calls import answer_of
 from app.resources import Resources
-from app.settings import Settings
 
 log = structlog.get_logger()
 
@@ -45,24 +44,9 @@ class Converged(NamedTuple):
     run: Run
 
 
-def config_of(settings: Settings) -> ProtocolConfig:
-    """Return what the settings mean for the protocol. A request that was given up may live in the network a while."""
-    return ProtocolConfig(
-        instance=settings.instance,
-        lease=settings.lease_duration,
-        send_within=settings.lease_slack / 2,
-        patience=settings.converge_deadline + settings.lease_slack,
-        longest_request=settings.lease_duration + timedelta(seconds=30),
-        abandoned_after=settings.abandoned_after,
-        silent_after=settings.silent_after,
-        is_expiry_enabled=settings.is_expiry_enabled,
-        max_failed_attempts=settings.max_failed_attempts,
-    )
-
-
 def context_at(resources: Resources, read: Read) -> Context:
     """Return what a decision at the time of a read may look at."""
-    return Context(config_of(resources.settings), read.now, uuid7(), uuid4())
+    return Context(resources.settings.protocol, read.now, uuid7(), uuid4())
 
 
 def new_run(*, wants_secret: bool = False) -> Run:
@@ -89,7 +73,7 @@ class Convergence:
         self._resources = resources
         self._reference = reference
         self._actor = actor
-        self._config = config_of(resources.settings)
+        self._config = resources.settings.protocol
         self._began = self._read_at = self._committed_at = time.monotonic()
         self._pause = FIRST_PAUSE
         self._read: Read | None = None

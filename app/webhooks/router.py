@@ -8,7 +8,6 @@ from typing import get_args
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
-from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.db.errors import DatabaseUnavailable
@@ -72,8 +71,10 @@ async def receive_event(request: Request) -> WebhookRead:
 
 async def answer_event(scope: Scope, receive: Receive, send: Send) -> None:
     """Take in one event and answer it, as the route does. Raises what `service.receive` does."""
-    outcome = await _receive(scope, receive)
-    await Response(ANSWERS[outcome], media_type="application/json")(scope, receive, send)
+    body = ANSWERS[await _receive(scope, receive)]
+    headers = [(b"content-type", b"application/json"), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": 200, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
 
 
 async def _receive(scope: Scope, receive: Receive) -> Outcome:

@@ -8,7 +8,6 @@ from uuid import UUID
 import pytest
 
 from app.payment_intents import recovery, repository
-from app.payment_intents.convergence import config_of
 from app.payment_intents.protocol.state import due_at
 from app.resources import Resources
 from sandbox.client import SandboxClient
@@ -224,6 +223,6 @@ async def test_one_whose_terms_can_not_change_any_more_is_not_swept(
     await database.set_status(status)
     await database.request(amount=2000)
     row = await repository.get(resources.database, UUID(created["id"]))
-    due = due_at(row, config_of(resources.settings))
+    due = due_at(row, resources.settings.protocol)
     assert due is not None
     assert (due <= datetime.now(UTC)) is is_found
