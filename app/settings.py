@@ -190,7 +190,7 @@ class Settings(DatabaseSettings):
             instance=self.instance,
             lease=self.lease_duration,
             send_within=self.lease_slack / 2,
-            patience=self.converge_deadline + self.lease_slack,
+            longest_wait=self.converge_deadline + self.lease_slack,
             longest_request=self.lease_duration + timedelta(seconds=30),
             abandoned_after=self.abandoned_after,
             silent_after=self.silent_after,

@@ -35,7 +35,7 @@ class AtStripe(NamedTuple):
     row: int
 
 
-class Run(NamedTuple):
+class RefundRun(NamedTuple):
     """A request or a job at work on a row. Its point is "start", "list", "call" or "answer"."""
 
     name: str
@@ -53,7 +53,7 @@ class State(NamedTuple):
     keys: tuple[tuple[int, int | None], ...] = ()
     late: tuple[int, ...] = ()
     webhooks: tuple[tuple[int, str], ...] = ()
-    runs: tuple[Run, ...] = ()
+    runs: tuple[RefundRun, ...] = ()
     crashes: int = 1
     dashboards: int = 1
     failures: int = 1
@@ -80,7 +80,7 @@ def models() -> Iterator[Model[State]]:
 
 def model(name: str, rules: Rules, *, days: int = 0) -> Model[State]:
     """Return one with these rules."""
-    runs = (Run("refund", 2, -1, "start"), Run("refund", 1, -1, "start"))
+    runs = (RefundRun("refund", 2, -1, "start"), RefundRun("refund", 1, -1, "start"))
     return Model(
         name, lambda: State(runs=runs, days=days), partial(successors, rules=rules), partial(broken, rules=rules)
     )
@@ -100,7 +100,7 @@ def successors(state: State, rules: Rules) -> Iterator[tuple[str, State]]:
     yield from _others(state)
 
 
-def _run(state: State, run: Run, rules: Rules) -> Iterator[tuple[str, State]]:
+def _run(state: State, run: RefundRun, rules: Rules) -> Iterator[tuple[str, State]]:
     """Let a run, which is taken out of the state, go on."""
     match run.point:
         case "start":
@@ -130,7 +130,7 @@ def _others(state: State) -> Iterator[tuple[str, State]]:
     if state.jobs:
         for number, row in enumerate(state.rows):
             if row.status is None and not any(run.row == number for run in state.runs):
-                job = Run("job", row.amount, number, "list")
+                job = RefundRun("job", row.amount, number, "list")
                 yield f"a job takes row {number}", _with(state._replace(jobs=state.jobs - 1), job)
     if state.dashboards and _refunded(state) < TOTAL:
         refunds = (*state.refunds, AtStripe(1, "succeeded", DASHBOARD))
@@ -162,7 +162,7 @@ def _create(state: State, row: int, rules: Rules) -> tuple[State, int | None]:
     return state._replace(keys=(*state.keys, (row, answer))), answer
 
 
-def _answer(state: State, run: Run, rules: Rules) -> State:
+def _answer(state: State, run: RefundRun, rules: Rules) -> State:
     """Take the answer; a replay shows the first one. What was refused has all of them listed, by a job."""
     if run.answer is not None:
         return record(state, run.answer, "succeeded", rules)
@@ -212,7 +212,7 @@ def _sweep(state: State, rules: Rules) -> State:
         state = _list(state, rules) if state.rows[number].status is None else state
         if state.rows[number].status is None:
             state, answer = _create(state, number, rules)
-            state = _answer(state, Run("job", 0, number, "answer", answer), rules)
+            state = _answer(state, RefundRun("job", 0, number, "answer", answer), rules)
     return state
 
 
@@ -233,11 +233,11 @@ def _put(items: tuple[T, ...], number: int, item: T) -> tuple[T, ...]:
     return (*items[:number], item, *items[number + 1 :])
 
 
-def _with(state: State, run: Run) -> State:
+def _with(state: State, run: RefundRun) -> State:
     return state._replace(runs=tuple(sorted((*state.runs, run), key=str)))
 
 
-def _without(state: State, run: Run) -> State:
+def _without(state: State, run: RefundRun) -> State:
     runs = list(state.runs)
     runs.remove(run)
     return state._replace(runs=tuple(runs))

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
-from app.payment_intents.protocol.steps import Answer, Answered, Call, CreateCall, Run, UpdateCall
+from app.payment_intents.protocol.steps import Answer, Answered, Call, ConvergeRun, CreateCall, UpdateCall
 from app.payment_intents.protocol.terms import Kind, PaymentTerms, created_with
 
 T = TypeVar("T", bound=Hashable)
@@ -133,7 +133,7 @@ class Worker(NamedTuple):
     number: int
     kind: Kind
     wanted: Interned[PaymentTerms] | None
-    run: Interned[Run]
+    run: Interned[ConvergeRun]
     point: str = "start"
     call: Interned[Call] | None = None
     answer: Interned[Answer] | None = None

@@ -23,19 +23,21 @@ from app.payment_intents.protocol.state import (
     ProtocolConfig,
     ReferenceState,
 )
-from app.payment_intents.protocol.steps import Answer, Call, FindCall, GiveUp, Rejected, RetrieveCall, Run, Step
+from app.payment_intents.protocol.steps import Answer, Call, ConvergeRun, FindCall, GiveUp, Rejected, RetrieveCall, Step
 from app.payment_intents.protocol.terms import Kind, PaymentTerms, Reference
 from model.state import NOW, Intent, Interned, Ours, forget_interned, intern
 
 F = TypeVar("F", bound=Callable[..., object])
 
 MINUTE, HOUR = timedelta(minutes=1), timedelta(hours=1)
-CONFIG = ProtocolConfig("model", lease=2 * MINUTE, send_within=MINUTE, patience=3 * MINUTE, longest_request=10 * MINUTE)
+CONFIG = ProtocolConfig(
+    "model", lease=2 * MINUTE, send_within=MINUTE, longest_wait=3 * MINUTE, longest_request=10 * MINUTE
+)
 
 # When a step happens: each of these is later than what the ones before it say, too.
 A_MINUTE_LATER = NOW + MINUTE  # a PUT that changes nothing counts as activity again
 LEASE_OVER = NOW + CONFIG.lease  # a lease that is found has run out
-OWNER_GONE = NOW + CONFIG.patience + MINUTE  # whoever made the newest request is gone
+OWNER_GONE = NOW + CONFIG.longest_wait + MINUTE  # whoever made the newest request is gone
 NOTHING_LATE = NOW + CONFIG.longest_request  # no request can be on its way any more
 SILENT = NOW + CONFIG.silent_after + MINUTE  # nothing was heard for so long that the sweep asks
 
@@ -52,7 +54,7 @@ class Outcome(NamedTuple):
     """What a step leaves: our references, the run, what it does next, and the PaymentIntent that it was about."""
 
     ours: Interned[Ours]
-    run: Interned[Run]
+    run: Interned[ConvergeRun]
     step: Step
     call: Interned[Call] | None
     row: PaymentIntentState | None
@@ -74,8 +76,8 @@ def forget() -> None:
         clear()
 
 
-def new_run(number: int, *, is_put: bool) -> Interned[Run]:
-    return intern(Run(UUID(int=number), wants_secret=is_put))
+def new_run(number: int, *, is_put: bool) -> Interned[ConvergeRun]:
+    return intern(ConvergeRun(UUID(int=number), wants_secret=is_put))
 
 
 @remembered
@@ -84,7 +86,7 @@ def begin(
     kind: Kind,
     name: str,
     wanted: Interned[PaymentTerms] | None,
-    run: Interned[Run],
+    run: Interned[ConvergeRun],
     now: datetime,
 ) -> Outcome:
     """Write what is asked for, and decide the first step."""
@@ -110,14 +112,19 @@ def _command(name: str, state: ReferenceState, wanted: Interned[PaymentTerms] | 
 
 
 @remembered
-def look_again(ours: Interned[Ours], kind: Kind, run: Interned[Run], now: datetime) -> Outcome:
+def look_again(ours: Interned[Ours], kind: Kind, run: Interned[ConvergeRun], now: datetime) -> Outcome:
     """Look again after waiting."""
     return _go_on(ours, kind, run, lambda state: decide.decide_again(state, run.value, _context(ours, now), ACTOR))
 
 
 @remembered
 def record_answer(
-    ours: Interned[Ours], kind: Kind, run: Interned[Run], call: Interned[Call], answer: Interned[Answer], now: datetime
+    ours: Interned[Ours],
+    kind: Kind,
+    run: Interned[ConvergeRun],
+    call: Interned[Call],
+    answer: Interned[Answer],
+    now: datetime,
 ) -> Outcome:
     """Record how a call ended, and decide the next step. What was retrieved is recorded at once."""
     made = call.value
@@ -129,7 +136,7 @@ def record_answer(
 
 
 @remembered
-def give_up(ours: Interned[Ours], kind: Kind, run: Interned[Run]) -> Outcome:
+def give_up(ours: Interned[Ours], kind: Kind, run: Interned[ConvergeRun]) -> Outcome:
     """End a run that has no time left."""
     return _go_on(ours, kind, run, lambda state: record.give_up(state, run.value, _context(ours, NOW), ACTOR))
 
@@ -157,7 +164,7 @@ def take_webhook(ours: Interned[Ours], webhook: Interned[Intent]) -> Interned[Ou
 
 
 @remembered
-def is_answered_by(ours: Interned[Ours], kind: Kind, run: Interned[Run]) -> bool:
+def is_answered_by(ours: Interned[Ours], kind: Kind, run: Interned[ConvergeRun]) -> bool:
     """Whether one who waits takes what another who waited has just found agreed."""
     row = ours.value.of(kind).newest
     return row is not None and decide.is_answered_by(row, run.value, SECRETS)
@@ -185,7 +192,7 @@ def _context(ours: Interned[Ours], now: datetime) -> Context:
 
 
 def _go_on(
-    ours: Interned[Ours], kind: Kind, run: Interned[Run], decide_next: Callable[[ReferenceState], Decision]
+    ours: Interned[Ours], kind: Kind, run: Interned[ConvergeRun], decide_next: Callable[[ReferenceState], Decision]
 ) -> Outcome:
     """Decide what a run does next; it gives up when the session's PaymentIntent was attached to a cart meanwhile."""
     state = ours.value.of(kind)
@@ -203,22 +210,24 @@ def _outcome(ours: Interned[Ours], kind: Kind, decision: Decision) -> Outcome:
     return Outcome(after, intern(run._replace(version=0, is_first=False)), step, call, state.get(run.about))
 
 
-def _replaced(ours: Interned[Ours], kind: Kind, state: ReferenceState, run: Run | None = None) -> Interned[Ours]:
+def _replaced(
+    ours: Interned[Ours], kind: Kind, state: ReferenceState, run: ConvergeRun | None = None
+) -> Interned[Ours]:
     known = ours.value
     return intern(_canonical(Ours(state, known.session) if kind == "cart" else Ours(known.cart, state), run))
 
 
-def _canonical(ours: Ours, run: Run | None = None) -> Ours:
+def _canonical(ours: Ours, run: ConvergeRun | None = None) -> Ours:
     """Set back what only grows."""
     return Ours(*(_canonical_reference(state, run) for state in ours))
 
 
-def _canonical_reference(state: ReferenceState, run: Run | None) -> ReferenceState:
+def _canonical_reference(state: ReferenceState, run: ConvergeRun | None) -> ReferenceState:
     rows = tuple(_canonical_row(row, run) for row in state.payment_intents)
     return state._replace(version=0, next_sequence=1, payment_intents=rows)
 
 
-def _canonical_row(row: PaymentIntentState, run: Run | None) -> PaymentIntentState:
+def _canonical_row(row: PaymentIntentState, run: ConvergeRun | None) -> PaymentIntentState:
     return row._replace(
         version=_canonical_version(row, run),
         lease_until=row.lease_until and LEASE_OVER,
@@ -231,7 +240,7 @@ def _canonical_row(row: PaymentIntentState, run: Run | None) -> PaymentIntentSta
     )
 
 
-def _canonical_version(row: PaymentIntentState, run: Run | None) -> int:
+def _canonical_version(row: PaymentIntentState, run: ConvergeRun | None) -> int:
     """Return 0 if nothing was recorded since whoever holds the lease took it, else 1; a run remembers 0."""
     if row.lease_token is None:
         return 0

@@ -22,7 +22,7 @@ from app.payment_intents.protocol.commands import Command, decide
 from app.payment_intents.protocol.decide import Decision, decide_again, is_answered_by
 from app.payment_intents.protocol.record import give_up, record_answer
 from app.payment_intents.protocol.state import Actor, Context, PaymentIntentState, ReferenceState
-from app.payment_intents.protocol.steps import Answered, Call, Done, Fail, GiveUp, Rejected, Run, Step, Wait
+from app.payment_intents.protocol.steps import Answered, Call, ConvergeRun, Done, Fail, GiveUp, Rejected, Step, Wait
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.repository import Read
 from app.payment_intents.stripe_calls import answer_of
@@ -41,7 +41,7 @@ class Converged(NamedTuple):
     """The reference's newest PaymentIntent as the run left it, and what the run learnt."""
 
     row: PaymentIntentState
-    run: Run
+    run: ConvergeRun
 
 
 def context_at(resources: Resources, read: Read) -> Context:
@@ -49,8 +49,8 @@ def context_at(resources: Resources, read: Read) -> Context:
     return Context(resources.settings.protocol, read.now, uuid7(), uuid4())
 
 
-def new_run(*, wants_secret: bool = False) -> Run:
-    return Run(uuid4(), wants_secret=wants_secret)
+def new_run(*, wants_secret: bool = False) -> ConvergeRun:
+    return ConvergeRun(uuid4(), wants_secret=wants_secret)
 
 
 async def converge(
@@ -69,7 +69,7 @@ async def converge(
 class Convergence:
     """One run on one reference."""
 
-    def __init__(self, resources: Resources, reference: Reference, run: Run, actor: Actor) -> None:
+    def __init__(self, resources: Resources, reference: Reference, run: ConvergeRun, actor: Actor) -> None:
         self._resources = resources
         self._reference = reference
         self._actor = actor

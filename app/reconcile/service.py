@@ -1,4 +1,4 @@
-"""Take from Stripe's list the events that its webhooks did not bring, through the same door.
+"""Take from Stripe's list the events that its webhooks did not bring, and ingest them as if they had.
 
 Stripe keeps events for 30 days. Reading the list twice does no harm: what is stored already is a duplicate.
 """
@@ -28,7 +28,7 @@ OVERLAP = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class Tally:
-    """What a pass did: how many events it read, and how many of them were news here."""
+    """What a pass did: how many events it read, and how many of them were missing here."""
 
     read: int = 0
     repaired: int = 0
@@ -75,7 +75,7 @@ def _tell(event: str, tally: Tally) -> None:
 
 
 async def _pages(resources: Resources, window: Window, *, after: str | None) -> AsyncIterator[EventPage]:
-    """Give all pages of a window, newest first; a cursor that Stripe does not know any more begins it anew."""
+    """Yield all pages of a window, newest first; a cursor that Stripe does not know any more begins it anew."""
     while True:
         try:
             page = await resources.stripe.page_of_events(window, after=after)

@@ -50,8 +50,8 @@ def refuse(
     change: Change, row: PaymentIntentState, refund: Refund, refusal: StripeRefused, known: dict[str, Refund]
 ) -> Refund:
     """Record Stripe's definite "no" to a refund that nothing else is known of: its amount is free again."""
-    told = {"detail": refusal.detail, **refusal.extensions}
-    refund = replace(refund, status=REFUSED, recheck_after=None, refusal=told, updated_at=change.now)
+    reason = {"detail": refusal.detail, **refusal.extensions}
+    refund = replace(refund, status=REFUSED, recheck_after=None, refusal=reason, updated_at=change.now)
     save(change, row, refund, known)
     append(change, row, refund, stripe_code=refusal.extensions["stripe_code"])
     return refund

@@ -73,7 +73,7 @@ class IncomingEvent:
 
 
 async def ingest(resources: Resources, event: StripeEvent) -> Outcome:
-    """Take in one event that is Stripe's beyond doubt. Raises InvalidEvent, SyncPending or RecoveryPending."""
+    """Ingest one event that is proved to be Stripe's. Raises InvalidEvent, SyncPending or RecoveryPending."""
     outcome = await ingest_alone(resources, IncomingEvent.read(event, resources.settings.instance))
     code = outcome.code if isinstance(outcome, PaymentsError) else outcome
     log.info("event.ingested", stripe_event=event.id, type=event.type, object_id=event.object_id, outcome=code)

@@ -14,7 +14,7 @@ from app.payment_intents.protocol.state import (
     ReferenceState,
     blocked_for,
 )
-from app.payment_intents.protocol.steps import Done, Rejected, Run
+from app.payment_intents.protocol.steps import ConvergeRun, Done, Rejected
 from app.payment_intents.protocol.terms import PaymentTerms
 
 # A PUT that changes nothing counts as activity, but is written at most once in this time.
@@ -74,7 +74,7 @@ class Converge:
 Command: TypeAlias = PutTerms | Cancel | Capture | Refresh | Recover | Expire | Converge
 
 
-def decide(state: ReferenceState, command: Command, run: Run, context: Context, actor: Actor) -> Decision:
+def decide(state: ReferenceState, command: Command, run: ConvergeRun, context: Context, actor: Actor) -> Decision:
     """Write a command's desired state, or reject it, and decide the run's first step."""
     change = Change(state, context, actor)
     if state.moved_to is not None:
@@ -112,7 +112,7 @@ def _request(change: Change, command: Command, row: PaymentIntentState) -> Outco
             return row, row.is_open
 
 
-def _put(change: Change, command: PutTerms, run: Run) -> Decision:
+def _put(change: Change, command: PutTerms, run: ConvergeRun) -> Decision:
     row = change.state.newest
     rejected = _check_put(change, command, row)
     if rejected is not None:
@@ -169,9 +169,9 @@ def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentS
     if (is_paid and command.previous_payment_intent != row.id) or _is_waiting(row):
         return True
     is_asked_for = command.terms == row.requested_terms and not row.is_rolled_back
-    is_settled_at_stripe = row.is_payable and row.is_synced and row.recheck_after is None
+    is_agreed = row.is_payable and row.is_synced and row.recheck_after is None
     is_recent = row.last_activity_at > context.now - ACTIVITY_RESOLUTION
-    return is_asked_for and is_settled_at_stripe and is_recent and row.stripe_id in context.known_secrets
+    return is_asked_for and is_agreed and is_recent and row.stripe_id in context.known_secrets
 
 
 def _revise(change: Change, row: PaymentIntentState, wanted: PaymentTerms) -> PaymentIntentState:

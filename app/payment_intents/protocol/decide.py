@@ -18,12 +18,12 @@ from app.payment_intents.protocol.steps import (
     Call,
     CancelCall,
     CaptureCall,
+    ConvergeRun,
     CreateCall,
     Done,
     FindCall,
     GiveUp,
     RetrieveCall,
-    Run,
     Step,
     UpdateCall,
     Wait,
@@ -42,18 +42,18 @@ class Decision:
     """What is to be written, and what the run does once that is committed."""
 
     change: Change
-    run: Run
+    run: ConvergeRun
     step: Step
 
 
-def decide_again(state: ReferenceState, run: Run, context: Context, actor: Actor) -> Decision:
+def decide_again(state: ReferenceState, run: ConvergeRun, context: Context, actor: Actor) -> Decision:
     """Decide what a run does next, after it waited or took too long."""
     change = Change(state, context, actor)
     assert state.newest is not None, "a run looks again at what it has seen"  # noqa: S101 - narrows the type
     return next_step(change, state.newest, run)
 
 
-def next_step(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
+def next_step(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> Decision:
     """Decide the next step about a reference's newest PaymentIntent.
 
     A PUT that finds it closed opens the next one with the newest request.
@@ -69,7 +69,7 @@ def next_step(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
     return Decision(change, run, step)
 
 
-def is_answered_by(row: PaymentIntentState, run: Run, known_secrets: frozenset[str]) -> bool:
+def is_answered_by(row: PaymentIntentState, run: ConvergeRun, known_secrets: frozenset[str]) -> bool:
     """Whether a look at this PaymentIntent would find nothing to do, and this run's request in it."""
     is_known = not run.wants_secret or row.stripe_id in known_secrets
     is_newer = run.revision is None or row.revision >= run.revision
@@ -98,7 +98,9 @@ def _is_refused_request(row: PaymentIntentState) -> bool:
     return row.is_unmade and created_with(row.create_params).revision == row.revision
 
 
-def _take_lease(row: PaymentIntentState, run: Run, context: Context) -> tuple[PaymentIntentState, Run, Step]:
+def _take_lease(
+    row: PaymentIntentState, run: ConvergeRun, context: Context
+) -> tuple[PaymentIntentState, ConvergeRun, Step]:
     """Take the lease, or find it taken, and decide what comes next."""
     if row.lease_token not in (None, run.token):
         if row.lease_until is not None and row.lease_until > context.now:
@@ -117,7 +119,7 @@ def _take_lease(row: PaymentIntentState, run: Run, context: Context) -> tuple[Pa
     return row, run._replace(calls=run.calls + 1), step
 
 
-def _yield_to_newer(row: PaymentIntentState, run: Run) -> Step:
+def _yield_to_newer(row: PaymentIntentState, run: ConvergeRun) -> Step:
     """Leave the rest to whoever made a newer request, and wait for that; without one, give up."""
     is_checked = row.recheck_after is None or run.is_fresh
     if row.is_synced and is_checked and not row.is_cancel_requested and not row.is_capture_requested:
@@ -125,7 +127,9 @@ def _yield_to_newer(row: PaymentIntentState, run: Run) -> Step:
     return Wait() if run.revision is not None and run.revision < row.revision else GiveUp()
 
 
-def _next(row: PaymentIntentState, run: Run, context: Context) -> tuple[PaymentIntentState, Run, Call | Done]:
+def _next(
+    row: PaymentIntentState, run: ConvergeRun, context: Context
+) -> tuple[PaymentIntentState, ConvergeRun, Call | Done]:
     """Decide the next call of the run that holds the lease."""
     stripe_id = row.stripe_id
     if stripe_id is None:
@@ -150,7 +154,7 @@ def _next(row: PaymentIntentState, run: Run, context: Context) -> tuple[PaymentI
     return row, run, Done()
 
 
-def _next_for_uncreated(row: PaymentIntentState, run: Run, context: Context) -> Call:
+def _next_for_uncreated(row: PaymentIntentState, run: ConvergeRun, context: Context) -> Call:
     """Create it, unless it may have been created under a key that Stripe has forgotten."""
     known_since = context.now - KEY_IS_SAFE_FOR  # what was created later, its key finds
     if not run.has_searched and (run.must_search or row.created_at < known_since):
@@ -161,8 +165,8 @@ def _next_for_uncreated(row: PaymentIntentState, run: Run, context: Context) -> 
 
 
 def _update(
-    row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: Run, context: Context
-) -> tuple[PaymentIntentState, Run, Call]:
+    row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: ConvergeRun, context: Context
+) -> tuple[PaymentIntentState, ConvergeRun, Call]:
     """Send what differs; what the shopper is authenticating must not change its price under them."""
     if row.status == "requires_action" and applied.terms.price != row.requested_terms.price:
         row = row._replace(is_cancel_requested=True)

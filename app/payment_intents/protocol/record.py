@@ -24,6 +24,7 @@ from app.payment_intents.protocol.steps import (
     Call,
     CancelCall,
     CaptureCall,
+    ConvergeRun,
     CreateCall,
     Done,
     Fail,
@@ -33,7 +34,6 @@ from app.payment_intents.protocol.steps import (
     Refused,
     ReplayedFailure,
     RetrieveCall,
-    Run,
     StateNotShown,
     Unknown,
     UpdateCall,
@@ -52,7 +52,7 @@ DUPLICATE_PAYMENT = "duplicate_payment"
 
 
 def record_answer(
-    state: ReferenceState, run: Run, call: Call, answer: Answer, context: Context, actor: Actor
+    state: ReferenceState, run: ConvergeRun, call: Call, answer: Answer, context: Context, actor: Actor
 ) -> Decision:
     """Record how this run's call ended, and decide what it does next."""
     change = Change(state, context, actor)
@@ -76,7 +76,7 @@ def record_answer(
     return _go_on(change, newest, run)
 
 
-def give_up(state: ReferenceState, run: Run, context: Context, actor: Actor) -> Decision:
+def give_up(state: ReferenceState, run: ConvergeRun, context: Context, actor: Actor) -> Decision:
     """Release the lease of a run that has no time left for its next call."""
     change = Change(state, context, actor)
     row = state.get(run.about)
@@ -124,14 +124,14 @@ def record_adopted(change: Change, row: PaymentIntentState, snapshot: PaymentInt
     _apply(change, row, snapshot, run=None)
 
 
-def _go_on(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
+def _go_on(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> Decision:
     """Decide the next step about the newest row as it is after the change."""
     return next_step(change, change.state.get(newest.id) or newest, run)
 
 
 def _record_snapshot(
-    change: Change, row: PaymentIntentState, run: Run, call: Call, snapshot: PaymentIntentSnapshot
-) -> Run:
+    change: Change, row: PaymentIntentState, run: ConvergeRun, call: Call, snapshot: PaymentIntentSnapshot
+) -> ConvergeRun:
     """Record the answer to a call of this run's."""
     is_first = row.applied_terms is None
     row = change.put(_name(row, snapshot))
@@ -153,19 +153,19 @@ def _record_snapshot(
     return run._replace(is_first=run.is_first or (is_first and row.applied_terms is not None))
 
 
-def _is_current(row: PaymentIntentState, run: Run, snapshot: PaymentIntentSnapshot) -> bool:
+def _is_current(row: PaymentIntentState, run: ConvergeRun, snapshot: PaymentIntentSnapshot) -> bool:
     """Whether nothing was recorded that this answer may be older than."""
     is_agreed = row.status == snapshot.status and not row.needs_refresh
     return row.status is None or row.version == run.version or is_agreed
 
 
-def _search(change: Change, row: PaymentIntentState, run: Run) -> Run:
+def _search(change: Change, row: PaymentIntentState, run: ConvergeRun) -> ConvergeRun:
     """Have the next step look for what an answer speaks of and does not show."""
     change.put(row._replace(needs_refresh=True))
     return run._replace(must_search=True, has_searched=False)
 
 
-def _fail_creation(change: Change, row: PaymentIntentState, run: Run) -> Decision:
+def _fail_creation(change: Change, row: PaymentIntentState, run: ConvergeRun) -> Decision:
     """Close what Stripe made nothing of and, since it repeats its failure from memory, never will."""
     if row.lease_token == run.token:
         row = change.close(row, "failed")
@@ -173,7 +173,9 @@ def _fail_creation(change: Change, row: PaymentIntentState, run: Run) -> Decisio
     return Decision(change, run, Fail())
 
 
-def _record_refusal(change: Change, row: PaymentIntentState, run: Run, call: Call, refused: Refused) -> Decision:
+def _record_refusal(
+    change: Change, row: PaymentIntentState, run: ConvergeRun, call: Call, refused: Refused
+) -> Decision:
     """Record Stripe's definite "no": close what could not be created, give up what could not be applied."""
     newest = change.state.newest or row
     if row.lease_token != run.token:
@@ -200,7 +202,7 @@ def _record_refusal(change: Change, row: PaymentIntentState, run: Run, call: Cal
     return Decision(change, run, Fail())
 
 
-def _release(change: Change, row: PaymentIntentState, run: Run, *, is_unknown: bool) -> Decision:
+def _release(change: Change, row: PaymentIntentState, run: ConvergeRun, *, is_unknown: bool) -> Decision:
     """Release the lease; if the outcome is unknown, leave the trace that a request may still be on its way."""
     if row.lease_token == run.token:
         row = release_lease(row)
@@ -230,7 +232,7 @@ def _is_behind(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool
 
 
 def _apply(
-    change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: Run | None
+    change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: ConvergeRun | None
 ) -> PaymentIntentState:
     """Take what Stripe shows as what it holds."""
     if _is_behind(row, snapshot):
@@ -272,7 +274,7 @@ def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
     return row
 
 
-def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: Run | None) -> AppliedTerms:
+def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: ConvergeRun | None) -> AppliedTerms:
     """Return what Stripe holds: the terms of the revision in its metadata, or what it shows if we do not know that one.
 
     Stripe may show a field otherwise than it was sent: what is only read may cost one more update.
@@ -288,7 +290,7 @@ def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: R
     return held.with_price(snapshot.amount, snapshot.currency)
 
 
-def _of_revision(revision: str, row: PaymentIntentState, run: Run | None) -> AppliedTerms | None:
+def _of_revision(revision: str, row: PaymentIntentState, run: ConvergeRun | None) -> AppliedTerms | None:
     """Return the terms that we sent, or mean to send, at this revision."""
     known = (AppliedTerms(row.requested_terms, row.revision), run.sent if run else None, row.applied_terms)
     for each in known:

@@ -25,14 +25,14 @@ class ProtocolConfig:
     """What the settings say.
 
     A call is sent only `send_within` of its decision's commit: later, the lease might not outlast it. A PUT waits for
-    `patience`; whoever made an older request that still stands is gone by then. No request to Stripe lives longer
+    `longest_wait`; whoever made an older request that still stands is gone by then. No request to Stripe lives longer
     than `longest_request`.
     """
 
     instance: str
     lease: timedelta
     send_within: timedelta
-    patience: timedelta
+    longest_wait: timedelta
     longest_request: timedelta
     abandoned_after: timedelta = timedelta(hours=24)
     silent_after: timedelta = timedelta(hours=1)

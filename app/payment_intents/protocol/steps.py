@@ -19,7 +19,7 @@ KEY_IS_SAFE_FOR = timedelta(hours=20)
 CLOCK_SKEW = timedelta(minutes=10)
 
 
-class Run(NamedTuple):
+class ConvergeRun(NamedTuple):
     """One writer's attempt to bring Stripe to what was requested, and what it has learnt so far.
 
     `revision` is a PUT's own; jobs have none. `about` is the PaymentIntent of the last step, `version` that one's when
@@ -46,7 +46,7 @@ class Run(NamedTuple):
     def may_roll_back(self, row: PaymentIntentState, context: Context) -> bool:
         """Whether the newest request is this run's to give up: its own, or nobody waits for it any more."""
         is_own = self.revision == row.revision
-        return is_own or row.last_activity_at < context.now - context.config.patience
+        return is_own or row.last_activity_at < context.now - context.config.longest_wait
 
 
 @dataclass(frozen=True, slots=True)

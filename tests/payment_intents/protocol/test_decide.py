@@ -13,12 +13,12 @@ from app.payment_intents.protocol.steps import (
     CLOCK_SKEW,
     CancelCall,
     CaptureCall,
+    ConvergeRun,
     CreateCall,
     Done,
     FindCall,
     GiveUp,
     RetrieveCall,
-    Run,
     Step,
     UpdateCall,
     Wait,
@@ -99,7 +99,7 @@ from tests.payment_intents.protocol.values import (
     ],
 )
 def test_what_comes_next(changes: Changes, run: Changes, expected: type[Step]) -> None:
-    decision = decide_again(state_of(**changes), Run(TOKEN, **run), CONTEXT, ACTOR)
+    decision = decide_again(state_of(**changes), ConvergeRun(TOKEN, **run), CONTEXT, ACTOR)
     assert isinstance(decision.step, expected)
 
 
@@ -111,7 +111,7 @@ def test_who_makes_a_call_has_the_lease_and_who_is_done_has_not() -> None:
 
 def test_a_put_without_the_client_secret_retrieves_it() -> None:
     forgetful = replace(CONTEXT, known_secrets=frozenset())
-    run = Run(TOKEN, revision=1, wants_secret=True)
+    run = ConvergeRun(TOKEN, revision=1, wants_secret=True)
     assert isinstance(decide_again(state_of(), run, forgetful, ACTOR).step, RetrieveCall)
     assert isinstance(decide_again(state_of(), run, CONTEXT, ACTOR).step, Done)
 
@@ -126,7 +126,7 @@ def test_a_put_without_the_client_secret_retrieves_it() -> None:
 def test_what_a_key_does_not_find_is_looked_for(must_search: bool, until: datetime | None) -> None:
     created_at = NOW - 21 * HOUR
     state = state_of(**NOT_CREATED, created_at=created_at)
-    step = decide_again(state, Run(TOKEN, must_search=must_search), CONTEXT, ACTOR).step
+    step = decide_again(state, ConvergeRun(TOKEN, must_search=must_search), CONTEXT, ACTOR).step
     assert isinstance(step, FindCall)
     assert (step.created_after, step.created_before) == (created_at - CLOCK_SKEW, until)
 

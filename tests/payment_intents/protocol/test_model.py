@@ -20,7 +20,7 @@ from app.payment_intents.protocol.state import (
     mark_outcome_unknown,
     release_lease,
 )
-from app.payment_intents.protocol.steps import Run
+from app.payment_intents.protocol.steps import ConvergeRun
 from app.payment_intents.protocol.terms import PaymentIntentSnapshot
 from model import promises, refunds
 from model.configurations import LARGE, SMALL, Configuration
@@ -48,7 +48,7 @@ def _put_in_place(patch: Patch, function: Callable[..., Any], other: Callable[..
 
 
 def _ignore_leases(patch: Patch) -> None:
-    def decide_without(change: Change, newest: PaymentIntentState, run: Run) -> Decision:
+    def decide_without(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> Decision:
         return next_step(change, release_lease(newest), run)
 
     _put_in_place(patch, next_step, decide_without)

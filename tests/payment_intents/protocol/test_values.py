@@ -28,10 +28,10 @@ from app.payment_intents.protocol.state import (
 )
 from app.payment_intents.protocol.steps import (
     Answered,
+    ConvergeRun,
     Done,
     Refused,
     Rejected,
-    Run,
     Unknown,
     Wait,
 )
@@ -103,7 +103,7 @@ def test_a_request_that_was_displaced_by_one_that_was_given_up_is_said_to_be_so(
     ],
 )
 def test_whose_request_what_was_found_answers(changes: Changes, revision: int, expected: bool) -> None:
-    run = Run(TOKEN, revision=revision, wants_secret=True)
+    run = ConvergeRun(TOKEN, revision=revision, wants_secret=True)
     assert is_answered_by(AGREED._replace(**changes), run, frozenset({"pi_1"})) == expected
 
 

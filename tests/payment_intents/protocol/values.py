@@ -21,9 +21,9 @@ from app.payment_intents.protocol.state import (
 from app.payment_intents.protocol.steps import (
     Answer,
     Call,
+    ConvergeRun,
     CreateCall,
     RetrieveCall,
-    Run,
     UpdateCall,
 )
 from app.payment_intents.protocol.terms import (
@@ -38,13 +38,13 @@ from app.stripe_gateway import PaymentIntentSnapshot
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND, MINUTE, HOUR = timedelta(seconds=1), timedelta(minutes=1), timedelta(hours=1)
 CONFIG = ProtocolConfig(
-    "test", lease=15 * SECOND, send_within=SECOND, patience=20 * SECOND, longest_request=45 * SECOND
+    "test", lease=15 * SECOND, send_within=SECOND, longest_wait=20 * SECOND, longest_request=45 * SECOND
 )
 ID, NEXT_ID, TOKEN, OTHER = UUID(int=1), UUID(int=2), UUID(int=3), UUID(int=4)
 CONTEXT = Context(CONFIG, NOW, NEXT_ID, UUID(int=5), frozenset({"pi_1"}))
 ACTOR = Actor("test")
 CART = Reference("cart", "c1")
-RUN = Run(TOKEN)
+RUN = ConvergeRun(TOKEN)
 
 TEN, TWENTY = PaymentTerms(1000, "eur"), PaymentTerms(2000, "eur")
 NOTE = replace(TEN, description="x")
@@ -86,7 +86,7 @@ def newest_of(decision: Decision) -> PaymentIntentState:
     return row
 
 
-def decide_on(command: Command, run: Run = RUN, **changes: Any) -> Decision:
+def decide_on(command: Command, run: ConvergeRun = RUN, **changes: Any) -> Decision:
     return decide(state_of(**changes), command, run, CONTEXT, ACTOR)
 
 
@@ -113,4 +113,4 @@ def record(answer: Answer, call: Call = RETRIEVE, run: Changes | None = None, **
     """Record the end of a call of a run that holds the lease, unless the changes say otherwise."""
     mine = {"lease_token": TOKEN, "lease_until": NOW + SECOND, "version": 3} | changes
     learnt: Changes = {"about": ID, "version": 3, "calls": 6} | (run or {})  # it makes no call after this
-    return record_answer(state_of(**mine), Run(TOKEN, **learnt), call, answer, CONTEXT, ACTOR)
+    return record_answer(state_of(**mine), ConvergeRun(TOKEN, **learnt), call, answer, CONTEXT, ACTOR)
