@@ -16,9 +16,6 @@ import pytest
 ROOT = Path(__file__).parents[1]
 PLACES = ("app", "model", "sandbox", "docs", "README.md")
 
-# Paths that still have such words, with the reason. An entry whose path has none any more fails a test: remove it then.
-UNFINISHED: tuple[tuple[str, str], ...] = ()
-
 
 class Word(NamedTuple):
     pattern: str
@@ -87,10 +84,6 @@ def _files(places: tuple[str, ...] = PLACES) -> Iterator[Path]:
         yield from [path] if path.is_file() else sorted([*path.rglob("*.py"), *path.rglob("*.md")])
 
 
-def _is_unfinished(path: Path) -> bool:
-    return any(str(path.relative_to(ROOT)).startswith(prefix) for prefix, _ in UNFINISHED)
-
-
 def _docstrings(path: Path) -> Iterator[tuple[int, str]]:
     """Yield each docstring with the number of its line."""
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
@@ -113,21 +106,13 @@ def _bad_docstrings(path: Path) -> list[str]:
 
 @pytest.mark.parametrize("word", WORDS, ids=lambda word: word.pattern)
 def test_a_retired_word_is_nowhere(word: Word) -> None:
-    uses = [use for path in _files(word.places) if not _is_unfinished(path) for use in _uses(word, path)]
+    uses = [use for path in _files(word.places) for use in _uses(word, path)]
     assert uses == [], f"say instead: {word.instead}"
 
 
 def test_a_docstring_begins_with_a_plain_verb() -> None:
-    found = [use for path in _files() if not _is_unfinished(path) for use in _bad_docstrings(path)]
+    found = [use for path in _files() for use in _bad_docstrings(path)]
     assert found == [], "say Return, Raise, Whether or another verb that names the result"
-
-
-@pytest.mark.parametrize("prefix", [prefix for prefix, _ in UNFINISHED])
-def test_what_is_called_unfinished_is_not_finished(prefix: str) -> None:
-    paths = [path for path in _files() if str(path.relative_to(ROOT)).startswith(prefix)]
-    words = [word for word in WORDS if prefix.startswith(word.places)]
-    is_unfinished = any(_bad_docstrings(path) or any(_uses(word, path) for word in words) for path in paths)
-    assert is_unfinished, f"remove {prefix} from UNFINISHED"
 
 
 @pytest.mark.parametrize("sentence", FINE)

@@ -47,10 +47,10 @@ async def reconcile(resources: Resources) -> Tally:
     window = Window(progress.since, progress.until, is_undelivered=True)
     tally = Tally()
     async for page in _pages(resources, window, after=progress.after):
-        await _take_page(resources, page, tally)
+        await _ingest_page(resources, page, tally)
         await repository.advance(database, page.next_after)
     await repository.finish(database, window.until)
-    _tell("reconcile.finished", tally)
+    _log("reconcile.finished", tally)
     return tally
 
 
@@ -62,16 +62,16 @@ async def replay(resources: Resources, since: datetime, *, on_page: Callable[[da
     window = Window(since, datetime.now(UTC), is_undelivered=False)
     tally = Tally()
     async for page in _pages(resources, window, after=None):
-        await _take_page(resources, page, tally)
+        await _ingest_page(resources, page, tally)
         if page.events:
             on_page(page.events[-1].created, tally)
-    _tell("replay.finished", tally)
+    _log("replay.finished", tally)
     return tally
 
 
-def _tell(event: str, tally: Tally) -> None:
-    say = log.warning if tally.repaired or tally.unreadable else log.info
-    say(event, read=tally.read, repaired=tally.repaired, unreadable=tally.unreadable, adopted=tally.adopted)
+def _log(event: str, tally: Tally) -> None:
+    write = log.warning if tally.repaired or tally.unreadable else log.info
+    write(event, read=tally.read, repaired=tally.repaired, unreadable=tally.unreadable, adopted=tally.adopted)
 
 
 async def _pages(resources: Resources, window: Window, *, after: str | None) -> AsyncIterator[EventPage]:
@@ -91,12 +91,12 @@ async def _pages(resources: Resources, window: Window, *, after: str | None) -> 
             return
 
 
-async def _take_page(resources: Resources, page: EventPage, tally: Tally) -> None:
+async def _ingest_page(resources: Resources, page: EventPage, tally: Tally) -> None:
     tally.unreadable += page.unreadable
     for event in reversed(page.events):
         tally.read += 1
         try:
-            outcome = await _take(resources, event, tally)
+            outcome = await _ingest_or_adopt(resources, event, tally)
         except InvalidEvent:
             tally.unreadable += 1
             log.warning("reconcile.event_unreadable", stripe_event=event.id, type=event.type)
@@ -106,8 +106,8 @@ async def _take_page(resources: Resources, page: EventPage, tally: Tally) -> Non
             REPAIRS.labels("event").inc()
 
 
-async def _take(resources: Resources, event: StripeEvent, tally: Tally) -> ingest.Outcome:
-    """Take one event; what it is about is brought back first when it is missing here."""
+async def _ingest_or_adopt(resources: Resources, event: StripeEvent, tally: Tally) -> ingest.Outcome:
+    """Ingest one event; what it is about is adopted first when it is missing here."""
     try:
         return await ingest.ingest(resources, event)
     except RecoveryPending as missing:

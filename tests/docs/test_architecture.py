@@ -35,7 +35,6 @@ def test_a_path_begins_with_a_limit_and_names_its_route(heading: str) -> None:
     assert any(".router:" in name for name in names)
 
 
-@pytest.mark.xfail(strict=True, reason="the core is being rewritten; fill in the names, then remove this mark")
 @pytest.mark.parametrize("heading", PATHS)
 def test_no_step_of_a_path_is_without_its_name(heading: str) -> None:
     assert re.findall(r"<!-- name: (.*?) -->", section(ARCHITECTURE, heading)) == []
