@@ -37,8 +37,8 @@ KEEPALIVE = {"keepalives": 1, "keepalives_idle": 10, "keepalives_interval": 3, "
 # The server ends a statement first; if it does not, it is gone.
 ANSWER_SLACK_SECONDS = 1.0
 
-# Statements are planned once for a connection: planning takes longer than most of them. That may be while a table is new
-# and empty, and a plan that reads all of it would be kept when there are millions of rows: each has an index to use.
+# Statements are planned once for a connection: planning takes longer than most of them. That may be while a table is
+# empty, and a plan that reads all of it would be kept when there are millions of rows: each has an index to use.
 PLANNING = {"plan_cache_mode": "force_generic_plan", "enable_seqscan": "off"}
 
 UNSUPPORTED = "unsupported startup parameter"  # PgBouncer's word
