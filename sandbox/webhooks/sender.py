@@ -66,7 +66,7 @@ class Sender:
     def look_again(self) -> None:
         """Look at the clock and at the mode again: they were changed."""
         for lane in self._lanes.values():
-            lane.changed.set()
+            lane.has_work.set()
 
     def age(self, seconds: float) -> None:
         """Have what waits for its next attempt come so much earlier."""
@@ -103,7 +103,7 @@ class Lane:
         self._random = chance
         self._waiting: list[tuple[float, int, str]] = []
         self._sending = 0
-        self.changed = asyncio.Event()
+        self.has_work = asyncio.Event()
         self.changed = asyncio.Event()
         concurrency = account.config.webhook_concurrency
         self._tasks = [asyncio.create_task(self._run()) for _ in range(concurrency)]
@@ -114,11 +114,11 @@ class Lane:
 
     def add(self, delivery: JsonObject) -> None:
         heapq.heappush(self._waiting, (delivery["next_at"], next(_counter), delivery["id"]))
-        self.changed.set()
+        self.has_work.set()
 
     def age(self, seconds: float) -> None:
         self._waiting = [(at - seconds, number, delivery_id) for at, number, delivery_id in self._waiting]
-        self.changed.set()
+        self.has_work.set()
 
     async def stop(self) -> None:
         for task in self._tasks:
@@ -155,13 +155,13 @@ class Lane:
         return chosen[2]
 
     async def _wait(self) -> None:
-        self.changed.clear()
+        self.has_work.clear()
         clock = self._account.clock
         timeout = None
         if self._waiting and not clock.is_frozen and not self._account.deliveries.is_paused:
             timeout = max(0.0, self._waiting[0][0] - clock.now())
         with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self.changed.wait(), timeout)
+            await asyncio.wait_for(self.has_work.wait(), timeout)
 
     async def _attempt(self, delivery_id: str) -> None:
         """Send it once and keep what came of it; `_sending` counts it already."""

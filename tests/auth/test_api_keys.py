@@ -14,6 +14,7 @@ from typer.testing import CliRunner, Result
 from app.__main__ import app
 from app.auth import api_keys
 from app.auth.verified_keys import VerifiedKeys
+from app.db.errors import DatabaseUnavailable
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.conftest import NewKey
@@ -156,10 +157,10 @@ async def test_a_failed_write_of_the_last_use_is_made_up_for(
     await keys.prove(await new_key("admin"))
 
     async def fail(*_: object) -> None:
-        raise ConnectionResetError
+        raise DatabaseUnavailable
 
     with monkeypatch.context() as broken:
-        broken.setattr("app.auth.verified_keys._write", fail)
+        broken.setattr(resources.database, "execute", fail)
         await keys.write_last_uses()
     await keys.write_last_uses()
     [row] = await database.api_keys()

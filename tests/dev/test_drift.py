@@ -10,7 +10,7 @@ async def test_whatever_guards_the_money_is_missed_when_it_is_gone() -> None:
         server.create_database("models")
         url = server.url("models")
         modelled = await shape(url, is_from_models=True)
-        engine = create_async_engine(url)
+        engine = create_async_engine(url.replace("postgresql://", "postgresql+asyncpg://", 1))
         async with engine.begin() as connection:
             find = "SELECT conrelid::regclass::text, conname FROM pg_constraint"
             find += " WHERE contype = 'c' AND conrelid <> 0 AND connamespace = 'public'::regnamespace LIMIT 1"
