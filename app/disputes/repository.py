@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from app.db.engine import Database
+from app.db.engine import Connection, Database
 from app.disputes.dispute import Dispute
 from app.references.repository import Row, Table
 
@@ -26,7 +26,7 @@ DISPUTES = Table(
 )
 
 
-async def read_of(database: Database, payment_intent_ids: Sequence[UUID]) -> dict[str, Dispute]:
+async def read_of(database: Database | Connection, payment_intent_ids: Sequence[UUID]) -> dict[str, Dispute]:
     """Return the disputes of PaymentIntents, by Stripe's id."""
     records = await database.fetch("SELECT * FROM disputes WHERE payment_intent_id = ANY ($1)", payment_intent_ids)
     return {record["stripe_id"]: Dispute(*(record[name] for name in _FIELDS)) for record in records}

@@ -29,8 +29,11 @@ async def change_one(resources: Resources, payment_intent_id: UUID, actor: Actor
         [row] = found.state.payment_intents
         change = Change(found.state, context_at(resources, found), actor)
         result = await decide(change, row)
-        if change.is_empty or await repository.write(resources.database, change):
+        if change.is_empty:
             return result
+        async with resources.database.connection() as connection:
+            if await repository.write(connection, change):
+                return result
         if time.monotonic() > deadline:
             raise SyncPending
         await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret

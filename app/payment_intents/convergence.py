@@ -15,6 +15,7 @@ from typing import NamedTuple
 import structlog
 from uuid_utils.compat import uuid4, uuid7
 
+from app.db.engine import Connection
 from app.db.single_flight import Flight
 from app.payment_intents import repository
 from app.payment_intents.errors import REJECTIONS, SyncPending
@@ -117,11 +118,12 @@ class Convergence:
     async def _commit(self, decide: Callable[[ReferenceState, Context], Decision]) -> Step:
         """Decide and write the decision, again and again until nobody else was faster."""
         while True:
-            read = await self._current()
-            decision = decide(read.state, self._context(read))
-            if decision.change.is_empty or await repository.write(self._resources.database, decision.change):
-                self._remember(read, decision)
-                return decision.step
+            async with self._resources.database.connection() as connection:
+                read = await self._current(connection)
+                decision = decide(read.state, self._context(read))
+                if decision.change.is_empty or await repository.write(connection, decision.change):
+                    self._remember(read, decision)
+                    return decision.step
             self._read = None
             if self._seconds_left() <= 0:
                 raise SyncPending
@@ -137,24 +139,23 @@ class Convergence:
         if (row := state.get(decision.run.about)) is not None:
             self._result = row
 
-    async def _current(self) -> Read:
+    async def _current(self, connection: Connection) -> Read:
         """Return the state as it was last read or written, with what the run's last call was about."""
         if self._read is None:
-            database, threshold = self._resources.database, self._config.max_failed_attempts
-            is_first = self.learnt.about is None
-            read = await repository.read(database, self._reference, threshold=threshold)
+            is_first, threshold = self.learnt.about is None, self._config.max_failed_attempts
+            read = await repository.read(connection, self._reference, threshold=threshold)
             if read.state.moved_to is not None and not is_first:
                 raise SyncPending  # with what this run asked for; sent again, it is told where to
             self._read_at = time.monotonic()
-            self._read = await self._with_called(read)
+            self._read = await self._with_called(connection, read)
         return self._read
 
-    async def _with_called(self, read: Read) -> Read:
+    async def _with_called(self, connection: Connection, read: Read) -> Read:
         """Add the PaymentIntent that the last call was about, if a newer one has been opened since."""
         about = self.learnt.about
         if about is None or read.state.get(about) is not None:
             return read
-        called = await repository.get(self._resources.database, about)
+        called = await repository.get(connection, about)
         rows = (called, *read.state.payment_intents)
         return replace(read, state=read.state._replace(payment_intents=rows))
 

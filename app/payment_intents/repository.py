@@ -194,13 +194,12 @@ def writes_of(change: Change) -> Write:
     return write
 
 
-async def write(database: Database, change: Change) -> bool:
+async def write(connection: Connection, change: Change) -> bool:
     """Compare and set one reference; whether it was still at the version that was read."""
     name = (change.state.reference.kind, change.state.reference.id)
     if not change.jobs:
-        async with database.connection() as connection:
-            return name in await references.compare_and_set(connection, [writes_of(change)], "one")
-    async with database.transaction() as connection:
+        return name in await references.compare_and_set(connection, [writes_of(change)], "one")
+    async with connection.transaction():
         is_written = name in await references.compare_and_set(connection, [writes_of(change)], "one")
         if is_written:
             await enqueue_jobs(connection, change)

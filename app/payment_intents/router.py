@@ -7,6 +7,7 @@ from fastapi import APIRouter, Query, Response
 from app.attempts.schemas import AttemptPage
 from app.auth.api_keys import Caller
 from app.auth.dependencies import OR_CHECKOUT_TOKEN, PaymentsRead, PaymentsWrite, SecretRead, StateRead
+from app.http.answers import encode
 from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
@@ -63,7 +64,7 @@ SyncQuery = Annotated[
 
 @router.put(
     "/payment-intent",
-    status_code=200,
+    response_model=PaymentIntentPutRead,
     summary="Create or update the PaymentIntent",
     responses={
         201: {"model": PaymentIntentPutRead, "description": "A new PaymentIntent was created at Stripe."},
@@ -91,26 +92,21 @@ async def put_payment_intent(
     params: PaymentIntentPut,
     caller: PaymentsWrite,
     resources: ResourcesDependency,
-    response: Response,
-) -> PaymentIntentPutRead:
+) -> Response:
     """State what the cart or session owes now. It is safe to send this again at any time and from anywhere.
 
     The first request creates the PaymentIntent (201), later requests update it (200): there is never a second one to
     pay. After a 503 the outcome is not known yet; send the same request again.
     """
-    answer = await service.put(resources, reference, params, caller)
-    response.status_code = 201 if answer.is_created else 200
-    response.headers["Cache-Control"] = "no-store"
-    return PaymentIntentPutRead.of(
-        answer.row,
-        answer.attempts,
-        abandoned_after=resources.settings.abandoned_after,
-        client_secret=answer.client_secret,
-    )
+    found = await service.put(resources, reference, params, caller)
+    abandoned_after, secret = resources.settings.abandoned_after, found.client_secret
+    answer = PaymentIntentPutRead.of(found.row, found.attempts, abandoned_after=abandoned_after, client_secret=secret)
+    return encode(answer, status=201 if found.is_created else 200)
 
 
 @router.get(
     "/payment-intent",
+    response_model=PaymentIntentRead | CheckoutStateRead,
     summary="Read the PaymentIntent",
     openapi_extra=OR_CHECKOUT_TOKEN,
     responses=documented(
@@ -125,15 +121,15 @@ async def put_payment_intent(
 )
 async def get_payment_intent(
     reference: ReferencePath, reader: StateRead, resources: ResourcesDependency, is_sync: SyncQuery = False
-) -> PaymentIntentRead | CheckoutStateRead:
+) -> Response:
     """Read the state of the newest PaymentIntent, as Stripe's webhooks and answers last reported it.
 
     With a checkout token, the response has only what a shopper may see.
     """
-    answer = await (service.sync(resources, reference, reader) if is_sync else service.read(resources, reference))
+    found = await (service.sync(resources, reference, reader) if is_sync else service.read(resources, reference))
     if not isinstance(reader, Caller):
-        return CheckoutStateRead.of(answer.row, answer.attempts)
-    return _state(answer, resources)
+        return encode(CheckoutStateRead.of(found.row, found.attempts))
+    return encode(_state(found, resources))
 
 
 def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead:
@@ -142,6 +138,7 @@ def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead
 
 @router.get(
     "/payment-intent/client-secret",
+    response_model=ClientSecretRead,
     summary="Fetch the client secret",
     openapi_extra=OR_CHECKOUT_TOKEN,
     responses=documented(
@@ -155,12 +152,9 @@ def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead
         StripeUnavailable,
     ),
 )
-async def get_client_secret(
-    reference: ReferencePath, _: SecretRead, resources: ResourcesDependency, response: Response
-) -> ClientSecretRead:
+async def get_client_secret(reference: ReferencePath, _: SecretRead, resources: ResourcesDependency) -> Response:
     """Fetch what the shopper's browser needs for `stripe.confirmCardPayment`; never store or log it."""
-    response.headers["Cache-Control"] = "no-store"
-    return ClientSecretRead(client_secret=await service.client_secret(resources, reference))
+    return encode(ClientSecretRead(client_secret=await service.client_secret(resources, reference)))
 
 
 CHANGING = (

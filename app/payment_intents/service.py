@@ -126,8 +126,8 @@ async def _record_disagreement(resources: Resources, reference: Reference, snaps
         return
     change = Change(found.state, context_at(resources, found), Actor("sync"))
     record_disagreement(change, row, snapshot)
-    if not await repository.write(resources.database, change):  # somebody else writes: their state is newer
-        async with resources.database.transaction() as connection:
+    async with resources.database.connection() as connection:
+        if not await repository.write(connection, change):  # somebody else writes: their state is newer
             await queue.enqueue(connection, [queue.job("converge", payment_intent_id=row.id)])
 
 

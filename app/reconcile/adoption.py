@@ -104,8 +104,9 @@ async def _restore(
             return row if row.stripe_id == snapshot.id else None
         change = Change(found.state, context_at(resources, found), actor)
         restore(change, snapshot, ours)
-        if await repository.write(resources.database, change):
-            return change.state.get(ours.payment_intent_id)
+        async with resources.database.connection() as connection:
+            if await repository.write(connection, change):
+                return change.state.get(ours.payment_intent_id)
         await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
     raise SyncPending
 

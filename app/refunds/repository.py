@@ -8,7 +8,7 @@ from uuid import UUID
 
 import msgspec
 
-from app.db.engine import Database, Record
+from app.db.engine import Connection, Database, Record
 from app.http.pagination import Page
 from app.payment_intents.protocol.terms import Reference
 from app.references.repository import Row, Table
@@ -74,7 +74,7 @@ async def find_with_reference(database: Database, name: str) -> tuple[Refund, Re
     return (refund_of(found), Reference(found["reference_kind"], found["reference_id"])) if found else None
 
 
-async def read_of(database: Database, payment_intent_ids: Sequence[UUID]) -> dict[str, Refund]:
+async def read_of(database: Database | Connection, payment_intent_ids: Sequence[UUID]) -> dict[str, Refund]:
     """Return the refunds of PaymentIntents, by our id."""
     records = await database.fetch("SELECT * FROM refunds WHERE payment_intent_id = ANY ($1)", payment_intent_ids)
     return {str(record["id"]): refund_of(record) for record in records}

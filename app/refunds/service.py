@@ -73,8 +73,9 @@ async def _reserve(
             raise PaymentIntentNotFound
         change = Change(found.state, context_at(resources, found), actor)
         refund = await _decide(resources, change, request)
-        if await payment_intents.write(resources.database, change):
-            return refund, True
+        async with resources.database.connection() as connection:
+            if await payment_intents.write(connection, change):
+                return refund, True
         await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
     raise SyncPending
 

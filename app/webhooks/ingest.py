@@ -14,6 +14,7 @@ from uuid import UUID
 import structlog
 
 from app.attempts.attempt import Attempt
+from app.db.engine import Connection
 from app.disputes import recording as disputes
 from app.disputes import repository as dispute_rows
 from app.disputes.dispute import Dispute
@@ -100,10 +101,11 @@ async def ingest_all(resources: Resources, events: Sequence[IncomingEvent]) -> l
     None: nothing was done, its reference is locked or has changed; take it again. An error is of its event alone, of
     which nothing is stored: RecoveryPending, when what it is about is missing here.
     """
-    batch = _Batch(resources, events, await _read(resources, events))
-    await batch.read_more()
-    outcomes = [batch.decide(each) for each in events]
-    written = await batch.write()
+    async with resources.database.connection() as connection:
+        batch = _Batch(resources, events, await _read(connection, resources, events))
+        await batch.read_more(connection)
+        outcomes = [batch.decide(each) for each in events]
+        written = await batch.write(connection)
     return [
         outcome if isinstance(outcome, PaymentsError) or batch.is_stored(each, written) else None
         for outcome, each in zip(outcomes, events, strict=True)
@@ -143,10 +145,10 @@ def _lookup_of(found: WebhookObject | None, instance: str) -> PaymentIntentLooku
             return None
 
 
-async def _read(resources: Resources, events: Sequence[IncomingEvent]) -> BatchRead:
+async def _read(connection: Connection, resources: Resources, events: Sequence[IncomingEvent]) -> BatchRead:
     keys = [key for each in events if (key := _attempt_key(each)) is not None]
     return await repository.read_batch(
-        resources.database,
+        connection,
         [each.lookup for each in events if each.lookup is not None],
         event_ids=[each.event.id for each in events],
         attempt_keys=keys,
@@ -178,7 +180,6 @@ class _Batch:
     """The changes that a batch of events makes, one for each reference."""
 
     def __init__(self, resources: Resources, events: Sequence[IncomingEvent], read: BatchRead) -> None:
-        self._resources = resources
         self._events = events
         self._attempts = read.attempts
         self._stored_before = read.event_ids
@@ -187,20 +188,26 @@ class _Batch:
             each.state.reference: Change(each.state, context_at(resources, each), Actor("stripe"))
             for each in read.reads
         }
+        # Where a PaymentIntent is found, by Stripe's id and by ours.
+        self._places: dict[str | UUID | None, tuple[Change, UUID]] = {}
+        for change in self._changes.values():
+            for row in change.state.payment_intents:
+                self._places[row.id] = change, row.id
+                if row.stripe_id is not None:
+                    self._places[row.stripe_id] = change, row.id
         self._stored: dict[Reference | None, list[tuple[StripeEvent, str]]] = {}
         self._refunds: dict[str, Refund] = {}
         self._disputes: dict[str, Dispute] = {}
 
-    async def read_more(self) -> None:
+    async def read_more(self, connection: Connection) -> None:
         """Read the refunds and disputes of the PaymentIntents that events of those kinds are about."""
-        database = self._resources.database
         for kind in (RefundSnapshot, DisputeSnapshot):
             of_kind = [each for each in self._events if isinstance(each.object, kind)]
             rows = [found[1] for each in of_kind if (found := self._find(each.lookup)) is not None]
             if rows and kind is RefundSnapshot:
-                self._refunds = await refund_rows.read_of(database, [row.id for row in rows])
+                self._refunds = await refund_rows.read_of(connection, [row.id for row in rows])
             elif rows:
-                self._disputes = await dispute_rows.read_of(database, [row.id for row in rows])
+                self._disputes = await dispute_rows.read_of(connection, [row.id for row in rows])
 
     def decide(self, incoming: IncomingEvent) -> Outcome | PaymentsError:
         """Say what becomes of an event, and change its reference accordingly."""
@@ -217,18 +224,18 @@ class _Batch:
             change, row = found
             change.actor = Actor(f"stripe:{event.id}", event.request_id)
             self._apply(change, row, incoming)
+            self._places[incoming.about] = change, row.id  # a row that had no id of Stripe's has one now
         return outcome
 
-    async def write(self) -> set[tuple[str, str]]:
+    async def write(self, connection: Connection) -> set[tuple[str, str]]:
         """Write the changes; return (kind, id) of the references and ("event", id) of the events that were stored."""
         writes = [self._write_of(reference, stored) for reference, stored in self._stored.items()]
         if not writes:
             return set()
         changes = [self._changes[reference] for reference in self._stored if reference is not None]
         if not any(change.jobs for change in changes):
-            async with self._resources.database.connection() as connection:
-                return await compare_and_set(connection, writes, "batch")
-        async with self._resources.database.transaction() as connection:
+            return await compare_and_set(connection, writes, "batch")
+        async with connection.transaction():
             written = await compare_and_set(connection, writes, "batch")
             for change in changes:
                 if (change.state.reference.kind, change.state.reference.id) in written:
@@ -251,11 +258,14 @@ class _Batch:
         return None if found is None else found[0].state.reference
 
     def _find(self, lookup: PaymentIntentLookup | None) -> tuple[Change, PaymentIntentState] | None:
-        for change in self._changes.values() if lookup is not None else ():
-            for row in change.state.payment_intents:
-                if lookup is not None and lookup.fits(row):
-                    return change, row
-        return None
+        if lookup is None:
+            return None
+        place = self._places.get(lookup.stripe_id) or self._places.get(lookup.payment_intent_id)
+        if place is None:
+            return None
+        change, row_id = place
+        row = change.state.get(row_id)
+        return (change, row) if row is not None and lookup.fits(row) else None
 
     def _outcome_of_missing(self, lookup: PaymentIntentLookup | None) -> Outcome | PaymentsError:
         if lookup is None or lookup.payment_intent_id is None:
