@@ -53,8 +53,8 @@ def register(queue: PgQueuer, resources: Resources) -> None:
 
 
 def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
-    @queue.entrypoint("converge", concurrency_limit=CONCURRENCY)
-    async def converge(job: Job) -> None:
+    @queue.entrypoint("recover", concurrency_limit=CONCURRENCY)
+    async def recover(job: Job) -> None:
         await recovery.recover(resources, _id(job, "payment_intent_id"))
 
     @queue.entrypoint("adopt", concurrency_limit=CONCURRENCY)

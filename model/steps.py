@@ -106,7 +106,7 @@ def _command(name: str, state: ReferenceState, wanted: Interned[PaymentTerms] | 
         "JOB": commands.Recover(target),
         "CANCEL": commands.Cancel(target),
         "CAPTURE": commands.Capture(target),
-        "ATTACH": commands.Converge(),
+        "ATTACH": commands.Resume(),
     }
     return others[name]
 

@@ -13,7 +13,7 @@ from pgqueuer.queries import Queries
 
 from app.db.engine import Connection
 
-JobName = Literal["converge", "adopt", "sync_disputes", "finish_refund", "sync_refunds"]
+JobName = Literal["recover", "adopt", "sync_disputes", "finish_refund", "sync_refunds"]
 
 
 @dataclass(frozen=True, slots=True)

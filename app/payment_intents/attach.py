@@ -8,7 +8,7 @@ from app.payment_intents import repository, service
 from app.payment_intents.convergence import LONGEST_PAUSE, context_at, converge
 from app.payment_intents.errors import REJECTIONS, SyncPending
 from app.payment_intents.protocol import attach as protocol
-from app.payment_intents.protocol.commands import Converge
+from app.payment_intents.protocol.commands import Resume
 from app.payment_intents.protocol.state import Actor
 from app.payment_intents.protocol.steps import Done, Rejected, Wait
 from app.payment_intents.protocol.terms import Reference
@@ -29,7 +29,7 @@ async def attach_to_cart(resources: Resources, session: Reference, cart_id: str,
         if time.monotonic() > deadline:
             raise SyncPending
         await asyncio.sleep(LONGEST_PAUSE)  # another writer works on it
-    row, _ = await converge(resources, cart, Converge(), actor)
+    row, _ = await converge(resources, cart, Resume(), actor)
     return await service.view(resources, row)
 
 

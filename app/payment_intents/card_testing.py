@@ -16,4 +16,4 @@ def cancel_if_tested(change: Change, row: PaymentIntentState) -> None:
     row = change.put(row._replace(is_cancel_requested=True, cancel_reason=REASON))
     limit = change.context.config.max_failed_attempts
     change.append(row, "payment_intent.too_many_failed_attempts", limit=limit)
-    change.enqueue("converge", row)
+    change.enqueue("recover", row)

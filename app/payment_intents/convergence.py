@@ -115,12 +115,12 @@ class Convergence:
             raise error
         return after
 
-    async def _commit(self, decide: Callable[[ReferenceState, Context], Decision]) -> Step:
+    async def _commit(self, make_decision: Callable[[ReferenceState, Context], Decision]) -> Step:
         """Decide and write the decision, again and again until nobody else was faster."""
         while True:
             async with self._resources.database.connection() as connection:
                 read = await self._current(connection)
-                decision = decide(read.state, self._context(read))
+                decision = make_decision(read.state, self._context(read))
                 if decision.change.is_empty or await repository.write(connection, decision.change):
                     self._remember(read, decision)
                     return decision.step

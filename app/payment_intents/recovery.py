@@ -32,7 +32,7 @@ async def sweep(resources: Resources) -> None:
     """Put every PaymentIntent that is due into the queue, once."""
     due = await _find_due(resources)
     async with resources.database.transaction() as connection:
-        jobs = [queue.job("converge", is_repeat=True, payment_intent_id=each) for each in due]
+        jobs = [queue.job("recover", is_repeat=True, payment_intent_id=each) for each in due]
         await queue.enqueue(connection, jobs)
     log.info("sweep.finished", due=len(due))
 
@@ -58,7 +58,7 @@ async def recover(resources: Resources, payment_intent_id: UUID) -> None:
     elif _is_to_expire(resources, found, row):
         await converge(resources, row.reference, Expire(row.id), Actor("job:expire"))
     else:
-        after, _ = await converge(resources, row.reference, Recover(row.id), Actor("job:converge"))
+        after, _ = await converge(resources, row.reference, Recover(row.id), Actor("job:recover"))
         if row.updated_at < datetime.now(UTC) - resources.settings.silent_after:
             await _repair(resources, row, after)
 
@@ -100,7 +100,7 @@ async def _record_late_success(resources: Resources, row: PaymentIntentState) ->
     if row.stripe_id is None or row.status == "succeeded":
         return
     snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)
-    actor = Actor("job:converge", snapshot.request_id)
+    actor = Actor("job:recover", snapshot.request_id)
 
     async def decide(change: Change, row: PaymentIntentState) -> None:
         record_late_success(change, row, snapshot)

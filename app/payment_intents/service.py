@@ -128,7 +128,7 @@ async def _record_disagreement(resources: Resources, reference: Reference, snaps
     record_disagreement(change, row, snapshot)
     async with resources.database.connection() as connection:
         if not await repository.write(connection, change):  # somebody else writes: their state is newer
-            await queue.enqueue(connection, [queue.job("converge", payment_intent_id=row.id)])
+            await queue.enqueue(connection, [queue.job("recover", payment_intent_id=row.id)])
 
 
 async def list_attempts(resources: Resources, reference: Reference, page: Page) -> AttemptPage:

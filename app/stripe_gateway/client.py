@@ -1,4 +1,4 @@
-"""Send requests to Stripe, a bounded number at once. All attempts of a call share one deadline and one key."""
+"""Send requests to Stripe, a bounded number at once. All tries of a call share one deadline and one key."""
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.stripe_gateway.error_mapping import to_payments_error
 from app.stripe_gateway.errors import StripeNotReached, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
-from app.stripe_gateway.retries import ATTEMPT_SHARE, had_no_effect, lowercase_names, retrying
+from app.stripe_gateway.retries import TRY_SHARE, had_no_effect, lowercase_names, retrying
 from app.stripe_gateway.snapshots import Json
 from app.stripe_gateway.transport import Transport
 
@@ -52,23 +52,23 @@ class StripeHttp:
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
         request = partial(self._client.raw_request_async, method, path, **params, **options)
-        attempts = _Attempts(request, self._rate_limiter)
+        tries = _Tries(request, self._rate_limiter)
         try:
             async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
-                response: StripeResponse = await retrying(self._timeout)(attempts.make)
+                response: StripeResponse = await retrying(self._timeout)(tries.make)
         except stripe.StripeError as error:
             # The cause holds Stripe's body, and the body holds the client secret.
-            raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from None
+            raise to_payments_error(error, is_outcome_unknown=tries.unknown_outcomes > 0) from None
         except (TimeoutError, *LIBRARY_PARSE_ERRORS) as error:
-            raise to_payments_error(error, is_outcome_unknown=attempts.unknown_outcomes > 0) from error
+            raise to_payments_error(error, is_outcome_unknown=tries.unknown_outcomes > 0) from error
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
         return response.data, lowercase_names(response.headers)
 
 
 @dataclass(slots=True)
-class _Attempts:
-    """The attempts of one call. Those counted in `unknown_outcomes` may have taken effect, or may still take effect."""
+class _Tries:
+    """The tries of one call. Those counted in `unknown_outcomes` may have taken effect, or may still take effect."""
 
     request: Callable[[], Awaitable[StripeResponse]]
     rate_limiter: RateLimiter | None
@@ -90,7 +90,7 @@ class _Attempts:
 async def open_http(settings: Settings, *, is_background: bool = False) -> AsyncIterator[StripeHttp]:
     """Open the connections. In the background, calls are limited to the rate that the settings allow."""
     connector = aiohttp.TCPConnector(limit=0)  # no call waits for a connection: `_slots` bounds the calls
-    timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * ATTEMPT_SHARE)
+    timeout = aiohttp.ClientTimeout(total=settings.stripe_timeout.total_seconds() * TRY_SHARE)
     async with aiohttp.ClientSession(connector=connector, timeout=timeout) as session:
         client = StripeClient(
             settings.stripe_secret_key.get_secret_value(),

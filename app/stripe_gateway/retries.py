@@ -14,10 +14,10 @@ from tenacity import AsyncRetrying, RetryCallState, retry_if_exception, stop_aft
 from tenacity.wait import wait_random_exponential
 
 # More would only add load while Stripe has an outage: the caller, or the next sweep, tries again anyway.
-MAX_ATTEMPTS = 3
+MAX_TRIES = 3
 
-# One attempt gets this share of a call's time, so that a connection that hangs leaves time for another attempt.
-ATTEMPT_SHARE = 0.6
+# One try gets this share of a call's time, so that a connection that hangs leaves time for another.
+TRY_SHARE = 0.6
 
 # Up to half a second, then up to a second, at random: calls that failed together must not be retried together.
 BACKOFF = wait_random_exponential(multiplier=0.5, min=0.1, max=2)
@@ -28,13 +28,13 @@ def retrying(timeout: timedelta) -> AsyncRetrying:
     return AsyncRetrying(
         retry=retry_if_exception(_is_retryable),
         wait=_wait_seconds,
-        stop=stop_after_attempt(MAX_ATTEMPTS) | stop_before_delay(timeout),
+        stop=stop_after_attempt(MAX_TRIES) | stop_before_delay(timeout),
         reraise=True,
     )
 
 
 def had_no_effect(error: BaseException | None) -> bool:
-    """Whether this attempt certainly had no effect at Stripe: it was rate limited, or never reached Stripe."""
+    """Whether this try certainly had no effect at Stripe: it was rate limited, or never reached Stripe."""
     if isinstance(error, stripe.APIConnectionError):
         return isinstance(error.__cause__, aiohttp.ClientConnectorError)
     return isinstance(error, stripe.RateLimitError)

@@ -1,4 +1,6 @@
-"""Take events of Stripe's in: each exactly once, with all its effects in one statement, without a call to Stripe.
+"""Take events of Stripe's in: each exactly once, with all its effects, without a call to Stripe.
+
+All of a batch is one statement, or one transaction if it enqueues jobs.
 
 Events that arrive together share a read and a write: these cost about as much for thirty events as for one.
 """
@@ -104,7 +106,7 @@ async def ingest_all(resources: Resources, events: Sequence[IncomingEvent]) -> l
     async with resources.database.connection() as connection:
         batch = _Batch(resources, events, await _read(connection, resources, events))
         await batch.read_more(connection)
-        outcomes = [batch.decide(each) for each in events]
+        outcomes = [batch.take(each) for each in events]
         written = await batch.write(connection)
     return [
         outcome if isinstance(outcome, PaymentsError) or batch.is_stored(each, written) else None
@@ -195,7 +197,7 @@ class _Batch:
                 self._places[row.id] = change, row.id
                 if row.stripe_id is not None:
                     self._places[row.stripe_id] = change, row.id
-        self._stored: dict[Reference | None, list[tuple[StripeEvent, str]]] = {}
+        self._to_store: dict[Reference | None, list[tuple[StripeEvent, str]]] = {}
         self._refunds: dict[str, Refund] = {}
         self._disputes: dict[str, Dispute] = {}
 
@@ -209,7 +211,7 @@ class _Batch:
             elif rows:
                 self._disputes = await dispute_rows.read_of(connection, [row.id for row in rows])
 
-    def decide(self, incoming: IncomingEvent) -> Outcome | PaymentsError:
+    def take(self, incoming: IncomingEvent) -> Outcome | PaymentsError:
         """Say what becomes of an event, and change its reference accordingly."""
         event = incoming.event
         found = self._find(incoming.lookup)
@@ -219,7 +221,7 @@ class _Batch:
         if event.id in self._seen:
             return "duplicate"
         self._seen.add(event.id)
-        self._stored.setdefault(self._reference(incoming), []).append((event, outcome))
+        self._to_store.setdefault(self._reference(incoming), []).append((event, outcome))
         if found is not None:
             change, row = found
             change.actor = Actor(f"stripe:{event.id}", event.request_id)
@@ -229,10 +231,10 @@ class _Batch:
 
     async def write(self, connection: Connection) -> set[tuple[str, str]]:
         """Write the changes; return (kind, id) of the references and ("event", id) of the events that were stored."""
-        writes = [self._write_of(reference, stored) for reference, stored in self._stored.items()]
+        writes = [self._write_of(reference, stored) for reference, stored in self._to_store.items()]
         if not writes:
             return set()
-        changes = [self._changes[reference] for reference in self._stored if reference is not None]
+        changes = [self._changes[reference] for reference in self._to_store if reference is not None]
         if not any(change.jobs for change in changes):
             return await compare_and_set(connection, writes, "batch")
         async with connection.transaction():

@@ -59,7 +59,7 @@ class Worker:
         for _ in range(2):
             connection = await asyncpg.connect(self._database_url)
             async with connection.transaction():
-                await enqueue(connection, [job("converge", payment_intent_id=payment_intent_id)])
+                await enqueue(connection, [job("recover", payment_intent_id=payment_intent_id)])
             await connection.close()
             await until(lambda: self._database.value(done), "the job is done", seconds=30)
         return time.monotonic() - began

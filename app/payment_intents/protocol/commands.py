@@ -67,11 +67,11 @@ class Expire:
 
 
 @dataclass(frozen=True, slots=True)
-class Converge:
+class Resume:
     """Bring Stripe to what is requested already."""
 
 
-Command: TypeAlias = PutTerms | Cancel | Capture | Refresh | Recover | Expire | Converge
+Command: TypeAlias = PutTerms | Cancel | Capture | Refresh | Recover | Expire | Resume
 
 
 def decide(state: ReferenceState, command: Command, run: ConvergeRun, context: Context, actor: Actor) -> Decision:

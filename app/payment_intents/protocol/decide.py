@@ -135,7 +135,7 @@ def _next(
     if stripe_id is None:
         return row, run, _next_for_uncreated(row, run, context)
     if row.is_cancel_requested and row.status == "processing":
-        row = row._replace(is_cancel_requested=False)
+        row = row._replace(is_cancel_requested=False, cancel_reason=None)
     if row.is_cancel_requested:
         return row, run, _cancel(row, stripe_id, context)
     must_recheck = row.recheck_after is not None and not run.is_fresh
@@ -167,9 +167,9 @@ def _next_for_uncreated(row: PaymentIntentState, run: ConvergeRun, context: Cont
 def _update(
     row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: ConvergeRun, context: Context
 ) -> tuple[PaymentIntentState, ConvergeRun, Call]:
-    """Send what differs; what the shopper is authenticating must not change its price under them."""
+    """Send what differs. A new price while the shopper authenticates cancels this one; the PUT then opens the next."""
     if row.status == "requires_action" and applied.terms.price != row.requested_terms.price:
-        row = row._replace(is_cancel_requested=True)
+        row = row._replace(is_cancel_requested=True, cancel_reason=None)
         return row, run, _cancel(row, stripe_id, context)
     known = known_fields(applied)
     if row.recheck_after is not None:  # an older request may arrive first

@@ -96,19 +96,19 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntent
     if row.is_open and snapshot.status in TERMINAL:
         return _apply(change, row, snapshot, run=None)
     if row.is_open and (row.status != snapshot.status or _is_behind(row, snapshot)):
-        change.enqueue("converge", row)
+        change.enqueue("recover", row)
         return _distrust(change, row, snapshot)
     if row.is_open and row.lease_token is not None:
         return change.put(row._replace(version=row.version + 1))
     if not row.is_open and snapshot.status == "succeeded" and row.status != "succeeded":
-        change.enqueue("converge", row)
+        change.enqueue("recover", row)
     return row
 
 
 def record_disagreement(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
     """Record what was retrieved without the lease and disagrees with our row; a job asks Stripe under the lease."""
     row = record_hint(change, change.put(row._replace(needs_refresh=row.is_open)), snapshot)
-    change.enqueue("converge", row)
+    change.enqueue("recover", row)
 
 
 def record_late_success(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
@@ -194,7 +194,7 @@ def _record_refusal(
         case UpdateCall():
             change.put(roll_back(row))
         case CancelCall():
-            change.put(row._replace(is_cancel_requested=False))
+            change.put(row._replace(is_cancel_requested=False, cancel_reason=None))
         case CaptureCall():
             change.put(row._replace(capture_amount=None))
         case _:
@@ -301,7 +301,7 @@ def _of_revision(revision: str, row: PaymentIntentState, run: ConvergeRun | None
 
 
 def _check_received_amount(change: Change, row: PaymentIntentState) -> PaymentIntentState:
-    """Flag a payment of something else than what is owed, and another payment of the same."""
+    """Flag a payment of something else than what is owed, and another payment of the same. A person looks at both."""
     owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
     # A capture takes a part of what was asked for.
     if row.amount_received != owed or (row.amount, row.currency) != row.requested_terms.price:

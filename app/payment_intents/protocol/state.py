@@ -173,7 +173,7 @@ class ReferenceState(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """Who caused a change: `client:shop`, `stripe:evt_…`, `job:converge`, and the Stripe request behind it."""
+    """Who caused a change: `client:shop`, `stripe:evt_…`, `job:recover`, and the Stripe request behind it."""
 
     name: str
     stripe_request_id: str | None = None

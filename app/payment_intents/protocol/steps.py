@@ -66,7 +66,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The answer to the last call is the answer to the request."""
+    """The run ends, and its caller gets the error of the last call."""
 
 
 Reason = Literal[
@@ -178,7 +178,11 @@ class ReplayedFailure:
 
 @dataclass(frozen=True, slots=True)
 class Unknown:
-    """The outcome is not known: the request may have been done, or may be done later."""
+    """The outcome is not known: the request may have been done, or may be done later.
+
+    The lease ends, the caller gets 503, and the request stands. The sweep or the next PUT retrieves, then sends again
+    what Stripe does not hold, and asks once more after `recheck_after`.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,11 +9,11 @@ from app.payment_intents.protocol.commands import (
     Cancel,
     Capture,
     Command,
-    Converge,
     Expire,
     PutTerms,
     Recover,
     Refresh,
+    Resume,
     decide,
 )
 from app.payment_intents.protocol.decide import decide_again
@@ -187,7 +187,7 @@ def test_a_reference_that_was_attached_to_a_cart_says_so() -> None:
 
 @pytest.mark.parametrize(
     "command",
-    [Cancel(ID), Capture(ID), Refresh(), Recover(ID), Expire(ID), Converge()],
+    [Cancel(ID), Capture(ID), Refresh(), Recover(ID), Expire(ID), Resume()],
     ids=lambda each: type(each).__name__,
 )
 def test_without_a_payment_intent_there_is_nothing_to_do(command: Command) -> None:
@@ -221,7 +221,7 @@ def test_a_paid_one_is_followed_by_the_next_generation() -> None:
             Expire(ID), {"last_activity_at": NOW - 25 * HOUR, "needs_refresh": True}, Done, id="expire what is unknown"
         ),
         pytest.param(Expire(ID), {"last_activity_at": NOW - 25 * HOUR} | LEFT, Done, id="expire what somebody writes"),
-        pytest.param(Converge(), {"requested_terms": TWENTY}, UpdateCall, id="converge"),
+        pytest.param(Resume(), {"requested_terms": TWENTY}, UpdateCall, id="converge"),
     ],
 )
 def test_a_command(command: Command, changes: Changes, expected: type[Step]) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 import pytest
 
 from app.payment_intents.protocol.commands import (
-    Converge,
+    Resume,
 )
 from app.payment_intents.protocol.decide import decide_again, roll_back
 from app.payment_intents.protocol.steps import (
@@ -104,7 +104,7 @@ def test_what_comes_next(changes: Changes, run: Changes, expected: type[Step]) -
 
 
 def test_who_makes_a_call_has_the_lease_and_who_is_done_has_not() -> None:
-    calling, done = decide_again(state_of(needs_refresh=True), RUN, CONTEXT, ACTOR), decide_on(Converge())
+    calling, done = decide_again(state_of(needs_refresh=True), RUN, CONTEXT, ACTOR), decide_on(Resume())
     assert (newest_of(calling).lease_token, newest_of(calling).lease_until) == (TOKEN, NOW + CONFIG.lease)
     assert (newest_of(done).lease_token, newest_of(done).lease_until) == (None, None)
 

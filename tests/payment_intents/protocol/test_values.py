@@ -12,11 +12,11 @@ import pytest
 from app.payment_intents.protocol.attach import Attachment, SessionToCart, attach
 from app.payment_intents.protocol.commands import (
     Cancel,
-    Converge,
     Expire,
     PutTerms,
     Recover,
     Refresh,
+    Resume,
     decide,
 )
 from app.payment_intents.protocol.decide import Decision, is_answered_by
@@ -177,7 +177,7 @@ def test_when_somebody_looks_next(changes: Changes, expected: datetime | None) -
     ids=["agreed", "another price", "a lease that was left", "not created", "canceled", "authenticating"],
 )
 def test_equal_inputs_give_equal_outputs(changes: Changes) -> None:
-    for command in (PutTerms(TWENTY), Cancel(ID), Refresh(), Recover(ID), Expire(ID), Converge()):
+    for command in (PutTerms(TWENTY), Cancel(ID), Refresh(), Recover(ID), Expire(ID), Resume()):
         one, other = (decide(state_of(**changes), command, RUN, CONTEXT, ACTOR) for _ in range(2))
         assert _outcome(one) == _outcome(other)
     for answer in (Answered(SNAPSHOT), Unknown(), Refused()):
