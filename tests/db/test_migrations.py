@@ -11,6 +11,7 @@ import httpx
 import pytest
 from alembic import command
 from alembic.config import Config
+from alembic.script import ScriptDirectory
 from sqlalchemy import Engine, event
 
 from app.db import migrations
@@ -212,3 +213,7 @@ async def test_a_release_is_ready_beside_a_newer_database_and_not_beside_an_olde
         if revision is None:
             await database.execute("ALTER TABLE hidden RENAME TO alembic_version")
         await database.execute("UPDATE alembic_version SET version_num = $1", migrations.head())
+
+
+def test_the_newest_migration_is_the_one_that_alembic_names() -> None:
+    assert migrations.head() == ScriptDirectory.from_config(Config(migrations.INI)).get_current_head()
