@@ -26,7 +26,7 @@ TLS = frozenset(
 FILES = ("sslrootcert", "sslcert", "sslkey", "sslcrl")
 SYSTEM = "system"  # as sslrootcert: the certificates that this machine trusts
 
-# Told to the server as they are.
+# Passed to the server unchanged.
 SERVER_SETTINGS = frozenset({"application_name", "options"})
 
 SOCKET_OPTIONS = frozenset(
