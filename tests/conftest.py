@@ -13,6 +13,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
 from functools import partial
+from typing import Any
 
 import asyncpg
 import httpx
@@ -120,9 +121,8 @@ async def sandbox(sandbox_url: str) -> AsyncIterator[SandboxClient]:
         yield control
 
 
-@pytest.fixture
-def settings(database_url: str, sandbox_url: str) -> Settings:
-    """Settings with short times, so that a slow Stripe is soon too slow."""
+def settings_for(database_url: str, sandbox_url: str, **others: Any) -> Settings:
+    """Return settings with short times, so that a slow Stripe is soon too slow."""
     return Settings.model_validate(
         {
             "environment": "development",
@@ -134,8 +134,14 @@ def settings(database_url: str, sandbox_url: str) -> Settings:
             "stripe_timeout": timedelta(seconds=2),
             "lease_slack": timedelta(seconds=1),
             "converge_deadline": timedelta(seconds=5),
+            **others,
         }
     )
+
+
+@pytest.fixture
+def settings(database_url: str, sandbox_url: str) -> Settings:
+    return settings_for(database_url, sandbox_url)
 
 
 @pytest.fixture

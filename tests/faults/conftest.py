@@ -10,7 +10,7 @@ import pytest
 
 from app.dev.postgres import EmbeddedPostgres
 from app.settings import Settings
-from tests.conftest import SECRET_KEY, WEBHOOK_SECRET
+from tests.conftest import settings_for
 from tests.faults.proxy import Proxy, proxy_to
 
 STATEMENT, LOCK = timedelta(seconds=1), timedelta(milliseconds=500)
@@ -19,23 +19,9 @@ STATEMENT, LOCK = timedelta(seconds=1), timedelta(milliseconds=500)
 BOUND_SECONDS = STATEMENT.total_seconds() + 1 + 1.5
 
 
-def settings_for(database_url: str, sandbox_url: str, **others: Any) -> Settings:
-    return Settings.model_validate(
-        {
-            "environment": "development",
-            "instance": "test",
-            "database_url": database_url,
-            "database_statement_timeout": STATEMENT,
-            "database_lock_timeout": LOCK,
-            "stripe_secret_key": SECRET_KEY,
-            "stripe_webhook_secret": WEBHOOK_SECRET,
-            "stripe_api_base": sandbox_url,
-            "stripe_timeout": timedelta(seconds=2),
-            "lease_slack": timedelta(seconds=1),
-            "converge_deadline": timedelta(seconds=5),
-            **others,
-        }
-    )
+def bounded_settings(database_url: str, sandbox_url: str, **others: Any) -> Settings:
+    bounds = {"database_statement_timeout": STATEMENT, "database_lock_timeout": LOCK}
+    return settings_for(database_url, sandbox_url, **(bounds | others))
 
 
 @pytest.fixture
@@ -46,7 +32,7 @@ async def proxy(database_url: str) -> AsyncIterator[Proxy]:
 
 @pytest.fixture
 def settings(proxy: Proxy, database_url: str, sandbox_url: str) -> Settings:
-    return settings_for(proxy.url(database_url), sandbox_url)
+    return bounded_settings(proxy.url(database_url), sandbox_url)
 
 
 @pytest.fixture(scope="session")

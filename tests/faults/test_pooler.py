@@ -23,7 +23,7 @@ from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.conftest import NewKey
 from tests.database import Database
-from tests.faults.conftest import settings_for
+from tests.faults.conftest import bounded_settings
 from tests.processes import environment
 from tests.waiting import until
 from tests.webhooks.sending import CART, TEN_EUROS
@@ -91,7 +91,7 @@ def pooled_url(request: pytest.FixtureRequest, database_url: str) -> Iterator[st
 
 @pytest.fixture
 async def settings(pooled_url: str, database_url: str, sandbox_url: str) -> Settings:
-    settings = settings_for(pooled_url, sandbox_url, database_direct_url=database_url)
+    settings = bounded_settings(pooled_url, sandbox_url, database_direct_url=database_url)
 
     async def is_up() -> bool:
         try:

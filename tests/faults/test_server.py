@@ -21,7 +21,7 @@ from app.resources import open_resources
 from app.settings import DatabaseSettings
 from sandbox.client import SandboxClient
 from tests.conftest import TLS, serving
-from tests.faults.conftest import settings_for
+from tests.faults.conftest import bounded_settings
 from tests.faults.proxy import proxy_to
 from tests.waiting import until, wait_until
 from tests.webhooks.sending import CART, TEN_EUROS, put
@@ -41,7 +41,7 @@ def own_url(server: EmbeddedPostgres) -> str:
 @pytest.fixture
 async def own_api(own_url: str, sandbox: SandboxClient, sandbox_url: str) -> AsyncIterator[httpx.AsyncClient]:
     """Serve the API with the server that may be stopped."""
-    settings = settings_for(own_url, sandbox_url, database_statement_timeout=timedelta(seconds=5))
+    settings = bounded_settings(own_url, sandbox_url, database_statement_timeout=timedelta(seconds=5))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         async with (
             open_resources(settings) as resources,
