@@ -15,7 +15,8 @@ from app.stripe_gateway import ChargeSnapshot, Failure, StripeEvent
 class Attempt:
     """An attempt. Its key is the Charge's id; an attempt that failed in 3DS may have no Charge.
 
-    `cart_version` is the one it was for, as the Charge's own metadata says.
+    `cart_version` is the one it was for, as the Charge's own metadata says. `capture_before` is until when money that
+    is held can be captured.
     """
 
     id: UUID
@@ -29,6 +30,8 @@ class Attempt:
     payment_method_type: str | None
     card_brand: str | None
     card_last4: str | None
+    card_country: str | None
+    card_wallet: str | None
     failure_code: str | None
     decline_code: str | None
     message: str | None
@@ -36,6 +39,7 @@ class Attempt:
     risk_level: str | None
     seller_message: str | None
     three_d_secure: str | None
+    capture_before: datetime | None
     attempted_at: datetime
 
     @classmethod
@@ -54,6 +58,8 @@ class Attempt:
             payment_method_type=method.type,
             card_brand=method.card_brand,
             card_last4=method.card_last4,
+            card_country=method.card_country,
+            card_wallet=method.card_wallet,
             failure_code=charge.failure_code,
             decline_code=charge.decline_code,
             message=charge.failure_message,
@@ -61,6 +67,7 @@ class Attempt:
             risk_level=charge.risk_level,
             seller_message=charge.seller_message,
             three_d_secure=method.three_d_secure,
+            capture_before=charge.capture_before,
             attempted_at=charge.created,
         )
 
@@ -92,6 +99,8 @@ class Attempt:
             payment_method_type=method.type,
             card_brand=method.card_brand,
             card_last4=method.card_last4,
+            card_country=method.card_country,
+            card_wallet=method.card_wallet,
             failure_code=failure.code,
             decline_code=failure.decline_code,
             message=failure.message,
@@ -99,6 +108,7 @@ class Attempt:
             risk_level=None,
             seller_message=None,
             three_d_secure="failed" if is_3ds else None,
+            capture_before=None,
             attempted_at=event.created,
         )
 

@@ -33,6 +33,8 @@ class PaymentAttempt(Base):
     payment_method_type: Mapped[str | None]
     card_brand: Mapped[str | None]
     card_last4: Mapped[str | None]
+    card_country: Mapped[str | None]
+    card_wallet: Mapped[str | None]
     failure_code: Mapped[str | None]
     decline_code: Mapped[str | None]
     message: Mapped[str | None]
@@ -40,5 +42,6 @@ class PaymentAttempt(Base):
     risk_level: Mapped[str | None]
     seller_message: Mapped[str | None]
     three_d_secure: Mapped[str | None]
+    capture_before: Mapped[datetime | None]
     attempted_at: Mapped[datetime]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

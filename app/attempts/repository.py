@@ -1,13 +1,13 @@
 """Write and read the attempt history: never two rows for one attempt, whichever event tells of it first."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import fields
+from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from typing import Any, TypedDict
 from uuid import UUID
 
 from app.attempts.attempt import Attempt
-from app.attempts.schemas import AttemptPage, AttemptRead, AttemptSummary
+from app.attempts.schemas import AttemptPage, AttemptRead
 from app.db.engine import Database
 from app.http.pagination import Cursor, Page
 from app.payment_intents.protocol.terms import Reference
@@ -32,11 +32,17 @@ PAYMENT_ATTEMPTS = Table(
 )
 
 _SUMMARIZE = """
-SELECT *, count(*) OVER () AS count, count(*) FILTER (WHERE status = 'failed') OVER () AS failed
-FROM payment_attempts
-WHERE payment_intent_id = $1
-ORDER BY attempted_at DESC, id DESC
-LIMIT 1
+SELECT *
+FROM (
+    SELECT *, count(*) OVER of_one AS count, count(*) FILTER (WHERE status = 'failed') OVER of_one AS failed,
+        row_number() OVER (PARTITION BY payment_intent_id ORDER BY attempted_at DESC, id DESC) AS place,
+        row_number() OVER (PARTITION BY payment_intent_id, status ORDER BY attempted_at DESC, id DESC) AS nth
+    FROM payment_attempts
+    WHERE payment_intent_id = ANY ($1)
+    WINDOW of_one AS (PARTITION BY payment_intent_id)
+) AS numbered
+WHERE place = 1 OR (status = 'succeeded' AND nth = 1)
+ORDER BY place
 """
 
 _LIST = """
@@ -48,6 +54,16 @@ WHERE p.reference_kind = $1 AND p.reference_id = $2
 ORDER BY a.attempted_at DESC, a.id DESC
 LIMIT $5
 """
+
+
+@dataclass(frozen=True, slots=True)
+class AttemptHistory:
+    """How many attempts were made on a PaymentIntent, the last one, and the last that took or holds the money."""
+
+    count: int = 0
+    failed: int = 0
+    last: AttemptRead | None = None
+    succeeded: AttemptRead | None = None
 
 
 class KnownAttempt(TypedDict):
@@ -68,13 +84,15 @@ async def find_known(database: Database, keys: Sequence[str]) -> Mapping[str, Kn
     return {record["key"]: KnownAttempt(id=str(record["id"]), status=record["status"]) for record in records}
 
 
-async def summarize(database: Database, payment_intent_id: UUID) -> AttemptSummary:
-    """Count the attempts on a PaymentIntent and return the last one."""
-    found = await database.fetchrow(_SUMMARIZE, payment_intent_id)
-    if found is None:
-        return AttemptSummary(count=0, failed=0, last=None)
-    last = AttemptRead.model_validate(dict(found))
-    return AttemptSummary(count=found["count"], failed=found["failed"], last=last)
+async def summarize(database: Database, payment_intent_ids: Sequence[UUID]) -> dict[UUID, AttemptHistory]:
+    """Count the attempts on PaymentIntents, with the last one and the last that succeeded; none has no entry."""
+    found: dict[UUID, AttemptHistory] = {}
+    for record in await database.fetch(_SUMMARIZE, payment_intent_ids):
+        attempt = AttemptRead.model_validate(dict(record))
+        history = found.get(attempt.payment_intent_id) or AttemptHistory(record["count"], record["failed"], attempt)
+        is_paid = attempt.status == "succeeded"
+        found[attempt.payment_intent_id] = replace(history, succeeded=attempt) if is_paid else history
+    return found
 
 
 async def list_attempts(database: Database, reference: Reference, page: Page) -> AttemptPage:

@@ -26,6 +26,8 @@ class AttemptRead(BaseModel):
                     "payment_method_type": "card",
                     "card_brand": "visa",
                     "card_last4": "0002",
+                    "card_country": "DE",
+                    "card_wallet": None,
                     "failure_code": "card_declined",
                     "decline_code": "generic_decline",
                     "message": "Your card was declined.",
@@ -35,6 +37,7 @@ class AttemptRead(BaseModel):
                     "risk_level": "normal",
                     "seller_message": "The bank did not return any further details with this decline.",
                     "three_d_secure": None,
+                    "capture_before": None,
                     "attempted_at": "2026-11-23T09:00:12Z",
                 }
             ]
@@ -51,6 +54,8 @@ class AttemptRead(BaseModel):
     payment_method_type: str | None
     card_brand: str | None
     card_last4: str | None
+    card_country: str | None = Field(description="Where the card was issued: two letters, ISO 3166.")
+    card_wallet: str | None = Field(description="`apple_pay`, `google_pay` or the like, in Stripe's words.")
     failure_code: str | None
     decline_code: str | None = Field(description="The bank's reason, in Stripe's words.")
     message: str | None = Field(description="A sentence that the shopper may read.")
@@ -58,6 +63,7 @@ class AttemptRead(BaseModel):
     risk_level: str | None
     seller_message: str | None = Field(description="A sentence for the shop's staff.")
     three_d_secure: str | None = Field(description="The result of 3D Secure, where it ran.")
+    capture_before: datetime | None = Field(description="Until when held money can be captured, if Stripe says so.")
     attempted_at: datetime
 
     @computed_field(description="Why it failed and what helps, a sentence for support; null when it did not.")  # type: ignore[prop-decorator] # mypy cannot follow a decorated property
@@ -75,6 +81,8 @@ class AttemptPage(BaseModel):
 
 class AttemptSummary(BaseModel):
     """How many attempts were made, and the last one."""
+
+    model_config = ConfigDict(from_attributes=True)
 
     count: int
     failed: int

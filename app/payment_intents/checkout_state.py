@@ -4,7 +4,7 @@ from typing import Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.attempts.schemas import AttemptSummary
+from app.attempts.repository import AttemptHistory
 from app.payment_intents.protocol.state import PaymentIntentState
 
 # Our own sentences: Stripe's may say why a bank or a fraud rule declined, and a thief could use that.
@@ -44,7 +44,7 @@ class CheckoutStateRead(BaseModel):
     message: str = Field(description="A sentence for the shopper.")
 
     @classmethod
-    def of(cls, row: PaymentIntentState, attempts: AttemptSummary) -> Self:
+    def of(cls, row: PaymentIntentState, attempts: AttemptHistory) -> Self:
         has_failed = row.status == "requires_payment_method" and attempts.failed > 0
         message = DECLINED if has_failed else MESSAGES.get(row.status or "", NOT_READY)
         return cls(status=row.status, amount=row.amount, currency=row.currency, message=message)

@@ -72,6 +72,7 @@ class PaymentIntent(Base):
     recheck_after: Mapped[datetime | None]
     is_cancel_requested: Mapped[bool]
     cancel_reason: Mapped[str | None]
+    cancel_requested_by: Mapped[str | None]
     capture_amount: Mapped[int | None]
     last_activity_at: Mapped[datetime] = mapped_column(server_default=func.now())
     refresh_requested_at: Mapped[datetime | None]
@@ -87,6 +88,7 @@ class PaymentIntent(Base):
     flags: Mapped[list[str]]
     attempt_notifications: Mapped[int] = mapped_column(server_default=text("0"))
 
+    paid_at: Mapped[datetime | None]
     closed_at: Mapped[datetime | None]
     closed_reason: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())

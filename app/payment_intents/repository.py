@@ -6,7 +6,7 @@ What the hot paths read and write stands here, as SQL: one statement to read, on
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, get_args
 from uuid import UUID
 
 import msgspec
@@ -18,6 +18,7 @@ from app.domain_events.repository import DOMAIN_EVENTS
 from app.payment_intents.protocol.state import (
     FAILURE_WINDOW,
     Change,
+    ClosedReason,
     PaidIntent,
     PaymentIntentState,
     ProtocolConfig,
@@ -33,11 +34,14 @@ _KEPT = ("id", "create_params", "previous_id", "created_at")
 _CHANGED = (
     *("reference_kind", "reference_id", "generation", "stripe_id", "requested_terms", "revision", "is_rolled_back"),
     *("applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
-    *("is_cancel_requested", "cancel_reason", "capture_amount", "last_activity_at", "refresh_requested_at", "due_at"),
+    *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "last_activity_at"),
+    *("refresh_requested_at", "due_at"),
     *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
-    *("flags", "attempt_notifications", "closed_at", "closed_reason", "updated_at"),
+    *("flags", "attempt_notifications", "paid_at", "closed_at", "closed_reason", "updated_at"),
 )
 COLUMNS = (*_KEPT, *_CHANGED)
+
+CLOSED_REASONS: tuple[ClosedReason, ...] = get_args(ClosedReason)
 
 # In the order in which they changed: a generation is closed before the next one opens.
 PAYMENT_INTENTS = Table(
@@ -263,6 +267,7 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         recheck_after=record["recheck_after"],
         is_cancel_requested=record["is_cancel_requested"],
         cancel_reason=record["cancel_reason"],
+        cancel_requested_by=record["cancel_requested_by"],
         capture_amount=record["capture_amount"],
         refresh_requested_at=record["refresh_requested_at"],
         status=record["status"],
@@ -274,9 +279,15 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         amount_reserved=record["amount_reserved"],
         flags=_decode_flags(record["flags"]),
         attempt_notifications=record["attempt_notifications"],
+        paid_at=record["paid_at"],
         closed_at=record["closed_at"],
-        closed_reason=record["closed_reason"],
+        closed_reason=_closed_reason_of(record["closed_reason"]),
     )
+
+
+def _closed_reason_of(stored: str | None) -> ClosedReason | None:
+    """Return why it was closed; the release before, which may still be running, stored Stripe's word for it."""
+    return next((reason for reason in CLOSED_REASONS if reason == stored), "stripe") if stored else None
 
 
 def _applied_of(stored: str | None) -> AppliedTerms | None:

@@ -99,8 +99,8 @@ async def put_payment_intent(
     pay. After a 503 the outcome is not known yet; send the same request again.
     """
     found = await service.put(resources, reference, params, caller)
-    abandoned_after, secret = resources.settings.abandoned_after, found.client_secret
-    answer = PaymentIntentPutRead.of(found.row, found.attempts, abandoned_after=abandoned_after, client_secret=secret)
+    settings, secret = resources.settings, found.client_secret
+    answer = PaymentIntentPutRead.of(found.row, found.attempts, settings, client_secret=secret)
     return encode(answer, status=201 if found.is_created else 200)
 
 
@@ -133,7 +133,7 @@ async def get_payment_intent(
 
 
 def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead:
-    return PaymentIntentRead.of(answer.row, answer.attempts, abandoned_after=resources.settings.abandoned_after)
+    return PaymentIntentRead.of(answer.row, answer.attempts, resources.settings)
 
 
 @router.get(

@@ -2,16 +2,18 @@
 
 import uuid
 from collections.abc import Callable, Set
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
-from app.attempts.schemas import AttemptSummary
+from app.attempts.repository import AttemptHistory
+from app.attempts.schemas import AttemptRead, AttemptSummary
 from app.payment_intents.currencies import CURRENCIES
-from app.payment_intents.protocol.state import PaymentIntentState
+from app.payment_intents.protocol.state import ClosedReason, PaymentIntentState
 from app.payment_intents.protocol.terms import METADATA_KEYS, Kind, PaymentTerms, terms_of
 from app.references.path import ReferenceId
+from app.settings import Settings
 
 # Stripe accepts up to 12 digits for cards, and refuses amounts that a card network or a payment method does not allow.
 MAX_AMOUNT = 999_999_999_999
@@ -166,8 +168,53 @@ class ReferenceRead(BaseModel):
     id: str
 
 
+class AddressRead(BaseModel):
+    """A postal address."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    line1: str | None
+    line2: str | None
+    city: str | None
+    state: str | None
+    postal_code: str | None
+    country: str | None
+
+
+class ShippingRead(BaseModel):
+    """Where the goods are shipped to."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    name: str | None
+    address: AddressRead
+    phone: str | None
+    carrier: str | None
+    tracking_number: str | None
+
+
+class PaymentMethodRead(BaseModel):
+    """What the money came from, or is held on."""
+
+    type: str | None = Field(description="In Stripe's words: `card`, `us_bank_account`.", examples=["card"])
+    brand: str | None = Field(description="Of a card, as are all that follow.", examples=["visa"])
+    last4: str | None = Field(examples=["4242"])
+    wallet: str | None = Field(description="`apple_pay`, `google_pay` or the like.")
+    country: str | None = Field(description="Where the card was issued: two letters, ISO 3166.", examples=["DE"])
+
+    @classmethod
+    def of(cls, attempt: AttemptRead) -> Self:
+        return cls(
+            type=attempt.payment_method_type,
+            brand=attempt.card_brand,
+            last4=attempt.card_last4,
+            wallet=attempt.card_wallet,
+            country=attempt.card_country,
+        )
+
+
 class PaymentIntentRead(BaseModel):
-    """The state of a reference's newest PaymentIntent."""
+    """A PaymentIntent of a cart or session: what is owed, how it stands, and how it came to that."""
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -187,9 +234,26 @@ class PaymentIntentRead(BaseModel):
                     "amount_refunded": 0,
                     "amount_refundable": 0,
                     "cart_version": 3,
+                    "customer": "cus_RlX1c0yQ2mVb7d",
+                    "description": "Order 1001",
+                    "metadata": {"order": "1001"},
+                    "receipt_email": "ada@example.com",
+                    "shipping": None,
+                    "statement_descriptor_suffix": None,
+                    "setup_future_usage": None,
+                    "capture_method": "automatic_async",
+                    "previous_payment_intent": None,
                     "flags": [],
                     "attempts": {"count": 0, "failed": 0, "last": None},
+                    "payment_method": None,
+                    "last_error": None,
+                    "capture_before": None,
+                    "dashboard_url": "https://dashboard.stripe.com/test/payments/pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
                     "expires_at": "2026-11-24T09:00:01Z",
+                    "paid_at": None,
+                    "closed_at": None,
+                    "closed_reason": None,
+                    "closed_by": None,
                     "created_at": "2026-11-23T09:00:00Z",
                     "updated_at": "2026-11-23T09:00:01Z",
                 }
@@ -211,18 +275,50 @@ class PaymentIntentRead(BaseModel):
     amount_refunded: int = Field(description="What was refunded or is being refunded, as Stripe counts it.")
     amount_refundable: int = Field(description="What can still be refunded.")
     cart_version: int | None
+    customer: str | None = Field(
+        description="This and the next seven: what Stripe holds; until it answered, what was sent."
+    )
+    description: str | None
+    metadata: dict[str, str] = Field(description="Your own keys.")
+    receipt_email: str | None
+    shipping: ShippingRead | None
+    statement_descriptor_suffix: str | None
+    setup_future_usage: str | None
+    capture_method: str | None
+    previous_payment_intent: uuid.UUID | None = Field(
+        description="The succeeded PaymentIntent that this one follows, by our id."
+    )
     flags: list[str] = Field(
         description="What a person should check: `amount_mismatch`, `duplicate_payment`, `disputed`."
     )
     attempts: AttemptSummary
+    payment_method: PaymentMethodRead | None = Field(description="Of the attempt that took the money or holds it.")
+    last_error: str | None = Field(
+        description="Why the last attempt failed and what helps, a sentence for support; null when it did not fail."
+    )
+    capture_before: datetime | None = Field(description="Until when held money can be captured, if Stripe says so.")
+    dashboard_url: str | None = Field(description="The payment in Stripe's dashboard; null until Stripe answered.")
     expires_at: datetime | None = Field(
         description="When it is cancelled as abandoned, unless the shopper acts before; null when it can't be paid."
+    )
+    paid_at: datetime | None = Field(description="When its success was recorded.")
+    closed_at: datetime | None
+    closed_reason: ClosedReason | None = Field(
+        description="Why nobody can pay it any more. We canceled it: `abandoned` (nobody acted for long), `requested` "
+        "(`closed_by` did), `card_testing` (too many attempts failed), `replaced` (other terms needed the next one). "
+        "Stripe did: `hold_expired` (not captured in time), `stripe` (for a reason of its own). Somebody else did at "
+        "Stripe: `dashboard`. Stripe made nothing of it: `refused`, `failed`. A next payment follows it: `followed`. "
+        "It came back from Stripe after a backup had lost it, and another one was open: `surplus`."
+    )
+    closed_by: str | None = Field(
+        description="With `requested`: who asked for the cancel, as `client:shop/` and the id of the API key."
     )
     created_at: datetime
     updated_at: datetime
 
     @classmethod
-    def of(cls, row: PaymentIntentState, attempts: AttemptSummary, *, abandoned_after: timedelta, **more: Any) -> Self:
+    def of(cls, row: PaymentIntentState, attempts: AttemptHistory, settings: Settings, **more: Any) -> Self:
+        terms, paid_with, last = row.terms_at_stripe, attempts.succeeded, attempts.last
         return cls(
             id=row.id,
             reference=ReferenceRead(kind=row.reference.kind, id=row.reference.id),
@@ -239,12 +335,33 @@ class PaymentIntentRead(BaseModel):
             amount_refundable=row.amount_refundable,
             cart_version=row.requested_terms.cart_version,
             flags=list(row.flags),
-            attempts=attempts,
-            expires_at=row.last_activity_at + abandoned_after if row.is_payable else None,
+            customer=terms.customer,
+            description=terms.description,
+            metadata=dict(terms.metadata),
+            receipt_email=terms.receipt_email,
+            shipping=ShippingRead.model_validate(terms.shipping) if terms.shipping else None,
+            statement_descriptor_suffix=terms.statement_descriptor_suffix,
+            setup_future_usage=terms.setup_future_usage,
+            capture_method=terms.capture_method,
+            previous_payment_intent=row.previous_id,
+            attempts=AttemptSummary.model_validate(attempts),
+            payment_method=PaymentMethodRead.of(paid_with) if paid_with else None,
+            last_error=last.explanation if last and row.status != "succeeded" else None,
+            capture_before=paid_with.capture_before if paid_with and row.status == "requires_capture" else None,
+            dashboard_url=_dashboard_url(row.stripe_id, settings.mode) if row.stripe_id else None,
+            expires_at=row.last_activity_at + settings.abandoned_after if row.is_payable else None,
+            paid_at=row.paid_at,
+            closed_at=row.closed_at,
+            closed_reason=row.closed_reason,
+            closed_by=row.cancel_requested_by if row.closed_reason == "requested" else None,
             created_at=row.created_at,
             updated_at=row.updated_at,
             **more,
         )
+
+
+def _dashboard_url(stripe_id: str, mode: Literal["live", "test"]) -> str:
+    return f"https://dashboard.stripe.com/{'test/' if mode == 'test' else ''}payments/{stripe_id}"
 
 
 class PaymentIntentPutRead(PaymentIntentRead):

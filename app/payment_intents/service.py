@@ -5,7 +5,8 @@ from datetime import timedelta
 from uuid import UUID
 
 from app.attempts import repository as attempts
-from app.attempts.schemas import AttemptPage, AttemptSummary
+from app.attempts.repository import AttemptHistory
+from app.attempts.schemas import AttemptPage
 from app.auth.access import Credential
 from app.auth.api_keys import Caller
 from app.db import queue
@@ -34,7 +35,7 @@ from app.stripe_gateway import PaymentIntentSnapshot
 # A caller makes us ask Stripe about one reference at most once in this time.
 ASK_AGAIN_AFTER = timedelta(seconds=2)
 
-NO_ATTEMPTS = AttemptSummary(count=0, failed=0, last=None)
+NO_ATTEMPTS = AttemptHistory()
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,7 @@ class PaymentIntentView:
     """A PaymentIntent as of now, with what was tried on it."""
 
     row: PaymentIntentState
-    attempts: AttemptSummary
+    attempts: AttemptHistory
     is_created: bool = False
     client_secret: str | None = None
 
@@ -79,8 +80,8 @@ async def view(
     resources: Resources, row: PaymentIntentState, *, is_created: bool = False, client_secret: str | None = None
 ) -> PaymentIntentView:
     """Add to a PaymentIntent what was tried on it."""
-    summary = await attempts.summarize(resources.database, row.id) if row.attempt_notifications else NO_ATTEMPTS
-    return PaymentIntentView(row, summary, is_created, client_secret)
+    histories = await attempts.summarize(resources.database, [row.id]) if row.attempt_notifications else {}
+    return PaymentIntentView(row, histories.get(row.id, NO_ATTEMPTS), is_created, client_secret)
 
 
 async def read(resources: Resources, reference: Reference) -> PaymentIntentView:

@@ -96,4 +96,4 @@ async def test_the_reason_is_in_the_history(cart: Cart, sandbox: SandboxClient, 
     await jobs()
     [row] = await database.payment_intents()
     assert len(await database.domain_events("payment_intent.too_many_failed_attempts")) == 1
-    assert row["closed_reason"] == "fraudulent"
+    assert row["closed_reason"] == "card_testing"

@@ -69,4 +69,4 @@ async def test_an_authorisation_that_expires_closes_the_payment_intent(
     expired = (await api.get(CART)).json()
     [row] = await database.payment_intents()
     assert (held["status"], held["amount_capturable"]) == ("requires_capture", 1000)
-    assert (expired["status"], expired["amount_capturable"], row["closed_reason"]) == ("canceled", 0, "expired")
+    assert (expired["status"], expired["amount_capturable"], row["closed_reason"]) == ("canceled", 0, "hold_expired")

@@ -23,7 +23,7 @@ async def _replay(resources: Resources) -> Tally:
 
 def _same(state: dict[str, Any]) -> dict[str, Any]:
     """Leave out what only this row's history tells."""
-    without = {"updated_at", "expires_at", "client_secret", "attempts", "created_at"}
+    without = {"updated_at", "expires_at", "client_secret", "attempts", "created_at", "paid_at"}
     return {name: value for name, value in state.items() if name not in without}
 
 

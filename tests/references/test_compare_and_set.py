@@ -135,6 +135,7 @@ def _with_everything(resources: Resources, found: Read) -> Change:
 def _attempt(row: PaymentIntentState, now: datetime) -> Attempt:
     card = {"payment_method_type": "card", "card_brand": "visa", "card_last4": "4242"}
     names = ("failure_code", "decline_code", "message", "outcome_type", "risk_level", "seller_message")
+    more = ("card_country", "card_wallet")
     return Attempt(
         id=uuid4(),
         payment_intent_id=row.id,
@@ -145,9 +146,10 @@ def _attempt(row: PaymentIntentState, now: datetime) -> Attempt:
         currency="eur",
         cart_version=None,
         three_d_secure=None,
+        capture_before=None,
         attempted_at=now,
         **card,
-        **dict.fromkeys(names),
+        **dict.fromkeys((*names, *more)),
     )
 
 

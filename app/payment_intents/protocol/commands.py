@@ -198,7 +198,8 @@ def _cancel(change: Change, command: Cancel, row: PaymentIntentState) -> Outcome
     if row.id != command.target_id or not row.is_open:
         return row, False
     if not row.is_cancel_requested:
-        row = change.put(row._replace(is_cancel_requested=True, cancel_reason=command.reason))
+        who = change.actor.name
+        row = change.put(row._replace(is_cancel_requested=True, cancel_reason=command.reason, cancel_requested_by=who))
         change.append(row, "payment_intent.cancel_requested", reason=command.reason)
     return row, True
 

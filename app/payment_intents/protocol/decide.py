@@ -135,7 +135,7 @@ def _next(
     if stripe_id is None:
         return row, run, _next_for_uncreated(row, run, context)
     if row.is_cancel_requested and row.status == "processing":
-        row = row._replace(is_cancel_requested=False, cancel_reason=None)
+        row = row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None)
     if row.is_cancel_requested:
         return row, run, _cancel(row, stripe_id, context)
     must_recheck = row.recheck_after is not None and not run.is_fresh

@@ -5,6 +5,7 @@ moves forward only: a terminal one is taken at once and never left, anything els
 a retrieve. No clock decides.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from app.payment_intents.protocol.decide import Decision, next_step, roll_back
@@ -12,6 +13,7 @@ from app.payment_intents.protocol.state import (
     TERMINAL,
     Actor,
     Change,
+    ClosedReason,
     Context,
     PaymentIntentState,
     ReferenceState,
@@ -49,6 +51,15 @@ from app.payment_intents.protocol.terms import (
 
 AMOUNT_MISMATCH = "amount_mismatch"
 DUPLICATE_PAYMENT = "duplicate_payment"
+
+# What we cancel for a reason of our own, and what Stripe cancels by itself, by the reason that stands at Stripe.
+OWN_CANCELS: Mapping[str, ClosedReason] = {"abandoned": "abandoned", "fraudulent": "card_testing"}
+CANCELED_BY_STRIPE: Mapping[str, ClosedReason] = {
+    "expired": "hold_expired",
+    "automatic": "stripe",
+    "failed_invoice": "stripe",
+    "void_invoice": "stripe",
+}
 
 
 def record_answer(
@@ -194,7 +205,7 @@ def _record_refusal(
         case UpdateCall():
             change.put(roll_back(row))
         case CancelCall():
-            change.put(row._replace(is_cancel_requested=False, cancel_reason=None))
+            change.put(row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None))
         case CaptureCall():
             change.put(row._replace(capture_amount=None))
         case _:
@@ -245,7 +256,7 @@ def _apply(
     row = row._replace(applied_terms=applied, needs_refresh=False, version=row.version + 1)
     row = _take_status(change, row, snapshot)
     if snapshot.status == "canceled":
-        row = change.close(row, snapshot.cancellation_reason or "canceled")
+        row = change.close(row, _why_canceled(row, snapshot))
     if snapshot.status == "succeeded":
         row = _check_received_amount(change, row)
     return change.put(row)
@@ -260,6 +271,7 @@ def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
         amount_received=snapshot.amount_received,
         amount_capturable=snapshot.amount_capturable,
         last_activity_at=change.now if is_changed else row.last_activity_at,
+        paid_at=change.now if is_changed and snapshot.status == "succeeded" else row.paid_at,
     )
     row = change.put(row)
     if is_changed:
@@ -272,6 +284,15 @@ def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
             amount_received=snapshot.amount_received,
         )
     return row
+
+
+def _why_canceled(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> ClosedReason:
+    """Return why Stripe shows it as canceled: what we had asked for, or what it says itself."""
+    if not row.is_cancel_requested:
+        return CANCELED_BY_STRIPE.get(snapshot.cancellation_reason or "", "dashboard")
+    if row.cancel_requested_by is not None:
+        return "requested"
+    return OWN_CANCELS.get(row.cancel_reason or "", "replaced")
 
 
 def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: ConvergeRun | None) -> AppliedTerms:

@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Reference, StripeMetadata, create_params
@@ -12,6 +12,23 @@ from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Refer
 TERMINAL = frozenset({"succeeded", "canceled"})
 FROZEN = frozenset({"processing", "requires_capture"})
 PAYABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
+
+# Why a PaymentIntent was closed: we canceled it (nobody acted for long, a caller asked, too many attempts failed,
+# other terms need the next one), Stripe did (a hold was not captured in time, or for a reason of its own), or somebody
+# else did at Stripe; Stripe made nothing of it; a next payment follows it; or a backup had lost it.
+ClosedReason = Literal[
+    "abandoned",
+    "requested",
+    "card_testing",
+    "replaced",
+    "hold_expired",
+    "stripe",
+    "dashboard",
+    "refused",
+    "failed",
+    "followed",
+    "surplus",
+]
 
 # Why a row was closed that Stripe never made anything for: it refused, or failed for good.
 NEVER_MADE = frozenset({"refused", "failed"})
@@ -65,7 +82,8 @@ class PaymentIntentState(NamedTuple):
     Who writes: `lease_token` until `lease_until`. `version` grows with each recorded change. Stripe must be asked
     while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more.
     `attempt_notifications` is at least the number of attempts. `amount_refunded` is what Stripe holds as refunded,
-    `amount_reserved` that with what is on its way.
+    `amount_reserved` that with what is on its way. `paid_at` is when its success was recorded. `cancel_requested_by`
+    is the actor of the caller's cancel; None when we cancel it for a reason of our own.
     """
 
     id: UUID
@@ -88,6 +106,7 @@ class PaymentIntentState(NamedTuple):
     recheck_after: datetime | None = None
     is_cancel_requested: bool = False
     cancel_reason: str | None = None
+    cancel_requested_by: str | None = None
     capture_amount: int | None = None
     refresh_requested_at: datetime | None = None
     status: str | None = None
@@ -99,8 +118,9 @@ class PaymentIntentState(NamedTuple):
     amount_reserved: int = 0
     flags: tuple[str, ...] = ()
     attempt_notifications: int = 0
+    paid_at: datetime | None = None
     closed_at: datetime | None = None
-    closed_reason: str | None = None
+    closed_reason: ClosedReason | None = None
 
     @property
     def amount_refundable(self) -> int:
@@ -132,6 +152,12 @@ class PaymentIntentState(NamedTuple):
     def is_unmade(self) -> bool:
         """Whether it was closed before Stripe made anything for it."""
         return self.closed_reason in NEVER_MADE
+
+    @property
+    def terms_at_stripe(self) -> PaymentTerms:
+        """The terms that Stripe is known to hold; what is requested while that is not known."""
+        applied = self.applied_terms
+        return self.requested_terms if applied is None or applied.is_price_only else applied.terms
 
     @property
     def is_capture_requested(self) -> bool:
@@ -285,7 +311,7 @@ class Change:
         self.append(row, "payment_intent.opened", generation=generation, amount=requested.amount)
         return row
 
-    def close(self, row: PaymentIntentState, reason: str) -> PaymentIntentState:
+    def close(self, row: PaymentIntentState, reason: ClosedReason) -> PaymentIntentState:
         """Close a PaymentIntent, so that the reference may open its next one."""
         closed_at, closed_reason = row.closed_at or self.now, row.closed_reason or reason
         row = release_lease(row)._replace(closed_at=closed_at, closed_reason=closed_reason, is_cancel_requested=False)

@@ -30,6 +30,7 @@ class ChargeSnapshot:
     risk_level: str | None
     seller_message: str | None
     payment_method: PaymentMethod
+    capture_before: datetime | None
     is_disputed: bool
     created: datetime
 
@@ -56,6 +57,13 @@ class ChargeSnapshot:
             risk_level=read.word(outcome.get("risk_level")),
             seller_message=read.word(outcome.get("seller_message")),
             payment_method=PaymentMethod.parse(read.nested(obj, "payment_method_details")),
+            capture_before=_capture_before(obj),
             is_disputed=obj.get("disputed") is True,
             created=read.time(obj.get("created", 0)),
         )
+
+
+def _capture_before(obj: Json) -> datetime | None:
+    """Read until when a card's hold can be captured."""
+    before = read.nested(read.nested(obj, "payment_method_details"), "card").get("capture_before")
+    return None if before is None else read.time(before)

@@ -13,6 +13,8 @@ class PaymentMethod:
     type: str | None
     card_brand: str | None
     card_last4: str | None
+    card_country: str | None
+    card_wallet: str | None
     three_d_secure: str | None
 
     @classmethod
@@ -22,5 +24,7 @@ class PaymentMethod:
             type=read.word(details.get("type")),
             card_brand=read.word(card.get("brand")),
             card_last4=read.word(card.get("last4")),
+            card_country=read.word(card.get("country")),
+            card_wallet=read.word(read.nested(card, "wallet").get("type")),
             three_d_secure=read.word(read.nested(card, "three_d_secure").get("result")),
         )
