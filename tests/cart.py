@@ -73,9 +73,9 @@ class Cart:
     async def capture(self, **body: Any) -> httpx.Response:
         return await self.api.post(f"{self.path}/payment-intent/capture", json=body)
 
-    async def attach_to(self, cart_id: str) -> httpx.Response:
+    async def attach_to(self, cart_id: str, **body: Any) -> httpx.Response:
         """Attach the session's PaymentIntent to a cart."""
-        return await self.api.post(f"{self.path}/payment-intent/move", json={"cart_id": cart_id})
+        return await self.api.post(f"{self.path}/payment-intent/move", json={"cart_id": cart_id} | body)
 
     # The shopper.
 

@@ -202,7 +202,7 @@ moves = APIRouter(prefix="/v1/sessions/{reference_id:segment}", tags=["PaymentIn
 @moves.post(
     "/payment-intent/move",
     summary="Move the PaymentIntent to a cart",
-    responses=documented(*CHANGING, CartHasPaymentIntent),
+    responses=documented(*CHANGING, CartHasPaymentIntent, StaleCartVersion),
 )
 async def move_payment_intent(
     reference: SessionPath, params: MoveRequest, caller: PaymentsWrite, resources: ResourcesDependency
@@ -211,7 +211,7 @@ async def move_payment_intent(
 
     From then on, requests for the session get 409 `moved`, and the cart has the PaymentIntent and its attempts.
     """
-    return _state(await attach_to_cart(resources, reference, params.cart_id, caller), resources)
+    return _state(await attach_to_cart(resources, reference, params, caller), resources)
 
 
 @router.get(

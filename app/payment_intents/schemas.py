@@ -87,6 +87,9 @@ class Shipping(Strict):
     tracking_number: Line | None = None
 
 
+CartVersion = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+
+
 class PaymentIntentPut(Strict):
     """What the cart or session owes now. It replaces what was requested before: a field left out is unset."""
 
@@ -94,7 +97,7 @@ class PaymentIntentPut(Strict):
 
     amount: Amount
     currency: Currency
-    cart_version: Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)] | None = Field(
+    cart_version: CartVersion | None = Field(
         None,
         description="Your version number of the cart. One lower than before is refused, so that late calls do no harm.",
     )
@@ -159,6 +162,9 @@ class MoveRequest(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"cart_id": "cart-1001"}]})
 
     cart_id: ReferenceId = Field(description="Your id of the cart.")
+    cart_version: CartVersion | None = Field(
+        None, description="The cart's version that has this price. The session's own versions do not count any more."
+    )
 
 
 class ReferenceRead(BaseModel):

@@ -74,3 +74,54 @@ async def test_of_two_sessions_that_race_to_one_cart_one_gets_there(cart: Cart) 
         await session.owe()
     answers = await asyncio.gather(*(session.attach_to("c1") for session in sessions))
     assert sorted(answer.status_code for answer in answers) == [200, 409]
+
+
+# A cart's versions and a session's are two counters.
+
+
+async def test_an_attached_payment_intent_leaves_the_sessions_versions_behind(session: Cart, cart: Cart) -> None:
+    await session.owe(cart_version=9)
+    moved = await session.attach_to("c1")
+    answer = await cart.put(amount=2000, cart_version=1)
+    older = await cart.put(amount=3000, cart_version=0)
+    intent = await cart.at_stripe()
+    assert (moved.json()["cart_version"], moved.json()["is_synced"]) == (None, True)
+    assert (answer.status_code, answer.json()["cart_version"]) == (200, 1)
+    assert (older.status_code, older.json()["code"]) == (409, "stale_cart_version")
+    assert (intent["amount"], intent["metadata"]["cart_version"]) == (2000, "1")
+
+
+async def test_a_paid_one_leaves_the_sessions_versions_behind_too(session: Cart, cart: Cart) -> None:
+    await session.owe(cart_version=9)
+    await session.pay()
+    moved = await session.attach_to("c1")
+    same = await cart.put(cart_version=1)
+    following = await cart.put(cart_version=1, previous_payment_intent=moved.json()["id"])
+    assert (moved.json()["cart_version"], moved.json()["is_synced"]) == (None, True)
+    assert (same.status_code, same.json()["status"]) == (200, "succeeded")
+    assert following.status_code == 201
+
+
+async def test_one_that_stripe_never_answered_about_leaves_them_behind_too(session: Cart, cart: Cart) -> None:
+    await session.sandbox.lose_next_answer(path="/v1/payment_intents", count=3)
+    await session.put(cart_version=9)
+    moved = await session.attach_to("c1")
+    answer = await cart.put(cart_version=1)
+    intent = await cart.at_stripe()
+    assert (moved.status_code, answer.status_code) == (200, 200)
+    assert (intent["metadata"]["reference_id"], intent["metadata"]["cart_version"]) == ("c1", "1")
+
+
+async def test_a_move_says_which_version_of_the_cart_has_the_price(session: Cart, cart: Cart) -> None:
+    await cart.owe(cart_version=3)
+    await cart.cancel()
+    await session.owe(cart_version=9)
+    stale = await session.attach_to("c1", cart_version=2)
+    moved = await session.attach_to("c1", cart_version=4)
+    conflict = await cart.put(amount=2000, cart_version=4)
+    answer = await cart.put(amount=2000, cart_version=5)
+    assert (stale.status_code, stale.json()["code"]) == (409, "stale_cart_version")
+    assert stale.json()["recorded_cart_version"] == 3
+    assert (moved.status_code, moved.json()["cart_version"]) == (200, 4)
+    assert (conflict.status_code, conflict.json()["code"]) == (409, "cart_version_conflict")
+    assert (answer.status_code, answer.json()["amount"]) == (200, 2000)

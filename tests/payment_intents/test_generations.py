@@ -165,6 +165,20 @@ async def test_the_highest_of_racing_versions_wins(cart: Cart, sandbox: SandboxC
     assert (state["amount"], state["cart_version"], intent["amount"]) == (1030, 30, 1030)
 
 
+async def test_the_next_order_counts_its_own_versions(session: Cart, sandbox: SandboxClient) -> None:
+    first = await session.owe(cart_version=5)
+    too_early = await session.put(cart_version=1, previous_payment_intent=first["id"])
+    await session.pay()
+    second = await session.put(amount=2000, cart_version=1, previous_payment_intent=first["id"])
+    newer = await session.put(amount=3000, cart_version=2)
+    older = await session.put(amount=2000, cart_version=1, previous_payment_intent=first["id"])
+    assert (too_early.status_code, too_early.json()["code"]) == (409, "previous_payment_intent_mismatch")
+    assert (second.status_code, second.json()["cart_version"]) == (201, 1)
+    assert (newer.status_code, newer.json()["amount"]) == (200, 3000)
+    assert (older.status_code, older.json()["code"]) == (409, "stale_cart_version")
+    assert (await session.state())["flags"] == []
+
+
 # Closed ones.
 
 

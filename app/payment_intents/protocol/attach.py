@@ -18,8 +18,13 @@ class SessionToCart:
 Attachment: TypeAlias = SessionToCart | Done | Wait | Rejected
 
 
-def attach(session: ReferenceState, cart: ReferenceState, context: Context, actor: Actor) -> Attachment:
-    """Attach the session's PaymentIntent now, unless a writer holds its lease; attached already is done."""
+def attach(
+    session: ReferenceState, cart: ReferenceState, context: Context, actor: Actor, *, cart_version: int | None = None
+) -> Attachment:
+    """Attach the session's PaymentIntent now, unless a writer holds its lease; attached already is done.
+
+    The session's versions count for the session alone. With `cart_version`, its price is that of this version.
+    """
     if session.moved_to == cart.reference.id:
         return Done()
     if session.moved_to is not None:
@@ -29,10 +34,13 @@ def attach(session: ReferenceState, cart: ReferenceState, context: Context, acto
         return Rejected("payment_intent_not_found")
     if occupant is not None and occupant.closed_at is None:
         return Rejected("cart_has_payment_intent", {"payment_intent_id": str(occupant.id)})
+    recorded = cart.newest_cart_version
+    if cart_version is not None and recorded is not None and cart_version < recorded:
+        return Rejected("stale_cart_version", {"recorded_cart_version": recorded})
     if row.lease_until is not None and row.lease_until > context.now:
         return Wait()
     changes = SessionToCart(Change(session, context, actor), Change(cart, context, actor))
-    _move(changes, row, occupant)
+    _move(changes, row._replace(requested_terms=replace(row.requested_terms, cart_version=cart_version)), occupant)
     return changes
 
 
@@ -45,6 +53,8 @@ def _move(changes: SessionToCart, row: PaymentIntentState, occupant: PaymentInte
     generation = cart.state.next_generation
     cart.state = cart.state._replace(next_generation=generation + 1)
     applied = row.applied_terms
+    if applied is not None:
+        applied = replace(applied, terms=replace(applied.terms, cart_version=row.requested_terms.cart_version))
     if row.is_payable and applied is not None:  # so that all of it is sent again, our metadata with it
         applied = replace(applied, revision=None, is_price_only=True)
     row = cart.touch(

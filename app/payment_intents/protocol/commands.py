@@ -128,18 +128,17 @@ def _put(change: Change, command: PutTerms, run: ConvergeRun) -> Decision:
 def _check_put(change: Change, command: PutTerms, row: PaymentIntentState | None) -> Rejected | None:
     if row is not None and (rest := blocked_for(change.state, row, change.context)):
         return Rejected("too_many_failed_attempts", {"retry_after": rest.total_seconds()})
-    return _check_cart_version(change.state, row, command.terms) or _check_follows(row, command)
+    return _check_follows(row, command) or _check_cart_version(change.state, row, command)
 
 
-def _check_cart_version(state: ReferenceState, row: PaymentIntentState | None, wanted: PaymentTerms) -> Rejected | None:
-    """Reject a request about an older state of the cart than the recorded one."""
-    recorded = row.requested_terms if row is not None and not row.is_unmade else None
-    versions = [state.cart_version, recorded.cart_version if recorded else None]
-    newest = max((version for version in versions if version is not None), default=None)
-    if newest is None:
+def _check_cart_version(state: ReferenceState, row: PaymentIntentState | None, command: PutTerms) -> Rejected | None:
+    """Reject a request about an older state of the cart than the recorded one. The next order counts anew."""
+    wanted, newest = command.terms, state.newest_cart_version
+    if newest is None or (row is not None and command.previous_payment_intent == row.id):
         return None
     if wanted.cart_version is None or wanted.cart_version < newest:
         return Rejected("stale_cart_version", {"recorded_cart_version": newest})
+    recorded = row.requested_terms if row is not None and not row.is_unmade else None
     if recorded and wanted.cart_version == recorded.cart_version and wanted.price != recorded.price:
         facts = {"recorded_amount": recorded.amount, "recorded_currency": recorded.currency}
         return Rejected("cart_version_conflict", facts)
@@ -189,6 +188,7 @@ def _open_for(change: Change, command: PutTerms, row: PaymentIntentState | None)
     previous = command.previous_payment_intent
     if row is not None and row.status == "succeeded" and previous == row.id:
         row = change.close(row, "followed")
+        change.state = change.state._replace(cart_version=None)  # of the order that was paid
     revision = row.revision + 1 if row else 1
     follows = previous or (row.previous_id if row else None)
     return change.open_next(requested=command.terms, revision=revision, previous_id=follows)

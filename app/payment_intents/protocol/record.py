@@ -10,6 +10,7 @@ from dataclasses import replace
 
 from app.payment_intents.protocol.decide import Decision, next_step, roll_back
 from app.payment_intents.protocol.state import (
+    PAYABLE,
     TERMINAL,
     Actor,
     Change,
@@ -45,6 +46,7 @@ from app.payment_intents.protocol.terms import (
     AppliedTerms,
     PaymentIntentSnapshot,
     created_with,
+    reference_in,
     revision_in,
     terms_in,
 )
@@ -250,7 +252,7 @@ def _apply(
         row = row._replace(requested_terms=terms_in(snapshot), revision=revision_in(snapshot.metadata))
     applied = _terms_held(row, snapshot, run)
     version = None if applied.is_price_only else applied.terms.cart_version
-    if version is not None:
+    if version is not None and row.closed_at is None:  # a closed one may be of an order before
         recorded = max(version, change.state.cart_version or 0)
         change.state = change.state._replace(cart_version=recorded)
     row = row._replace(applied_terms=applied, needs_refresh=False, version=row.version + 1)
@@ -301,10 +303,12 @@ def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: C
     Stripe may show a field otherwise than it was sent: what is only read may cost one more update.
     """
     shown = terms_in(snapshot)
-    if row.is_payable and snapshot.metadata.get("reference_id") != row.reference.id:
-        # Attached to a cart since: all of it is sent again, our metadata with it.
+    is_moved = reference_in(snapshot.metadata) != row.reference
+    if is_moved and snapshot.status in PAYABLE:  # all of it is sent again, our metadata with it
         return AppliedTerms(shown, is_price_only=True)
     held = _of_revision(snapshot.metadata.get("revision", ""), row, run) or AppliedTerms(shown)
+    if is_moved:  # the session counted its own versions
+        held = replace(held, terms=replace(held.terms, cart_version=row.requested_terms.cart_version))
     if row.recheck_after is not None:  # a late request may have set what this one does not speak of
         unset = [name for name in FIELDS if getattr(held.terms, name) is None]
         held = replace(held, terms=replace(held.terms, **{name: getattr(shown, name) for name in unset}))

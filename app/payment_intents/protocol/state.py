@@ -193,6 +193,13 @@ class ReferenceState(NamedTuple):
     def newest(self) -> PaymentIntentState | None:
         return self.payment_intents[-1] if self.payment_intents else None
 
+    @property
+    def newest_cart_version(self) -> int | None:
+        """The newest version of the cart that was accepted; a request that Stripe refused to create does not count."""
+        row = self.newest
+        requested = row.requested_terms.cart_version if row is not None and not row.is_unmade else None
+        return max((each for each in (self.cart_version, requested) if each is not None), default=None)
+
     def get(self, payment_intent_id: UUID | None) -> PaymentIntentState | None:
         return next((each for each in self.payment_intents if each.id == payment_intent_id), None)
 

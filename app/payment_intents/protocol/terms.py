@@ -234,12 +234,16 @@ def id_in(metadata: Mapping[str, str], instance: str, key: str = "payment_intent
 
 def metadata_in(metadata: Mapping[str, str], instance: str) -> StripeMetadata | None:
     """Return what the metadata of something at Stripe says of us, if this installation made it."""
-    payment_intent_id = id_in(metadata, instance)
-    kind = KINDS.get(metadata.get("reference_kind", ""))
-    reference_id = metadata.get("reference_id", "")
-    if payment_intent_id is None or kind is None or not reference_id:
+    payment_intent_id, reference = id_in(metadata, instance), reference_in(metadata)
+    if payment_intent_id is None or reference is None:
         return None
-    return StripeMetadata(instance, payment_intent_id, Reference(kind, reference_id))
+    return StripeMetadata(instance, payment_intent_id, reference)
+
+
+def reference_in(metadata: Mapping[str, str]) -> Reference | None:
+    """Return the cart or session that something at Stripe says it is for."""
+    kind, reference_id = KINDS.get(metadata.get("reference_kind", "")), metadata.get("reference_id", "")
+    return Reference(kind, reference_id) if kind is not None and reference_id else None
 
 
 def revision_in(metadata: Mapping[str, str]) -> int:
