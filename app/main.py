@@ -11,10 +11,12 @@ from starlette.middleware import Middleware
 from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
+from app.disputes.router import router as disputes
 from app.http import openapi, problems
 from app.http.health import router as health
 from app.http.middleware import DOCS_PATH, HttpMiddleware
 from app.http.request_limits import BodyReader
+from app.payment_intents.list_router import router as payment_intent_lists
 from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds
@@ -33,7 +35,11 @@ Amounts are integers in minor units, times are RFC 3339 in UTC. Errors are probl
 
 
 # In the order in which a reader wants them; the routes stand in the order in which requests look for them.
-TAGS = ["PaymentIntents", "Refunds", "Checkout tokens", "Webhooks", "Health"]
+TAGS = ["PaymentIntents", "Refunds", "Disputes", "Checkout tokens", "Webhooks", "Health"]
+
+
+# In the order in which requests look through them.
+ROUTERS = (webhooks, payment_intents, moves, refunds, payment_intent_lists, disputes, checkout_tokens, health)
 
 
 class State(TypedDict):
@@ -69,7 +75,7 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=[Middleware(HttpMiddleware, settings=settings, bodies=bodies, direct={WEBHOOK_PATH: answer_event})],
     )
     problems.install(app)
-    for router in (webhooks, payment_intents, moves, refunds, checkout_tokens, health):  # looked through in this order
+    for router in ROUTERS:
         _add_routes(app, router)
     openapi.install(app)
     return app

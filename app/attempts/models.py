@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Text, func
+from sqlalchemy import CheckConstraint, ForeignKey, Index, Text, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 from uuid_utils.compat import uuid7
 
@@ -18,6 +18,12 @@ class PaymentAttempt(Base):
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
+        Index(
+            "ix_payment_attempts_card_last4",
+            "card_last4",
+            "payment_intent_id",
+            postgresql_where=text("card_last4 IS NOT NULL"),
+        ),
         CheckConstraint("amount >= 0", name="amount"),
         CheckConstraint("status IN ('succeeded', 'pending', 'failed')", name="status"),
     )

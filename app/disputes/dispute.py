@@ -14,7 +14,10 @@ CLOSED = frozenset({"won", "lost", "warning_closed", "prevented"})
 
 @dataclass(frozen=True, slots=True)
 class Dispute:
-    """A dispute; status and reason are Stripe's words, the amount is in minor units."""
+    """A dispute; status and reason are Stripe's words, the amount is in minor units.
+
+    `due_by` is until when evidence can be sent. `is_charge_refundable` is None for what an earlier release recorded.
+    """
 
     id: UUID
     payment_intent_id: UUID
@@ -24,6 +27,8 @@ class Dispute:
     reason: str
     amount: int
     currency: str
+    due_by: datetime | None
+    is_charge_refundable: bool | None
     opened_at: datetime
 
     @property
@@ -42,5 +47,7 @@ class Dispute:
             reason=snapshot.reason,
             amount=snapshot.amount,
             currency=snapshot.currency,
+            due_by=snapshot.due_by,
+            is_charge_refundable=snapshot.is_charge_refundable,
             opened_at=known.opened_at if known else snapshot.created,
         )

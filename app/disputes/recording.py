@@ -11,11 +11,11 @@ from app.disputes.dispute import CLOSED, Dispute
 from app.disputes.repository import DISPUTES
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.changes import change_one
-from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
+from app.payment_intents.protocol.state import Actor, Change, Flag, PaymentIntentState
 from app.resources import Resources
 from app.stripe_gateway import DisputeSnapshot
 
-DISPUTED = "disputed"
+DISPUTED: Flag = "disputed"
 
 
 def record_hint(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: dict[str, Dispute]) -> None:

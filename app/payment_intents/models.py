@@ -40,6 +40,18 @@ class PaymentIntent(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_payment_intents_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        # Lists: one for each filter, in the order of our ids. See `listing`.
+        Index("ix_payment_intents_status", "status", "id"),
+        Index("ix_payment_intents_amount", "amount", "id"),
+        Index("ix_payment_intents_currency", "currency", "id"),
+        Index(
+            "ix_payment_intents_customer",
+            text("(requested_terms ->> 'customer')"),
+            "id",
+            postgresql_where=text("(requested_terms ->> 'customer') IS NOT NULL"),
+        ),
+        Index("ix_payment_intents_flagged", "id", postgresql_where=text("flags <> '[]'")),
+        Index("ix_payment_intents_paid_at", "paid_at", "id", postgresql_where=text("paid_at IS NOT NULL")),
         CheckConstraint("amount >= 1", name="amount"),
         CheckConstraint("capture_amount >= 1", name="capture_amount"),
         CheckConstraint("amount_received >= 0 AND amount_capturable >= 0", name="amounts"),

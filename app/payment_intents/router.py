@@ -36,6 +36,7 @@ from app.payment_intents.schemas import (
     CaptureRequest,
     ClientSecretRead,
     MoveRequest,
+    PaymentIntentPage,
     PaymentIntentPut,
     PaymentIntentPutRead,
     PaymentIntentRead,
@@ -212,6 +213,18 @@ async def move_payment_intent(
     From then on, requests for the session get 409 `moved`, and the cart has the PaymentIntent and its attempts.
     """
     return _state(await attach_to_cart(resources, reference, params, caller), resources)
+
+
+@router.get(
+    "/payment-intents",
+    summary="List the PaymentIntents of a cart or session",
+    responses=documented(*AUTHENTICATED, PaymentIntentNotFound, InvalidCursor),
+)
+async def list_generations(
+    _: PaymentsRead, reference: ReferencePath, page: PageQuery, resources: ResourcesDependency
+) -> PaymentIntentPage:
+    """List every PaymentIntent that this cart or session ever had, newest first; at most one of them can be paid."""
+    return await service.list_generations(resources, reference, page)
 
 
 @router.get(

@@ -55,6 +55,7 @@ Currency = Annotated[
     AfterValidator(_known),
     Field(description="Three letters, ISO 4217.", examples=["eur"]),
 ]
+CustomerId = Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9]{1,100}$")]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
 MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00\[\]]+$")]
 MetadataValue = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
@@ -101,7 +102,7 @@ class PaymentIntentPut(Strict):
         None,
         description="Your version number of the cart. One lower than before is refused, so that late calls do no harm.",
     )
-    customer: Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9]{1,100}$")] | None = None
+    customer: CustomerId | None = None
     description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = None
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS))
     receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = (
@@ -364,6 +365,13 @@ class PaymentIntentRead(BaseModel):
             updated_at=row.updated_at,
             **more,
         )
+
+
+class PaymentIntentPage(BaseModel):
+    """PaymentIntents, newest first."""
+
+    data: list[PaymentIntentRead]
+    next_cursor: str | None
 
 
 def _dashboard_url(stripe_id: str, mode: Literal["live", "test"]) -> str:

@@ -1,5 +1,6 @@
 """What callers ask of a reference's PaymentIntent. Nothing is open while Stripe works."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from uuid import UUID
@@ -10,8 +11,8 @@ from app.attempts.schemas import AttemptPage
 from app.auth.access import Credential
 from app.auth.api_keys import Caller
 from app.db import queue
-from app.http.pagination import Page
-from app.payment_intents import repository
+from app.http.pagination import Cursor, Page
+from app.payment_intents import listing, repository
 from app.payment_intents.convergence import context_at, converge
 from app.payment_intents.errors import (
     AlreadyPaid,
@@ -22,13 +23,14 @@ from app.payment_intents.errors import (
     SyncPending,
     TooManyFailedAttempts,
 )
+from app.payment_intents.listing import Filters
 from app.payment_intents.protocol.commands import PutTerms, Refresh
 from app.payment_intents.protocol.record import record_disagreement
 from app.payment_intents.protocol.reply import is_displaced, is_satisfied
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, blocked_for
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.repository import Read
-from app.payment_intents.schemas import PaymentIntentName, PaymentIntentPut
+from app.payment_intents.schemas import PaymentIntentName, PaymentIntentPage, PaymentIntentPut, PaymentIntentRead
 from app.resources import Resources
 from app.stripe_gateway import PaymentIntentSnapshot
 
@@ -82,6 +84,40 @@ async def view(
     """Add to a PaymentIntent what was tried on it."""
     histories = await attempts.summarize(resources.database, [row.id]) if row.attempt_notifications else {}
     return PaymentIntentView(row, histories.get(row.id, NO_ATTEMPTS), is_created, client_secret)
+
+
+async def views(resources: Resources, rows: Sequence[PaymentIntentState]) -> list[PaymentIntentRead]:
+    """Return PaymentIntents as callers read them, each with what was tried on it."""
+    tried = [row.id for row in rows if row.attempt_notifications]
+    histories = await attempts.summarize(resources.database, tried) if tried else {}
+    return [PaymentIntentRead.of(row, histories.get(row.id, NO_ATTEMPTS), resources.settings) for row in rows]
+
+
+async def list_payment_intents(resources: Resources, filters: Filters, page: Page) -> PaymentIntentPage:
+    """List the PaymentIntents that fit all filters."""
+    rows = await listing.list_payment_intents(resources.database, filters, page)
+    data, following = rows[: page.limit], rows[page.limit :]
+    return PaymentIntentPage(
+        data=await views(resources, data),
+        next_cursor=Cursor(data[-1].paid_at or data[-1].created_at, data[-1].id).encode() if following else None,
+    )
+
+
+async def list_generations(resources: Resources, reference: Reference, page: Page) -> PaymentIntentPage:
+    """List the PaymentIntents of one reference, also of a session that moved. Raises PaymentIntentNotFound."""
+    found = await list_payment_intents(resources, Filters(reference=reference), page)
+    if not found.data and page.after is None:
+        raise PaymentIntentNotFound
+    return found
+
+
+async def find_payment_intent(resources: Resources, name: str) -> PaymentIntentRead:
+    """Return a PaymentIntent by our id, Stripe's, or that of one of its Charges. Raises PaymentIntentNotFound."""
+    row = await listing.find_payment_intent(resources.database, name)
+    if row is None:
+        raise PaymentIntentNotFound("There is no PaymentIntent with this id.")
+    [found] = await views(resources, [row])
+    return found
 
 
 async def read(resources: Resources, reference: Reference) -> PaymentIntentView:

@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal
 
 from fastapi import Depends, Path
-from pydantic import StringConstraints
+from pydantic import Field, StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 
+from app.payment_intents.protocol.terms import KINDS as REFERENCE_KINDS
 from app.payment_intents.protocol.terms import Kind, Reference
 
 
@@ -27,6 +28,19 @@ register_url_convertor("segment", Segment())
 KINDS: dict[str, Kind] = {"carts": "cart", "sessions": "session"}
 
 ReferenceId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$")]
+
+# A reference in one word, as a query has it.
+ReferenceName = Annotated[
+    str,
+    StringConstraints(pattern=r"^(cart|session):[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"),
+    Field(description="`cart:` or `session:` and your id.", examples=["cart:cart-1001"]),
+]
+
+
+def reference_named(name: ReferenceName) -> Reference:
+    kind, _, reference_id = name.partition(":")
+    return Reference(REFERENCE_KINDS[kind], reference_id)
+
 
 _PathId = Annotated[
     ReferenceId,

@@ -19,6 +19,8 @@ class Refund(Base):
         UniqueConstraint("stripe_id"),
         UniqueConstraint("client", "idempotency_key"),
         Index("ix_refunds_recheck_after", "recheck_after", postgresql_where=text("recheck_after IS NOT NULL")),
+        Index("ix_refunds_created_at", "created_at", "id"),
+        Index("ix_refunds_status", "status", "created_at", "id"),
         CheckConstraint("amount >= 1", name="amount"),
         CheckConstraint("currency ~ '^[a-z]{3}$'", name="currency"),
         CheckConstraint("origin IN ('api', 'stripe')", name="origin"),

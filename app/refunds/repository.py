@@ -8,6 +8,7 @@ from uuid import UUID
 
 import msgspec
 
+from app.db.conditions import Conditions, fetch_planned
 from app.db.engine import Connection, Database, Record
 from app.http.pagination import Page
 from app.payment_intents.protocol.terms import Reference
@@ -31,19 +32,9 @@ REFUNDS = Table(
     """,  # noqa: S608 - our own names
 )
 
-_FIND = """
-SELECT refunds.*, p.reference_kind, p.reference_id
-FROM refunds JOIN payment_intents AS p ON p.id = refunds.payment_intent_id
-WHERE refunds.stripe_id = $1 OR refunds.id = $2
-"""
-
-_LIST = """
-SELECT r.*
+_READ = """
+SELECT r.*, p.reference_kind, p.reference_id
 FROM refunds AS r JOIN payment_intents AS p ON p.id = r.payment_intent_id
-WHERE p.reference_kind = $1 AND p.reference_id = $2
-    AND ($3::timestamptz IS NULL OR (r.created_at, r.id) < ($3, $4::uuid))
-ORDER BY r.created_at DESC, r.id DESC
-LIMIT $5
 """
 
 # What is due now comes up again later; another replica's rows are left to it.
@@ -70,8 +61,8 @@ async def find_by_key(database: Database, client: str, key: str) -> Refund | Non
 async def find_with_reference(database: Database, name: str) -> tuple[Refund, Reference] | None:
     """Find a refund by our id or Stripe's, which has an underscore, and what its payment was for."""
     stripe_id, refund_id = (name, None) if "_" in name else (None, UUID(name))
-    found = await database.fetchrow(_FIND, stripe_id, refund_id)
-    return (refund_of(found), Reference(found["reference_kind"], found["reference_id"])) if found else None
+    found = await database.fetchrow(_READ + "WHERE r.stripe_id = $1 OR r.id = $2", stripe_id, refund_id)
+    return _with_reference(found) if found else None
 
 
 async def read_of(database: Database | Connection, payment_intent_ids: Sequence[UUID]) -> dict[str, Refund]:
@@ -80,11 +71,19 @@ async def read_of(database: Database | Connection, payment_intent_ids: Sequence[
     return {str(record["id"]): refund_of(record) for record in records}
 
 
-async def list_refunds(database: Database, reference: Reference, page: Page) -> list[Refund]:
-    """List the refunds of all generations of a reference, newest first, and one more than the page has."""
-    after = (page.after.at, page.after.id) if page.after else (None, None)
-    records = await database.fetch(_LIST, reference.kind, reference.id, *after, page.limit + 1)
-    return [refund_of(record) for record in records]
+async def list_refunds(
+    database: Database, page: Page, *, status: str | None = None, reference: Reference | None = None
+) -> list[tuple[Refund, Reference]]:
+    """List refunds, newest first, and one more than the page has."""
+    query = Conditions()
+    query.add("r.status = {}", status)
+    if reference is not None:
+        query.add("p.reference_kind = {} AND p.reference_id = {}", reference.kind, reference.id)
+    if page.after is not None:
+        query.add("(r.created_at, r.id) < ({}, {})", page.after.at, page.after.id)
+    order = f"ORDER BY r.created_at DESC, r.id DESC LIMIT {page.limit + 1}"
+    records = await fetch_planned(database, f"{_READ} WHERE {query.where} {order}", *query.values)
+    return [_with_reference(record) for record in records]
 
 
 async def claim_due(connection: Any, *, limit: int) -> list[UUID]:
@@ -96,6 +95,10 @@ def refund_of(record: Record) -> Refund:
     values = {name: record[name] for name in _COLUMNS}
     refusal = values["refusal"]
     return Refund(**values | {"refusal": msgspec.json.decode(refusal) if refusal else None})
+
+
+def _with_reference(record: Record) -> tuple[Refund, Reference]:
+    return refund_of(record), Reference(record["reference_kind"], record["reference_id"])
 
 
 def row_of(refund: Refund) -> Row:

@@ -2,14 +2,14 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from app.auth.dependencies import PaymentsRead, RefundsWrite
 from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
 from app.payment_intents.errors import Moved, PaymentIntentNotFound
-from app.references.path import ReferencePath
+from app.references.path import ReferenceName, ReferencePath, reference_named
 from app.refunds import service
 from app.refunds.errors import (
     IdempotencyKeyReused,
@@ -90,6 +90,19 @@ async def list_refunds(
 ) -> RefundPage:
     """List every refund of all PaymentIntents that this cart or session ever had, newest first."""
     return await service.list_refunds(resources, reference, page)
+
+
+@router.get("/refunds", summary="List the refunds of all", responses=documented(*AUTHENTICATED, InvalidCursor))
+async def list_all_refunds(
+    _: PaymentsRead,
+    page: PageQuery,
+    resources: ResourcesDependency,
+    status: Annotated[str | None, Query(pattern="^[a-z_]{1,40}$", description="As the refund has it.")] = None,
+    reference: Annotated[ReferenceName | None, Query()] = None,
+) -> RefundPage:
+    """List the refunds of all carts and sessions that fit every filter, newest first."""
+    of = reference_named(reference) if reference else None
+    return await service.list_all(resources, page, status=status, reference=of)
 
 
 @router.get(

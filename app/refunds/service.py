@@ -162,9 +162,16 @@ async def list_refunds(resources: Resources, reference: Reference, page: Page) -
     found = await payment_intents.read_generations(resources.database, reference)
     if found is None or not found.state.payment_intents:
         raise PaymentIntentNotFound
-    rows = await repository.list_refunds(resources.database, reference, page)
+    return await list_all(resources, page, reference=reference)
+
+
+async def list_all(
+    resources: Resources, page: Page, *, status: str | None = None, reference: Reference | None = None
+) -> RefundPage:
+    """List the refunds that fit all filters."""
+    rows = await repository.list_refunds(resources.database, page, status=status, reference=reference)
     data, following = rows[: page.limit], rows[page.limit :]
     return RefundPage(
-        data=[RefundRead.of(row, reference) for row in data],
-        next_cursor=Cursor(data[-1].created_at, data[-1].id).encode() if following else None,
+        data=[RefundRead.of(*row) for row in data],
+        next_cursor=Cursor(data[-1][0].created_at, data[-1][0].id).encode() if following else None,
     )

@@ -48,6 +48,12 @@ OPERATIONS: dict[str, Row] = {
     "get_payment_intent": Row("payments:read", takes_token=True),
     "get_client_secret": Row("payments:write", takes_token=True),
     "list_attempts": Row("payments:read"),
+    "list_generations": Row("payments:read"),
+    "list_payment_intents": Row("payments:read"),
+    "find_payment_intent": Row("payments:read", 404, path={"payment_intent": "pi_none"}),
+    "list_all_refunds": Row("payments:read"),
+    "list_disputes": Row("payments:read"),
+    "get_dispute": Row("payments:read", 404, path={"dispute": "du_none"}),
     "cancel_payment_intent": Row("payments:write", json={}),
     "capture_payment_intent": Row("payments:write", 409, json={}),  # nothing is held
     "move_payment_intent": Row("payments:write", 404, json={"cart_id": "c9"}),  # the session of this name has none

@@ -125,7 +125,7 @@ def _with_everything(resources: Resources, found: Read) -> Change:
     change.save(PAYMENT_ATTEMPTS, "ch_1", attempts.row_of(_attempt(row, now), created_at=now))
     refund = Refund(uuid4(), row.id, "stripe", 5, "eur", None, now, now, stripe_id="re_1", status="succeeded")
     change.save(REFUNDS, refund.id, refunds.row_of(refund))
-    dispute = Dispute(uuid4(), row.id, "dp_1", "ch_1", "lost", "general", 5, "eur", now)
+    dispute = Dispute(uuid4(), row.id, "dp_1", "ch_1", "lost", "general", 5, "eur", None, False, now)
     change.save(DISPUTES, dispute.id, disputes.row_of(dispute, now=now))
     event = StripeEvent("evt_1", "charge.failed", now, {}, "charge", "ch_1", None, is_live=False)
     change.save(WEBHOOK_EVENTS, event.id, webhooks.row_of(event, "recorded", found.state.reference))

@@ -16,6 +16,7 @@ from app.payment_intents.protocol.state import (
     Change,
     ClosedReason,
     Context,
+    Flag,
     PaymentIntentState,
     ReferenceState,
     mark_outcome_unknown,
@@ -51,8 +52,8 @@ from app.payment_intents.protocol.terms import (
     terms_in,
 )
 
-AMOUNT_MISMATCH = "amount_mismatch"
-DUPLICATE_PAYMENT = "duplicate_payment"
+AMOUNT_MISMATCH: Flag = "amount_mismatch"
+DUPLICATE_PAYMENT: Flag = "duplicate_payment"
 
 # What we cancel for a reason of our own, and what Stripe cancels by itself, by the reason that stands at Stripe.
 OWN_CANCELS: Mapping[str, ClosedReason] = {"abandoned": "abandoned", "fraudulent": "card_testing"}

@@ -30,6 +30,9 @@ ClosedReason = Literal[
     "surplus",
 ]
 
+# What a person should check: another amount than owed was paid, two were paid, the shopper's bank wants the money back.
+Flag = Literal["amount_mismatch", "duplicate_payment", "disputed"]
+
 # Why a row was closed that Stripe never made anything for: it refused, or failed for good.
 NEVER_MADE = frozenset({"refused", "failed"})
 
@@ -324,7 +327,7 @@ class Change:
         row = release_lease(row)._replace(closed_at=closed_at, closed_reason=closed_reason, is_cancel_requested=False)
         return self.put(row)
 
-    def flag(self, row: PaymentIntentState, flag: str) -> PaymentIntentState:
+    def flag(self, row: PaymentIntentState, flag: Flag) -> PaymentIntentState:
         """Mark a PaymentIntent for a person to look at."""
         if flag in row.flags:
             return row

@@ -39,7 +39,7 @@ class ChargeSnapshot:
         """Read Stripe's object. Raises KeyError, TypeError or ValueError when it lacks what every Charge has."""
         if obj["status"] not in CHARGE_STATUSES:
             raise ValueError("not a status of a Charge")
-        outcome = read.nested(obj, "outcome")
+        outcome, details = read.nested(obj, "outcome"), read.nested(obj, "payment_method_details")
         is_declined = outcome.get("type") == "issuer_declined"
         return cls(
             id=read.text(obj, "id"),
@@ -56,14 +56,8 @@ class ChargeSnapshot:
             outcome_type=read.word(outcome.get("type")),
             risk_level=read.word(outcome.get("risk_level")),
             seller_message=read.word(outcome.get("seller_message")),
-            payment_method=PaymentMethod.parse(read.nested(obj, "payment_method_details")),
-            capture_before=_capture_before(obj),
+            payment_method=PaymentMethod.parse(details),
+            capture_before=read.optional_time(read.nested(details, "card").get("capture_before")),
             is_disputed=obj.get("disputed") is True,
             created=read.time(obj.get("created", 0)),
         )
-
-
-def _capture_before(obj: Json) -> datetime | None:
-    """Read until when a card's hold can be captured."""
-    before = read.nested(read.nested(obj, "payment_method_details"), "card").get("capture_before")
-    return None if before is None else read.time(before)

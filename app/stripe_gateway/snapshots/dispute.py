@@ -18,6 +18,8 @@ class DisputeSnapshot:
     reason: str
     amount: int
     currency: str
+    due_by: datetime | None
+    is_charge_refundable: bool
     created: datetime
 
     @classmethod
@@ -31,5 +33,7 @@ class DisputeSnapshot:
             reason=read.text(obj, "reason"),
             amount=read.amount(obj, "amount"),
             currency=read.currency(obj),
+            due_by=read.optional_time(read.nested(obj, "evidence_details").get("due_by")),
+            is_charge_refundable=obj.get("is_charge_refundable") is True,
             created=read.time(obj["created"]),
         )

@@ -75,3 +75,8 @@ def time(seconds: object) -> datetime:
     if not isinstance(seconds, int | float) or not 0 <= seconds <= LAST_SECOND:
         raise ValueError("not a time")
     return datetime.fromtimestamp(seconds, UTC)
+
+
+def optional_time(seconds: object) -> datetime | None:
+    """Return a time, None for what Stripe leaves out."""
+    return None if seconds is None else time(seconds)
