@@ -6,6 +6,7 @@ matches (`StringConstraints`) runs on Rust's engine, which is linear by construc
 
 import ast
 import importlib
+import math
 import pkgutil
 import re
 import time
@@ -22,9 +23,10 @@ from app.main import create_app
 from app.settings import Settings
 
 ROOT = Path(app.__file__).parent
-SMALL, LARGE = 2_000, 8_000  # characters
+SMALL, LARGE = 1_000, 8_000  # characters
 QUICK = 0.001  # seconds; what is faster for the large one can't be measured, and can't hurt
-MAX_GROWTH = 8  # four times the text, and room for a busy machine; the square would be 16
+MAX_GROWTH = 24  # eight times the text, and room for a busy machine; the square would be 64
+LEAST_READINGS, MOST_READINGS = 2, 5  # a busy machine makes a reading longer, never shorter: the least is the nearest
 
 Expression = re.Pattern[Any]
 
@@ -114,19 +116,23 @@ def _pumps(expression: Expression) -> set[str]:
 
 def _seconds(expression: Expression, text: str) -> float:
     subject = text.encode("latin-1", "replace") if isinstance(expression.pattern, bytes) else text
-    began = time.process_time()
+    began = time.thread_time()
     expression.search(subject)
     expression.fullmatch(subject)
-    return time.process_time() - began
+    return time.thread_time() - began
 
 
 def _growth(expression: Expression, pump: str, end: str) -> float:
     small, large = (pump * (size // len(pump)) + end for size in (SMALL, LARGE))
     if _seconds(expression, large) < QUICK:
         return 0
-    few = min(_seconds(expression, small) for _ in range(2))
-    many = min(_seconds(expression, large) for _ in range(2))
-    return many / max(few, 1e-6) if many > QUICK else 0
+    few = many = math.inf
+    for reading in range(1, MOST_READINGS + 1):
+        few = min(few, _seconds(expression, small))
+        many = min(many, _seconds(expression, large))
+        if reading >= LEAST_READINGS and many / few <= MAX_GROWTH:
+            break
+    return many / few if many > QUICK else 0
 
 
 def test_expressions_are_found_everywhere() -> None:
