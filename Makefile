@@ -18,10 +18,10 @@ run: .venv ## start everything: PostgreSQL, the Stripe sandbox, the API, its wor
 	@exec $(BIN)/python -m app dev $(ARGS)
 
 test: .venv ## run the tests, but for the long suites
-	$(BIN)/python -m pytest -n auto --dist worksteal -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n auto -m "not slow" $(ARGS)
 
 test-all: .venv ## run every test
-	$(BIN)/python -m pytest -n auto --dist worksteal $(ARGS)
+	$(BIN)/python -m pytest -n auto $(ARGS)
 
 fuzz: .venv ## let schemathesis look for faults in the running service for some minutes
 	$(BIN)/python -m pytest -m slow tests/http/test_fuzz.py $(ARGS)

@@ -21,6 +21,8 @@ import pytest
 import uvicorn
 from pgqueuer import PgQueuer
 from pgqueuer.types import QueueExecutionMode
+from xdist.remote import Producer  # type: ignore[import-untyped] # it has no annotations for others
+from xdist.scheduler import LoadScopeScheduling  # type: ignore[import-untyped] # as above
 
 from app import worker
 from app.auth import api_keys
@@ -44,6 +46,16 @@ WEBHOOK_SECRET = "whsec_service"
 TEMPLATE = "payments_template"
 SERVER = "PAYMENTS_TEST_SERVER"  # the address of the run's PostgreSQL, as the workers get it
 
+# Whose tests start something once that takes seconds: the whole of `make run`, a Chromium, a PostgreSQL.
+SLOW_PARTS = {
+    "tests/browser/": "stack",
+    "tests/docs/test_examples.py": "stack",
+    "tests/shop/": "stack",
+    "tests/sandbox/test_browser.py": "Chromium",
+    "tests/faults/test_server.py": "PostgreSQL",
+    "tests/db/test_migrations.py": "migrations",
+}
+
 TLS = ssl.create_default_context()  # once: to read the certificates takes longer than most tests
 
 configure_logging(is_json=False, level="INFO")
@@ -63,6 +75,26 @@ def pytest_configure(config: pytest.Config) -> None:
     migrations.upgrade()
     del os.environ["DATABASE_URL"]
     os.environ[SERVER] = server.url("{}")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """Return two workers for each core: half of a test's time is a wait for another process or a timer."""
+    return 2 * (os.cpu_count() or 1)
+
+
+class OneStartEach(LoadScopeScheduling):  # type: ignore[misc] # as above
+    """Lets one worker run all tests that share a slow part, so that it is started once.
+
+    xdist's own mark for this, `xdist_group`, has no effect: pytest 9.2 drops what xdist 3.8 adds to a test's name.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        file, _, _ = nodeid.partition("::")
+        return next((part for start, part in SLOW_PARTS.items() if file.startswith(start)), nodeid)
+
+
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> OneStartEach:
+    return OneStartEach(config, log)
 
 
 @pytest.fixture(scope="session")

@@ -134,17 +134,21 @@ class Database:
         leased = "SELECT count(*) = 0 FROM payment_intents WHERE lease_token IS NOT NULL"
         await until(lambda: self.value(leased), "the writer releases its lease", seconds=30)
 
+    async def _change(self, statement: str, *values: object) -> None:
+        """Change rows as another writer does: who read them before has to read again."""
+        await self.execute(f"WITH raised AS (UPDATE payment_references SET version = version + 1) {statement}", *values)  # noqa: S608 - ours
+
     async def age(self, by: timedelta, *moments: str) -> None:
         """Move these moments of all PaymentIntents back, or all but their creation."""
         changes = ", ".join(f"{moment} = {moment} - $1::interval" for moment in (*(moments or MOMENTS), "due_at"))
-        await self.execute(f"UPDATE payment_intents SET {changes}", by)  # noqa: S608 - names of columns
+        await self._change(f"UPDATE payment_intents SET {changes}", by)  # noqa: S608 - names of columns
 
     async def set_status(self, status: str) -> None:
-        await self.execute("UPDATE payment_intents SET status = $1", status)
+        await self._change("UPDATE payment_intents SET status = $1", status)
 
     async def close(self, reason: str = "abandoned", *, generation: int = 1) -> None:
         """Cancel a PaymentIntent here and not at Stripe."""
-        await self.execute(
+        await self._change(
             "UPDATE payment_intents SET status = 'canceled', closed_at = now(), closed_reason = $1"
             " WHERE generation = $2",
             reason,
@@ -153,25 +157,25 @@ class Database:
 
     async def refuse(self) -> None:
         """Close PaymentIntents as Stripe's refusal to create them does."""
-        await self.execute(
+        await self._change(
             "UPDATE payment_intents"
             " SET status = NULL, amount = NULL, stripe_id = NULL, closed_at = now(), closed_reason = 'refused'"
         )
 
     async def request_cancel(self) -> None:
-        await self.execute("UPDATE payment_intents SET is_cancel_requested = true, due_at = now()")
+        await self._change("UPDATE payment_intents SET is_cancel_requested = true, due_at = now()")
 
     async def need_refresh(self) -> None:
         """Have Stripe to be asked, as a webhook of an unclear time does."""
-        await self.execute("UPDATE payment_intents SET needs_refresh = true, due_at = now()")
+        await self._change("UPDATE payment_intents SET needs_refresh = true, due_at = now()")
 
     async def recheck_in(self, time: timedelta) -> None:
         """Record that a request may still arrive at Stripe for so long."""
-        await self.execute("UPDATE payment_intents SET recheck_after = now() + $1::interval, due_at = now() + $1", time)
+        await self._change("UPDATE payment_intents SET recheck_after = now() + $1::interval, due_at = now() + $1", time)
 
     async def lease(self, time: timedelta) -> None:
         """Lease every PaymentIntent, as another writer does."""
-        await self.execute(
+        await self._change(
             "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() + $1::interval,"
             " due_at = now() + $1",
             time,
@@ -179,21 +183,23 @@ class Database:
 
     async def add_create_params(self, **params: object) -> None:
         """Change the parameters that the first request to Stripe is recorded with."""
-        await self.execute("UPDATE payment_intents SET create_params = create_params || $1::jsonb", params)
+        await self._change("UPDATE payment_intents SET create_params = create_params || $1::jsonb", params)
 
     async def request(self, **terms: object) -> None:
         """Request other terms, and tell nobody."""
-        await self.execute(
+        await self._change(
             "UPDATE payment_intents SET requested_terms = requested_terms || $1::jsonb, due_at = now()", terms
         )
 
     async def attach_sessions_to(self, cart_id: str) -> None:
-        await self.execute("UPDATE payment_references SET moved_to = $1 WHERE kind = 'session'", cart_id)
+        await self.execute(
+            "UPDATE payment_references SET moved_to = $1, version = version + 1 WHERE kind = 'session'", cart_id
+        )
 
     async def restore(self, kept: Row, *, cart_version: int) -> None:
         """Put an old state of the one PaymentIntent and its cart's version back, as an old backup does."""
-        await self.execute("UPDATE payment_references SET cart_version = $1", cart_version)
-        await self.execute(
+        await self.execute("UPDATE payment_references SET cart_version = $1, version = version + 1", cart_version)
+        await self._change(
             "UPDATE payment_intents"
             " SET requested_terms = $1, applied_terms = $2, amount = $3, revision = $4, version = $5",
             *(kept[name] for name in ("requested_terms", "applied_terms", "amount", "revision", "version")),
