@@ -31,8 +31,17 @@ PAYMENT_ATTEMPTS = Table(
     """,  # noqa: S608 - our own names
 )
 
-_SUMMARIZE = """
-SELECT *
+# A PaymentIntent makes at most one Charge that succeeds: what it received and gave back is that attempt's.
+_AMOUNTS = """
+    CASE WHEN a.status = 'succeeded' THEN a.amount ELSE 0 END AS amount_authorized,
+    CASE WHEN a.status = 'succeeded' THEN p.amount_received ELSE 0 END AS amount_captured,
+    CASE WHEN a.status = 'succeeded' AND p.status IN ('succeeded', 'canceled')
+        THEN greatest(a.amount - p.amount_received, 0) ELSE 0 END AS amount_released,
+    CASE WHEN a.status = 'succeeded' THEN p.amount_refunded ELSE 0 END AS amount_refunded
+"""
+
+_SUMMARIZE = f"""
+SELECT a.*, {_AMOUNTS}
 FROM (
     SELECT *, count(*) OVER of_one AS count, count(*) FILTER (WHERE status = 'failed') OVER of_one AS failed,
         row_number() OVER (PARTITION BY payment_intent_id ORDER BY attempted_at DESC, id DESC) AS place,
@@ -40,20 +49,21 @@ FROM (
     FROM payment_attempts
     WHERE payment_intent_id = ANY ($1)
     WINDOW of_one AS (PARTITION BY payment_intent_id)
-) AS numbered
-WHERE place = 1 OR (status = 'succeeded' AND nth = 1)
-ORDER BY place
-"""
+) AS a
+JOIN payment_intents AS p ON p.id = a.payment_intent_id
+WHERE a.place = 1 OR (a.status = 'succeeded' AND a.nth = 1)
+ORDER BY a.place
+"""  # noqa: S608 - our own text
 
-_LIST = """
-SELECT a.*
+_LIST = f"""
+SELECT a.*, {_AMOUNTS}
 FROM payment_attempts AS a
 JOIN payment_intents AS p ON p.id = a.payment_intent_id
 WHERE p.reference_kind = $1 AND p.reference_id = $2
     AND ($3::timestamptz IS NULL OR (a.attempted_at, a.id) < ($3, $4::uuid))
 ORDER BY a.attempted_at DESC, a.id DESC
 LIMIT $5
-"""
+"""  # noqa: S608 - our own text
 
 
 @dataclass(frozen=True, slots=True)

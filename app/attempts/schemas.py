@@ -21,6 +21,10 @@ class AttemptRead(BaseModel):
                     "charge_id": "ch_3TmX5aLkdIwHu7ix0kQ8v1Zb",
                     "status": "failed",
                     "amount": 1999,
+                    "amount_authorized": 0,
+                    "amount_captured": 0,
+                    "amount_released": 0,
+                    "amount_refunded": 0,
                     "currency": "eur",
                     "cart_version": 3,
                     "payment_method_type": "card",
@@ -48,7 +52,11 @@ class AttemptRead(BaseModel):
     payment_intent_id: uuid.UUID = Field(description="Our id of the PaymentIntent that this attempt tried to pay.")
     charge_id: str | None = Field(description="Stripe's Charge; an attempt that failed in 3DS may have none.")
     status: str = Field(description="`succeeded`, `pending` or `failed`.")
-    amount: int = Field(description="In minor units.")
+    amount: int = Field(description="What it tried to pay, in minor units, as are the next four.")
+    amount_authorized: int = Field(description="What the shopper's bank agreed to; 0 unless it `succeeded`.")
+    amount_captured: int = Field(description="What was taken of that.")
+    amount_released: int = Field(description="What was held and will not be taken: it was canceled or not captured.")
+    amount_refunded: int = Field(description="What of the captured amount was refunded, or is being refunded.")
     currency: str
     cart_version: int | None = Field(description="The version of the cart that this attempt tried to pay for.")
     payment_method_type: str | None

@@ -7,7 +7,7 @@ and its answer counts if nothing moved here meanwhile.
 from uuid import UUID
 
 from app.disputes import repository
-from app.disputes.dispute import CLOSED, Dispute
+from app.disputes.dispute import CLOSED, Dispute, disputed, lost
 from app.disputes.repository import DISPUTES
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.changes import change_one
@@ -22,7 +22,7 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: DisputeSnapsh
     """Record what a webhook shows of a dispute; `known` is kept up."""
     dispute = known.get(snapshot.id)
     if dispute is None or (snapshot.status in CLOSED and not dispute.is_closed):
-        known[snapshot.id] = _record(change, row, snapshot, dispute)
+        _record(change, row, snapshot, known)
     elif dispute.status != snapshot.status:
         change.enqueue("sync_disputes", row)
 
@@ -42,15 +42,17 @@ async def sync(resources: Resources, payment_intent_id: UUID) -> int:
             return 0
         changed = [each for each in snapshots if each.id not in known or known[each.id].status != each.status]
         for snapshot in changed:
-            _record(change, change.state.get(row.id) or row, snapshot, known.get(snapshot.id))
+            _record(change, change.state.get(row.id) or row, snapshot, known)
         return len(changed)
 
     return await change_one(resources, payment_intent_id, Actor("job:sync"), record)
 
 
-def _record(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: Dispute | None) -> Dispute:
-    """Record the dispute as it is now."""
-    dispute = Dispute.of(row.id, snapshot, known)
+def _record(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: dict[str, Dispute]) -> None:
+    """Record the dispute as it is now, and bring the PaymentIntent's sums to what its disputes say."""
+    dispute = known[snapshot.id] = Dispute.of(row.id, snapshot, known.get(snapshot.id))
+    of_this = [each for each in known.values() if each.payment_intent_id == row.id]
+    row = row._replace(amount_disputed=disputed(of_this), amount_lost=lost(of_this))
     change.save(DISPUTES, dispute.stripe_id, repository.row_of(dispute, now=change.now))
     row = change.flag(change.touch(row), DISPUTED)
     change.append(
@@ -61,4 +63,3 @@ def _record(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, 
         currency=snapshot.currency,
         reason=snapshot.reason,
     )
-    return dispute

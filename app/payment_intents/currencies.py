@@ -1,7 +1,7 @@
-"""The currencies that Stripe accepts payments in.
+"""The currencies that Stripe accepts payments in, and what their minor units are.
 
 Source: docs.stripe.com/currencies, "Supported currencies" for presentment. Stripe also refuses those that an account or
-a payment method does not support.
+a payment method does not support. ISO 4217 says otherwise of some: Stripe counts ISK and UGX in hundredths.
 """
 
 CURRENCIES = frozenset(
@@ -13,3 +13,19 @@ CURRENCIES = frozenset(
     sle sos srd std szl thb tjs tnd top try ttd twd tzs uah ugx uyu uzs vnd vuv wst xaf xcd xcg xof xpf yer zar zmw
     """.split()  # noqa: SIM905 - quotes around 136 words would hide the words
 )
+
+NO_DECIMALS = frozenset(
+    "bif clp djf gnf jpy kmf krw mga pyg rwf vnd vuv xaf xof xpf".split()  # noqa: SIM905 - as above
+)
+THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
+
+# Stripe takes hundredths, which this money does not have.
+WHOLE = frozenset({"isk", "ugx"})
+
+
+def display(amount: int, currency: str) -> str:
+    """Return an amount in Stripe's minor units as a person writes it: `EUR 19.99`, `JPY 1999`, `ISK 20`."""
+    digits = 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+    whole, rest = divmod(amount, 10**digits)
+    is_whole = digits == 0 or (currency in WHOLE and rest == 0)
+    return f"{currency.upper()} {whole}" if is_whole else f"{currency.upper()} {whole}.{rest:0{digits}}"

@@ -97,6 +97,8 @@ class PaymentIntent(Base):
     amount_capturable: Mapped[int]
     amount_refunded: Mapped[int]
     amount_reserved: Mapped[int] = mapped_column(server_default=text("0"))
+    amount_disputed: Mapped[int] = mapped_column(server_default=text("0"))
+    amount_lost: Mapped[int] = mapped_column(server_default=text("0"))
     flags: Mapped[list[str]]
     attempt_notifications: Mapped[int] = mapped_column(server_default=text("0"))
 

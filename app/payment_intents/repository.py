@@ -37,7 +37,16 @@ _CHANGED = (
     *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "last_activity_at"),
     *("refresh_requested_at", "due_at"),
     *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
-    *("flags", "attempt_notifications", "paid_at", "closed_at", "closed_reason", "updated_at"),
+    *(
+        "amount_disputed",
+        "amount_lost",
+        "flags",
+        "attempt_notifications",
+        "paid_at",
+        "closed_at",
+        "closed_reason",
+        "updated_at",
+    ),
 )
 COLUMNS = (*_KEPT, *_CHANGED)
 
@@ -277,6 +286,8 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         amount_capturable=record["amount_capturable"],
         amount_refunded=record["amount_refunded"],
         amount_reserved=record["amount_reserved"],
+        amount_disputed=record["amount_disputed"],
+        amount_lost=record["amount_lost"],
         flags=_decode_flags(record["flags"]),
         attempt_notifications=record["attempt_notifications"],
         paid_at=record["paid_at"],

@@ -9,7 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptRead, AttemptSummary
-from app.payment_intents.currencies import CURRENCIES
+from app.payment_intents.currencies import CURRENCIES, display
 from app.payment_intents.protocol.state import ClosedReason, PaymentIntentState
 from app.payment_intents.protocol.terms import METADATA_KEYS, Kind, PaymentTerms, terms_of
 from app.references.path import ReferenceId
@@ -46,7 +46,9 @@ Amount = Annotated[
         strict=True,
         ge=1,
         le=MAX_AMOUNT,
-        description="In minor units (cents), at least 1. For an emptied cart, cancel the PaymentIntent.",
+        description="In Stripe's minor units, at least 1: 1999 is EUR 19.99, and 1999 yen. ISK and UGX have two digits "
+        "more than money of theirs: 2000 is ISK 20. BHD, JOD, KWD, OMR and TND have three decimals, the last always "
+        "0: 5120 is KWD 5.120. For an emptied cart, cancel the PaymentIntent.",
     ),
 ]
 Currency = Annotated[
@@ -233,6 +235,7 @@ class PaymentIntentRead(BaseModel):
                     "stripe_id": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
                     "status": "requires_payment_method",
                     "amount": 1999,
+                    "amount_display": "EUR 19.99",
                     "requested_amount": 1999,
                     "is_synced": True,
                     "currency": "eur",
@@ -240,6 +243,8 @@ class PaymentIntentRead(BaseModel):
                     "amount_capturable": 0,
                     "amount_refunded": 0,
                     "amount_refundable": 0,
+                    "amount_disputed": 0,
+                    "amount_lost": 0,
                     "cart_version": 3,
                     "customer": "cus_RlX1c0yQ2mVb7d",
                     "description": "Order 1001",
@@ -274,13 +279,23 @@ class PaymentIntentRead(BaseModel):
     stripe_id: str | None = Field(description="Stripe's id; null until Stripe answered.")
     status: str | None = Field(description="Stripe's status; null until Stripe answered.")
     amount: int | None = Field(description="The amount at Stripe, in minor units; null until Stripe answered.")
+    amount_display: str | None = Field(
+        description="`amount` as a person writes it, to see at once whether the minor units are meant right.",
+        examples=["EUR 19.99", "JPY 1999", "ISK 20"],
+    )
     requested_amount: int = Field(description="The amount requested last, in minor units.")
     is_synced: bool = Field(description="Whether the PaymentIntent at Stripe is what was requested last.")
     currency: str | None
     amount_received: int
     amount_capturable: int
     amount_refunded: int = Field(description="What was refunded or is being refunded, as Stripe counts it.")
-    amount_refundable: int = Field(description="What can still be refunded.")
+    amount_refundable: int = Field(
+        description="What can still be refunded; nothing while a part is disputed, or once it is lost."
+    )
+    amount_disputed: int = Field(
+        description="What the shopper's bank keeps back in open disputes. An inquiry keeps nothing back."
+    )
+    amount_lost: int = Field(description="What was lost for good in disputes.")
     cart_version: int | None
     customer: str | None = Field(
         description="This and the next seven: what Stripe holds; until it answered, what was sent."
@@ -333,6 +348,7 @@ class PaymentIntentRead(BaseModel):
             stripe_id=row.stripe_id,
             status=row.status,
             amount=row.amount,
+            amount_display=display(row.amount, row.currency) if row.amount and row.currency else None,
             requested_amount=row.requested_terms.amount,
             is_synced=row.is_synced,
             currency=row.currency,
@@ -340,6 +356,8 @@ class PaymentIntentRead(BaseModel):
             amount_capturable=row.amount_capturable,
             amount_refunded=row.amount_refunded,
             amount_refundable=row.amount_refundable,
+            amount_disputed=row.amount_disputed,
+            amount_lost=row.amount_lost,
             cart_version=row.requested_terms.cart_version,
             flags=list(row.flags),
             customer=terms.customer,

@@ -10,6 +10,7 @@ from app.attempts.explanations import explain
 from app.payment_intents import recovery
 from app.resources import Resources
 from sandbox.client import SandboxClient
+from tests.cart import Cart
 from tests.conftest import Jobs
 from tests.database import UPDATED, Database
 from tests.webhooks.sending import ATTEMPTS, CART, put
@@ -76,6 +77,45 @@ async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbo
     )
     assert (declined["risk_level"], declined["cart_version"]) == ("normal", 7)
     assert paid["explanation"] is None
+
+
+AMOUNTS = ("amount", "amount_authorized", "amount_captured", "amount_released", "amount_refunded")
+
+
+async def _amounts(cart: Cart) -> list[int]:
+    [attempt] = await cart.attempts()
+    last = (await cart.state())["attempts"]["last"]
+    assert {name: last[name] for name in AMOUNTS} == {name: attempt[name] for name in AMOUNTS}
+    return [attempt[name] for name in AMOUNTS]
+
+
+async def test_an_attempt_tells_what_was_held_captured_and_released(cart: Cart, jobs: Jobs) -> None:
+    await cart.owe(capture_method="manual")
+    await cart.pay()
+    await jobs()
+    held = await _amounts(cart)
+    await cart.capture(amount=400)
+    assert held == [1000, 1000, 0, 0, 0]
+    assert await _amounts(cart) == [1000, 1000, 400, 600, 0]
+
+
+async def test_an_attempt_tells_that_a_hold_was_released(cart: Cart) -> None:
+    await cart.owe(capture_method="manual")
+    await cart.pay()
+    await cart.cancel()
+    assert await _amounts(cart) == [1000, 1000, 0, 1000, 0]
+
+
+async def test_an_attempt_tells_what_was_refunded_and_a_failed_one_nothing(cart: Cart, sandbox: SandboxClient) -> None:
+    await cart.owe()
+    await cart.pay(DECLINED)
+    failed = await _amounts(cart)
+    await cart.pay()
+    await sandbox.dashboard_refund((await cart.state())["stripe_id"], 300)
+    await sandbox.wait_idle()
+    paid, declined = await cart.attempts()
+    assert failed == [declined[name] for name in AMOUNTS] == [1000, 0, 0, 0, 0]
+    assert [paid[name] for name in AMOUNTS] == [1000, 1000, 1000, 0, 300]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import pytest
 
 from app.resources import Resources
 from sandbox.client import SandboxClient
+from tests.cart import Cart
 from tests.conftest import Jobs
 from tests.database import Database
 from tests.webhooks.sending import CART, put
@@ -22,6 +23,32 @@ async def test_a_dispute_is_recorded_and_flagged(
     assert await _disputes(database) == [("needs_response", "fraudulent", 1000)]
     assert (await api.get(CART)).json()["flags"] == ["disputed"]
     assert (await database.domain_event_types())[-2:] == ["payment_intent.flagged", "dispute.needs_response"]
+
+
+@pytest.mark.parametrize(
+    ("evidence", "lost", "refundable"), [("winning_evidence", 0, 1000), ("losing_evidence", 1000, 0)]
+)
+async def test_only_what_stripe_would_give_back_is_refundable(
+    cart: Cart, sandbox: SandboxClient, jobs: Jobs, evidence: str, lost: int, refundable: int
+) -> None:
+    await cart.owe()
+    await cart.pay("pm_card_createDispute")
+    disputed = await cart.state()
+    [dispute] = await sandbox.objects("disputes")
+    await sandbox.dashboard_submit_evidence(dispute["id"], evidence)
+    await sandbox.wait_idle()
+    await jobs()
+    ended = await cart.state()
+    names = ("amount_disputed", "amount_lost", "amount_refundable", "amount_received")
+    assert [disputed[name] for name in names] == [1000, 0, 0, 1000]
+    assert [ended[name] for name in names] == [0, lost, refundable, 1000]
+
+
+async def test_an_inquiry_keeps_nothing_back(cart: Cart) -> None:
+    await cart.owe()
+    await cart.pay("pm_card_createDisputeInquiry")
+    state = await cart.state()
+    assert (state["flags"], state["amount_disputed"], state["amount_refundable"]) == (["disputed"], 0, 1000)
 
 
 @pytest.mark.parametrize("evidence", ["winning_evidence", "losing_evidence"])

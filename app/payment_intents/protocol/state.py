@@ -85,8 +85,9 @@ class PaymentIntentState(NamedTuple):
     Who writes: `lease_token` until `lease_until`. `version` grows with each recorded change. Stripe must be asked
     while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more.
     `attempt_notifications` is at least the number of attempts. `amount_refunded` is what Stripe holds as refunded,
-    `amount_reserved` that with what is on its way. `paid_at` is when its success was recorded. `cancel_requested_by`
-    is the actor of the caller's cancel; None when we cancel it for a reason of our own.
+    `amount_reserved` that with what is on its way. `amount_disputed` is what open disputes keep back,
+    `amount_lost` what the shopper's bank took for good. `paid_at` is when its success was recorded.
+    `cancel_requested_by` is the actor of the caller's cancel; None when we cancel it for a reason of our own.
     """
 
     id: UUID
@@ -119,6 +120,8 @@ class PaymentIntentState(NamedTuple):
     amount_capturable: int = 0
     amount_refunded: int = 0
     amount_reserved: int = 0
+    amount_disputed: int = 0
+    amount_lost: int = 0
     flags: tuple[str, ...] = ()
     attempt_notifications: int = 0
     paid_at: datetime | None = None
@@ -127,7 +130,12 @@ class PaymentIntentState(NamedTuple):
 
     @property
     def amount_refundable(self) -> int:
-        """What is left of what was received, without what refunds of unknown outcome have reserved."""
+        """What is left of what was received, without what refunds of unknown outcome have reserved.
+
+        Nothing while a part is disputed, or once it is lost: Stripe refuses to refund such a Charge.
+        """
+        if self.amount_disputed or self.amount_lost:
+            return 0
         return max(0, self.amount_received - self.amount_reserved)
 
     @property
