@@ -21,6 +21,7 @@ from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
 from app.refunds.router import router as refunds
 from app.resources import Resources, open_resources
+from app.search.router import router as search
 from app.settings import Settings
 from app.webhooks.event_batcher import EventBatcher
 from app.webhooks.router import PATH as WEBHOOK_PATH
@@ -39,7 +40,7 @@ TAGS = ["PaymentIntents", "Refunds", "Disputes", "Checkout tokens", "Webhooks", 
 
 
 # In the order in which requests look through them.
-ROUTERS = (webhooks, payment_intents, moves, refunds, payment_intent_lists, disputes, checkout_tokens, health)
+ROUTERS = (webhooks, payment_intents, moves, refunds, payment_intent_lists, disputes, search, checkout_tokens, health)
 
 
 class State(TypedDict):

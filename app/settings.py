@@ -95,7 +95,8 @@ class Settings(DatabaseSettings):
     `webhook_retention` is forgotten. The API shows its metrics on `metrics_port` (0: nowhere), never beside its
     operations; the worker on `worker_metrics_port`, if there is one.
     `checkout_token_keys` sign the tokens of browsers: the first signs, all are accepted; development makes one up at
-    each start. Values of several words are comma-separated.
+    each start. `email_search_key` is for the hash by which a payment is found by its receipt's e-mail address, which is
+    not searched without it. Values of several words are comma-separated.
     """
 
     environment: Literal["development", "production"] = "production"
@@ -123,6 +124,7 @@ class Settings(DatabaseSettings):
     checkout_token_keys: Annotated[tuple[SigningKey, ...], NoDecode] = Field(
         default_factory=_one_for_this_process, min_length=1
     )
+    email_search_key: SigningKey | None = None
     cors_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     serve_docs: bool | None = None
@@ -175,7 +177,7 @@ class Settings(DatabaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be written anywhere; short ones are left out, they are words of other texts too."""
         several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
-        known = [secret.get_secret_value() for secret in several]
+        known = [secret.get_secret_value() for secret in (*several, self.email_search_key) if secret is not None]
         return tuple(secret for secret in (*known, *self.database_secrets) if len(secret) >= MIN_SECRET)
 
     @cached_property
@@ -196,4 +198,5 @@ class Settings(DatabaseSettings):
             silent_after=self.silent_after,
             is_expiry_enabled=self.is_expiry_enabled,
             max_failed_attempts=self.max_failed_attempts,
+            email_search_key=self.email_search_key.get_secret_value().encode() if self.email_search_key else None,
         )

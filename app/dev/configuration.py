@@ -89,6 +89,7 @@ class Configuration(NamedTuple):
                 "STRIPE_SECRET_KEY": self.secret_key,
                 "STRIPE_WEBHOOK_SECRET": self.webhook_secret,
                 "INSTANCE": self.instance,
+                "EMAIL_SEARCH_KEY": f"{self.instance}-of-a-development-stack-only",
                 "ENVIRONMENT": "development",
                 "CORS_ORIGINS": json.dumps(shop),
             }

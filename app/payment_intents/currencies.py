@@ -23,9 +23,14 @@ THREE_DECIMALS = frozenset({"bhd", "jod", "kwd", "omr", "tnd"})
 WHOLE = frozenset({"isk", "ugx"})
 
 
+def decimals_of(currency: str) -> int:
+    """Return how many decimals of a currency Stripe's minor units hold."""
+    return 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+
+
 def display(amount: int, currency: str) -> str:
     """Return an amount in Stripe's minor units as a person writes it: `EUR 19.99`, `JPY 1999`, `ISK 20`."""
-    digits = 0 if currency in NO_DECIMALS else 3 if currency in THREE_DECIMALS else 2
+    digits = decimals_of(currency)
     whole, rest = divmod(amount, 10**digits)
     is_whole = digits == 0 or (currency in WHOLE and rest == 0)
     return f"{currency.upper()} {whole}" if is_whole else f"{currency.upper()} {whole}.{rest:0{digits}}"

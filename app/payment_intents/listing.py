@@ -4,6 +4,7 @@ The order is that of our ids, which begin with the time at which they were made;
 time. A row never changes its place, so a cursor neither skips nor repeats one, whatever is written meanwhile.
 """
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -13,7 +14,7 @@ from app.db.conditions import Conditions, fetch_planned
 from app.db.engine import Database
 from app.http.pagination import Page
 from app.payment_intents.protocol.state import Flag, PaymentIntentState
-from app.payment_intents.protocol.terms import Reference
+from app.payment_intents.protocol.terms import Kind, Reference
 from app.payment_intents.repository import payment_intent_of
 
 # By so much may the clock of a process, which is in our ids, differ from the database's, which is in `created_at`.
@@ -33,8 +34,20 @@ class Range:
 
 
 @dataclass(frozen=True, slots=True)
+class AmountRange:
+    """Amounts in minor units, both ends included, in some currencies."""
+
+    low: int
+    high: int
+    currencies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Filters:
-    """What all PaymentIntents of a list have in common; None and empty where it does not matter."""
+    """What all PaymentIntents of a list have in common; None and empty where it does not matter.
+
+    Of `amounts` one has to fit. A `reference_prefix` is the beginning of an id, of one of the `kinds`.
+    """
 
     status: str | None = None
     flag: Flag | None = None
@@ -45,6 +58,11 @@ class Filters:
     card_last4: str | None = None
     created: Range = Range()
     paid: Range = Range()
+    ids: tuple[UUID, ...] | None = None
+    reference_prefix: str | None = None
+    kinds: tuple[Kind, ...] = ()
+    email_hash: bytes | None = None
+    amounts: tuple[AmountRange, ...] = ()
 
 
 def query_of(filters: Filters, page: Page) -> tuple[str, list[object]]:
@@ -81,7 +99,21 @@ def _conditions_of(filters: Filters) -> Conditions:
         query.add("p.id < {} AND p.created_at < {}", _first_id(created.to + CLOCKS_DIFFER_BY), created.to)
     query.add("p.paid_at >= {}", paid.from_)
     query.add("p.paid_at < {}", paid.to)
+    query.add("p.id = ANY ({})", filters.ids)
+    if filters.reference_prefix is not None:
+        query.add(
+            "p.reference_id LIKE {} AND p.reference_kind = ANY ({})", _like(filters.reference_prefix), filters.kinds
+        )
+    query.add("p.email_hash = {}", filters.email_hash)
+    if filters.amounts:
+        one = "p.amount BETWEEN {} AND {} AND p.currency = ANY ({})"
+        values = [value for each in filters.amounts for value in (each.low, each.high, each.currencies)]
+        query.add(f"({' OR '.join([one] * len(filters.amounts))})", *values)
     return query
+
+
+def _like(prefix: str) -> str:
+    return re.sub(r"([\\%_])", r"\\\1", prefix) + "%"
 
 
 def _first_id(at: datetime) -> UUID:

@@ -51,6 +51,12 @@ class PaymentIntent(Base):
             postgresql_where=text("(requested_terms ->> 'customer') IS NOT NULL"),
         ),
         Index("ix_payment_intents_flagged", "id", postgresql_where=text("flags <> '[]'")),
+        Index("ix_payment_intents_email_hash", "email_hash", "id", postgresql_where=text("email_hash IS NOT NULL")),
+        Index(
+            "ix_payment_intents_reference_prefix",
+            "reference_id",
+            postgresql_ops={"reference_id": "text_pattern_ops"},
+        ),
         Index("ix_payment_intents_paid_at", "paid_at", "id", postgresql_where=text("paid_at IS NOT NULL")),
         CheckConstraint("amount >= 1", name="amount"),
         CheckConstraint("capture_amount >= 1", name="capture_amount"),
@@ -89,6 +95,7 @@ class PaymentIntent(Base):
     last_activity_at: Mapped[datetime] = mapped_column(server_default=func.now())
     refresh_requested_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
+    email_hash: Mapped[bytes | None]
 
     status: Mapped[str | None]
     amount: Mapped[int | None]

@@ -15,6 +15,7 @@ from app.db import queue
 from app.db.engine import Connection, Database, Record
 from app.domain_events import repository as domain_events
 from app.domain_events.repository import DOMAIN_EVENTS
+from app.payment_intents.email import email_hash
 from app.payment_intents.protocol.state import (
     FAILURE_WINDOW,
     Change,
@@ -35,7 +36,7 @@ _CHANGED = (
     *("reference_kind", "reference_id", "generation", "stripe_id", "requested_terms", "revision", "is_rolled_back"),
     *("applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
     *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "last_activity_at"),
-    *("refresh_requested_at", "due_at"),
+    *("refresh_requested_at", "due_at", "email_hash"),
     *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
     *(
         "amount_disputed",
@@ -311,7 +312,9 @@ def _applied_of(stored: str | None) -> AppliedTerms | None:
 def row_of(row: PaymentIntentState, config: ProtocolConfig) -> Row:
     """Return the row that a value is stored as."""
     stored: dict[str, Any] = {
-        name: getattr(row, name) for name in COLUMNS if name not in {"reference_kind", "reference_id", "due_at"}
+        name: getattr(row, name)
+        for name in COLUMNS
+        if name not in {"reference_kind", "reference_id", "due_at", "email_hash"}
     }
     return stored | {
         "reference_kind": row.reference.kind,
@@ -319,7 +322,13 @@ def row_of(row: PaymentIntentState, config: ProtocolConfig) -> Row:
         "create_params": msgspec.Raw(row.create_params.encode()),
         "applied_terms": _stored_applied(row.applied_terms),
         "due_at": due_at(row, config),
+        "email_hash": _email_hash(row, config),
     }
+
+
+def _email_hash(row: PaymentIntentState, config: ProtocolConfig) -> str | None:
+    email, key = row.terms_at_stripe.receipt_email, config.email_search_key
+    return "\\x" + email_hash(email, key).hex() if email is not None and key is not None else None
 
 
 def _stored_applied(applied: AppliedTerms | None) -> object:

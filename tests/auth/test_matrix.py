@@ -34,6 +34,7 @@ class Row:
     json: dict[str, Any] | None = None
     headers: dict[str, str] = field(default_factory=dict)
     path: dict[str, str] = field(default_factory=dict)
+    query: dict[str, str] = field(default_factory=dict)
 
     def expects(self, credential: Credential) -> int:
         if self.scope is None or self.scope in credential.scopes:
@@ -52,6 +53,7 @@ OPERATIONS: dict[str, Row] = {
     "list_payment_intents": Row("payments:read"),
     "find_payment_intent": Row("payments:read", 404, path={"payment_intent": "pi_none"}),
     "list_all_refunds": Row("payments:read"),
+    "search_payments": Row("payments:read", query={"q": "4242"}),
     "list_disputes": Row("payments:read"),
     "get_dispute": Row("payments:read", 404, path={"dispute": "du_none"}),
     "cancel_payment_intent": Row("payments:write", json={}),
@@ -97,7 +99,9 @@ async def test_each_credential_gives_exactly_its_status(
     expected = {shown: row.expects(credential) for shown, credential in credentials.items()}
     answers = {
         # Those that are refused go first: what they must not do would show in the answers of the others.
-        shown: await anonymous.request(method, url, json=row.json, headers=credentials[shown].headers | row.headers)
+        shown: await anonymous.request(
+            method, url, params=row.query, json=row.json, headers=credentials[shown].headers | row.headers
+        )
         for shown in sorted(credentials, key=lambda shown: -expected[shown])
     }
 

@@ -46,7 +46,7 @@ class ProtocolConfig:
 
     A call is sent only `send_within` of its decision's commit: later, the lease might not outlast it. A PUT waits for
     `longest_wait`; whoever made an older request that still stands is gone by then. No request to Stripe lives longer
-    than `longest_request`.
+    than `longest_request`. A payment is found by its receipt's e-mail address through a hash with `email_search_key`.
     """
 
     instance: str
@@ -58,6 +58,7 @@ class ProtocolConfig:
     silent_after: timedelta = timedelta(hours=1)
     is_expiry_enabled: bool = True
     max_failed_attempts: int = 10
+    email_search_key: bytes | None = field(default=None, repr=False)
 
 
 @dataclass(frozen=True, slots=True)

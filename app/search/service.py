@@ -1,0 +1,50 @@
+"""Find payments by what a person knows of them."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+
+from app.http.pagination import Page
+from app.payment_intents import service as payment_intents
+from app.payment_intents.email import email_hash
+from app.payment_intents.listing import Filters
+from app.resources import Resources
+from app.search import repository
+from app.search.errors import EmailSearchDisabled, SearchNotUnderstood
+from app.search.query import Search, as_reference, understand
+from app.search.schemas import SearchRead
+
+# What one word that finds nothing may be taken for instead.
+MAY_BE_A_REFERENCE = ("card_last4", "amount", "day")
+
+
+async def search(resources: Resources, query: str, page: Page) -> SearchRead:
+    """Return the payments that fit all that is understood of a query.
+
+    A number that finds nothing may be a cart's id. Raises SearchNotUnderstood or EmailSearchDisabled.
+    """
+    understood = understand(query, datetime.now(UTC))
+    if not understood.understood:
+        raise SearchNotUnderstood
+    found = await _list(resources, understood, page)
+    if found.data or page.after is not None or understood.understood[0].meaning not in MAY_BE_A_REFERENCE:
+        return found
+    other = as_reference(query)
+    return found if other is None else await _list(resources, other, page)
+
+
+async def _list(resources: Resources, search: Search, page: Page) -> SearchRead:
+    filters = await _complete(resources, search)
+    return SearchRead.of(search, await payment_intents.list_payment_intents(resources, filters, page))
+
+
+async def _complete(resources: Resources, search: Search) -> Filters:
+    """Return the filters with what an id and an e-mail address stand for."""
+    filters, name, email = search.filters, search.text_of("id"), search.text_of("email")
+    if name is not None:
+        filters = replace(filters, ids=tuple(await repository.find_ids(resources.database, name)))
+    if email is not None:
+        key = resources.settings.protocol.email_search_key
+        if key is None:
+            raise EmailSearchDisabled
+        filters = replace(filters, email_hash=email_hash(email, key))
+    return filters
