@@ -5,8 +5,12 @@ from typing import Any
 
 import pytest
 
+from app.resources import Resources
+from app.stripe_gateway import PaymentIntentSnapshot
 from sandbox.client import SandboxClient
 from tests.cart import Cart
+from tests.conftest import Jobs
+from tests.webhooks.sending import send
 
 
 @pytest.fixture
@@ -76,3 +80,27 @@ async def test_an_unknown_cart_cannot_be_captured(cart: Cart, sandbox: SandboxCl
 async def test_an_invalid_field_is_named(cart: Cart, body: dict[str, Any], field: str) -> None:
     answer = await cart.capture(**body)
     assert (answer.status_code, answer.json()["errors"][0]["field"]) == (422, field)
+
+
+async def test_an_authorization_that_stripe_raised_is_asked_for_and_captured(
+    cart: Cart, sandbox: SandboxClient, resources: Resources, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As an incremental authorization does, which the sandbox does not make."""
+    await cart.owe(capture_method="manual")
+    await cart.pay()
+    await jobs()
+    raised = await cart.at_stripe() | {"amount": 1500, "amount_capturable": 1500}
+    event = {"id": "evt_raised", "object": "event", "type": "payment_intent.amount_capturable_updated", "created": 1}
+    retrieved = PaymentIntentSnapshot.parse(raised)
+
+    async def retrieve(_: str) -> PaymentIntentSnapshot:
+        return retrieved
+
+    monkeypatch.setattr(resources.stripe, "retrieve_payment_intent", retrieve)
+    answer = await send(cart.api, event | {"livemode": False, "data": {"object": raised}})
+    await jobs()
+    state = await cart.state()
+    captured = await cart.capture(amount=1500)
+    assert answer.json() == {"outcome": "recorded"}
+    assert (state["amount"], state["amount_capturable"]) == (1500, 1500)
+    assert captured.json().get("code") != "capture_exceeds_authorization"

@@ -102,14 +102,15 @@ def give_up(state: ReferenceState, run: ConvergeRun, context: Context, actor: Ac
 def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
     """Record what a webhook shows: a terminal state is taken; another status costs a retrieve, by a job.
 
-    Its amount is ignored, since it may be old. A success of a row that we hold as closed is asked for too.
+    So do other amounts of a frozen one, which only Stripe can have changed; else they are ignored, since they may be
+    old. A success of a row that we hold as closed is asked for too.
     """
     row = change.put(_name(row, snapshot))
     if row.stripe_id != snapshot.id:
         return row
     if row.is_open and snapshot.status in TERMINAL:
         return _apply(change, row, snapshot, run=None)
-    if row.is_open and (row.status != snapshot.status or _is_behind(row, snapshot)):
+    if row.is_open and (_differs(row, snapshot) or _is_behind(row, snapshot)):
         change.enqueue("recover", row)
         return _distrust(change, row, snapshot)
     if row.is_open and row.lease_token is not None:
@@ -234,6 +235,12 @@ def _distrust(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSn
     if row.status is None:
         row = _take_status(change, row, snapshot)
     return change.put(row._replace(needs_refresh=True, version=row.version + 1))
+
+
+def _differs(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
+    ours = (row.amount, row.amount_capturable, row.amount_received)
+    theirs = (snapshot.amount, snapshot.amount_capturable, snapshot.amount_received)
+    return row.status != snapshot.status or (row.is_frozen and ours != theirs)
 
 
 def _is_behind(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
