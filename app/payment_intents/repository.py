@@ -38,16 +38,8 @@ _CHANGED = (
     *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "last_activity_at"),
     *("refresh_requested_at", "due_at", "email_hash"),
     *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
-    *(
-        "amount_disputed",
-        "amount_lost",
-        "flags",
-        "attempt_notifications",
-        "paid_at",
-        "closed_at",
-        "closed_reason",
-        "updated_at",
-    ),
+    *("amount_disputed", "amount_lost"),
+    *("flags", "attempt_notifications", "paid_at", "closed_at", "closed_reason", "updated_at"),
 )
 COLUMNS = (*_KEPT, *_CHANGED)
 

@@ -90,7 +90,10 @@ class Shipping(Strict):
     tracking_number: Line | None = None
 
 
-CartVersion = Annotated[int, Field(strict=True, ge=0, le=2**63 - 1)]
+# JSON readers of many languages keep no larger integer exactly.
+LARGEST_VERSION = 2**53 - 1
+
+CartVersion = Annotated[int, Field(strict=True, ge=0, le=LARGEST_VERSION)]
 
 
 class PaymentIntentPut(Strict):
