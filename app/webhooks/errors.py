@@ -1,13 +1,6 @@
 """Why an event is not taken; Stripe sends it again."""
 
 from app.errors import Unavailable
-from app.stripe_gateway.errors import InvalidEvent
-
-
-class WrongMode(InvalidEvent):
-    """The event is of the other mode (live or test) than this service."""
-
-    code, title = "wrong_mode", "Wrong mode"
 
 
 class RecoveryPending(Unavailable):

@@ -18,7 +18,7 @@ from app.payment_intents.errors import SyncPending
 from app.resources import Resources
 from app.stripe_gateway.errors import InvalidEvent, InvalidSignature
 from app.webhooks import service
-from app.webhooks.errors import RecoveryPending, WrongMode
+from app.webhooks.errors import RecoveryPending
 from app.webhooks.ingest import Outcome
 
 PATH = "/v1/stripe/webhook"
@@ -31,7 +31,9 @@ class WebhookRead(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"outcome": "recorded"}]})
 
-    outcome: Outcome = Field(description="`ignored`: about an object that this installation did not make.")
+    outcome: Outcome = Field(
+        description="`ignored`: about an object that this installation did not make, or of the other mode (live, test)."
+    )
 
 
 # Encoded once.
@@ -44,7 +46,7 @@ ANSWERS: dict[Outcome, bytes] = {
     PATH,
     summary="Receive an event of Stripe's",
     responses=documented(
-        InvalidSignature, InvalidEvent, WrongMode, BodyTooLarge, SyncPending, RecoveryPending, DatabaseUnavailable
+        InvalidSignature, InvalidEvent, BodyTooLarge, SyncPending, RecoveryPending, DatabaseUnavailable
     ),
     openapi_extra={
         "parameters": [

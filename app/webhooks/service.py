@@ -1,5 +1,8 @@
 """Prove an event and take it in."""
 
+from typing import Literal
+
+import structlog
 from structlog.contextvars import bind_contextvars
 
 from app.db import queue
@@ -7,9 +10,14 @@ from app.errors import PaymentsError
 from app.observability.metrics import WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import check_signature_form, verify
-from app.webhooks.errors import RecoveryPending, WrongMode
+from app.webhooks.errors import RecoveryPending
 from app.webhooks.event_batcher import EventBatcher
 from app.webhooks.ingest import IncomingEvent, Outcome
+
+log = structlog.get_logger()
+
+# An event of the other mode (live or test) is none of ours: Stripe need not send it again.
+WRONG_MODE: Literal["wrong_mode"] = "wrong_mode"
 
 
 def check_signature(header: str) -> None:
@@ -24,8 +32,7 @@ def check_signature(header: str) -> None:
 async def receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str) -> Outcome:
     """Verify an event and take it in; the request's line in the log says which it was and what became of it.
 
-    Raises InvalidSignature, InvalidEvent, WrongMode, SyncPending, or RecoveryPending, when a job brings back what it is
-    about first.
+    Raises InvalidSignature, InvalidEvent, SyncPending, or RecoveryPending: then a job brings back what it is about.
     """
     try:
         outcome = await _receive(resources, batcher, body, signature)
@@ -37,15 +44,18 @@ async def receive(resources: Resources, batcher: EventBatcher, body: bytes, sign
                 await queue.enqueue(connection, [job])
         raise
     _count(outcome)
-    return outcome
+    return "ignored" if outcome == WRONG_MODE else outcome
 
 
-async def _receive(resources: Resources, batcher: EventBatcher, body: bytes, signature: str) -> Outcome:
+async def _receive(
+    resources: Resources, batcher: EventBatcher, body: bytes, signature: str
+) -> Outcome | Literal["wrong_mode"]:
     settings = resources.settings
     event = verify(body, signature, settings.stripe_webhook_secret)
-    if event.is_live != (settings.mode == "live"):
-        raise WrongMode
     bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
+    if event.is_live != (settings.mode == "live"):
+        log.warning("event.of_other_mode", is_live=event.is_live, mode=settings.mode)
+        return WRONG_MODE
     return await batcher.ingest(IncomingEvent.read(event, settings.instance))
 
 

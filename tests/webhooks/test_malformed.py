@@ -22,9 +22,13 @@ def _event(**changes: Any) -> dict[str, Any]:
     return EVENT | {"data": {"object": INTENT | changes}}
 
 
-async def test_an_event_of_the_other_mode_is_refused(anonymous: httpx.AsyncClient, database: Database) -> None:
+async def test_an_event_of_the_other_mode_is_ignored_counted_and_not_sent_again(
+    anonymous: httpx.AsyncClient, database: Database
+) -> None:
+    counted = REGISTRY.get_sample_value("payments_webhook_events_total", {"outcome": "wrong_mode"}) or 0
     answer = await send(anonymous, _event() | {"livemode": True})
-    assert (answer.status_code, answer.json()["code"]) == (400, "wrong_mode")
+    assert (answer.status_code, answer.json()) == (200, {"outcome": "ignored"})
+    assert REGISTRY.get_sample_value("payments_webhook_events_total", {"outcome": "wrong_mode"}) == counted + 1
     assert await database.webhook_events() == []
 
 
