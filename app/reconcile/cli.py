@@ -35,7 +35,8 @@ def replay(
     tally = _run(_replay(settings, begin))
     typer.echo(
         f"{tally.read} events read, {tally.repaired} of them were missing here, {tally.adopted} PaymentIntents "
-        f"adopted, {tally.unreadable} unreadable. The worker does the jobs that follow."
+        f"adopted, {tally.unreadable} unreadable, {tally.unknown} about what Stripe does not have, {tally.failed} "
+        "failed: the log says why, and a later replay takes them. The worker does the jobs that follow."
     )
 
 

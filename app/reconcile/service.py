@@ -4,17 +4,20 @@ Stripe keeps events for 30 days. Reading the list twice does no harm: what is st
 """
 
 from collections.abc import AsyncIterator, Callable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta
 
 import structlog
 
+from app.db.errors import DatabaseUnavailable
+from app.errors import PaymentsError
 from app.observability.metrics import REPAIRS
+from app.payment_intents.protocol.state import PaymentIntentState
 from app.reconcile import adoption, repository
 from app.reconcile.sync import sync_related
 from app.resources import Resources
 from app.stripe_gateway import EventPage, StripeEvent, Window
-from app.stripe_gateway.errors import InvalidEvent, StripeRefused
+from app.stripe_gateway.errors import InvalidEvent, StripeRefused, UnknownObject
 from app.webhooks import ingest
 from app.webhooks.errors import RecoveryPending
 
@@ -28,12 +31,19 @@ OVERLAP = timedelta(minutes=10)
 
 @dataclass(slots=True)
 class Tally:
-    """What a pass did: how many events it read, and how many of them were missing here."""
+    """What a pass did: how many events it read, and how many of them were missing here.
+
+    `unknown` are events that name us, but are about nothing that we or Stripe have. Those that `failed` are taken by
+    the next pass, which begins with the oldest of them.
+    """
 
     read: int = 0
     repaired: int = 0
     unreadable: int = 0
+    unknown: int = 0
     adopted: int = 0
+    failed: int = 0
+    oldest_failed: datetime | None = None
 
 
 async def reconcile(resources: Resources) -> Tally:
@@ -48,8 +58,9 @@ async def reconcile(resources: Resources) -> Tally:
     tally = Tally()
     async for page in _pages(resources, window, after=progress.after):
         await _ingest_page(resources, page, tally)
-        await repository.advance(database, page.next_after)
-    await repository.finish(database, window.until)
+        if not tally.failed:  # else a pass that is broken off goes on before what failed
+            await repository.advance(database, page.next_after)
+    await repository.finish(database, tally.oldest_failed or window.until)
     _log("reconcile.finished", tally)
     return tally
 
@@ -70,8 +81,9 @@ async def replay(resources: Resources, since: datetime, *, on_page: Callable[[da
 
 
 def _log(event: str, tally: Tally) -> None:
-    write = log.warning if tally.repaired or tally.unreadable else log.info
-    write(event, read=tally.read, repaired=tally.repaired, unreadable=tally.unreadable, adopted=tally.adopted)
+    counts = {name: count for name, count in asdict(tally).items() if name != "oldest_failed"}
+    write = log.warning if any(count for name, count in counts.items() if name != "read") else log.info
+    write(event, **counts)
 
 
 async def _pages(resources: Resources, window: Window, *, after: str | None) -> AsyncIterator[EventPage]:
@@ -95,12 +107,23 @@ async def _ingest_page(resources: Resources, page: EventPage, tally: Tally) -> N
     tally.unreadable += page.unreadable
     for event in reversed(page.events):
         tally.read += 1
-        try:
-            outcome = await _ingest_or_adopt(resources, event, tally)
-        except InvalidEvent:
-            tally.unreadable += 1
-            log.warning("reconcile.event_unreadable", stripe_event=event.id, type=event.type)
-            continue
+        await _ingest_one(resources, event, tally)
+
+
+async def _ingest_one(resources: Resources, event: StripeEvent, tally: Tally) -> None:
+    """Ingest one event, which holds up no other when it fails. Raises DatabaseUnavailable."""
+    try:
+        outcome = await _ingest_or_adopt(resources, event, tally)
+    except DatabaseUnavailable:
+        raise
+    except InvalidEvent:
+        tally.unreadable += 1
+        log.warning("reconcile.event_unreadable", stripe_event=event.id, type=event.type)
+    except PaymentsError as error:
+        tally.failed += 1
+        tally.oldest_failed = min(event.created, tally.oldest_failed or event.created)
+        log.warning("reconcile.event_failed", stripe_event=event.id, type=event.type, code=error.code)
+    else:
         if outcome == "recorded":
             tally.repaired += 1
             REPAIRS.labels("event").inc()
@@ -111,14 +134,27 @@ async def _ingest_or_adopt(resources: Resources, event: StripeEvent, tally: Tall
     try:
         return await ingest.ingest(resources, event)
     except RecoveryPending as missing:
-        await adopt(resources, missing.extensions["stripe_id"])
-        tally.adopted += 1
+        adopted = await adopt(resources, missing.extensions["stripe_id"])
+    if adopted is None:
+        tally.unknown += 1
+        await ingest.ignore(resources, event)
+        return "ignored"
+    tally.adopted += 1
     return await ingest.ingest(resources, event)
 
 
-async def adopt(resources: Resources, stripe_id: str) -> None:
-    """Bring back a PaymentIntent with all that belongs to it. Raises Unavailable."""
-    row = await adoption.adopt(resources, stripe_id)
-    if row is not None:
-        REPAIRS.labels("adoption").inc()
-        await sync_related(resources, row.id)
+async def adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | None:
+    """Bring back a PaymentIntent with all that belongs to it; None when it is not ours, or Stripe has none.
+
+    Raises Unavailable.
+    """
+    try:
+        row = await adoption.adopt(resources, stripe_id)
+    except UnknownObject:
+        row = None
+    if row is None:
+        log.warning("payment_intent.not_adopted", stripe_id=stripe_id)
+        return None
+    REPAIRS.labels("adoption").inc()
+    await sync_related(resources, row.id)
+    return row

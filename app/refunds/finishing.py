@@ -6,9 +6,10 @@ import structlog
 
 from app.db import queue
 from app.errors import Unavailable
+from app.payment_intents import recovery
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.changes import change_one
-from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
+from app.payment_intents.protocol.state import TERMINAL, Actor, Change, PaymentIntentState
 from app.refunds import recording, repository
 from app.refunds.sending import send
 from app.resources import Resources
@@ -24,15 +25,18 @@ async def sync(resources: Resources, payment_intent_id: UUID, actor: Actor) -> N
 
     Raises Unavailable.
     """
-    stripe_id = (await payment_intents.get(resources.database, payment_intent_id)).stripe_id
-    if stripe_id is None:
+    row = await payment_intents.get(resources.database, payment_intent_id)
+    if row.stripe_id is None:
         return
-    snapshots = await resources.stripe.list_refunds(stripe_id)
+    snapshots = await resources.stripe.list_refunds(row.stripe_id)
+    if snapshots and row.status not in TERMINAL:
+        await recovery.refresh(resources, row.id)
 
     async def record(change: Change, row: PaymentIntentState) -> None:
         known = await repository.read_of(resources.database, [row.id])
         for snapshot in reversed(snapshots):
-            recording.record(change, row, snapshot, known)
+            if row.status in TERMINAL and not recording.is_release(row, snapshot):
+                recording.record(change, row, snapshot, known)
 
     await change_one(resources, payment_intent_id, actor, record)
 

@@ -24,7 +24,21 @@ UNDER_WAY, NOTHING_CAME_OF_IT = 2, 4
 # Bank transfers take days: one under way is asked about now and then, in case its webhook was lost.
 FIRST_LOOK = timedelta(minutes=10)
 
+# Stripe's reason for the refund of an authorization that ran out.
+UNCAPTURED = "expired_uncaptured_charge"
+
 NOT_REPAID = "The customer was not repaid after all: the money is back at Stripe. Repay them another way."
+
+
+def is_release(row: PaymentIntentState, snapshot: RefundSnapshot) -> bool:
+    """Whether it is the part of a hold that was released: API versions before 2025-03-31 make a refund of that.
+
+    Nobody got money back, and nothing of what was captured is gone. `row` is final.
+    """
+    if snapshot.reason == UNCAPTURED or row.status == "canceled":
+        return True
+    released = (row.amount or 0) - row.amount_received
+    return released == snapshot.amount and not snapshot.has_moved_money
 
 
 def record(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, known: dict[str, Refund]) -> Refund:

@@ -14,6 +14,7 @@ from app.stripe_gateway.errors import (
     StripeRefused,
     StripeUnavailable,
     UnexpectedState,
+    UnknownObject,
 )
 from app.stripe_gateway.retries import headers_of, is_replay, retry_after
 from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
@@ -32,10 +33,8 @@ def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> Paym
         case stripe.IdempotencyError():
             return IdempotencyKeyConflict()
         case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):
-            return StripeMisconfigured(
-                "Stripe does not know an object that it made for this service. Check that STRIPE_SECRET_KEY is of the"
-                " same account."
-            )
+            is_stripes = error_body.get("code") == "resource_missing"
+            return UnknownObject() if is_stripes else StripeMisconfigured()
         case stripe.InvalidRequestError() | stripe.CardError():
             return _refusal(error_body, error)
         case _:

@@ -11,6 +11,7 @@ Unavailable
 │   ├── IdempotencyKeyConflict     the same code: the key was used with other parameters
 │   └── ReplayedServerError        the same code: Stripe replays a server error for a known key
 └── StripeMisconfigured            502 stripe_misconfigured
+    └── UnknownObject              the same code: the key's account does not have what the call is about
 """
 
 from collections.abc import Mapping
@@ -78,3 +79,10 @@ class StripeMisconfigured(Unavailable):
 
     status, code, title = HTTPStatus.BAD_GATEWAY, "stripe_misconfigured", "Stripe misconfigured"
     headers: Mapping[str, str] = {}
+
+
+class UnknownObject(StripeMisconfigured):
+    """Stripe does not know an object that it made for this service: the key may be of another account.
+
+    `python -m app doctor` compares the accounts.
+    """

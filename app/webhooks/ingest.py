@@ -26,7 +26,7 @@ from app.payment_intents.attempt_recording import record_attempt
 from app.payment_intents.convergence import RACE_PAUSE, context_at
 from app.payment_intents.errors import SyncPending
 from app.payment_intents.protocol.record import record_hint
-from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
+from app.payment_intents.protocol.state import TERMINAL, Actor, Change, PaymentIntentState
 from app.payment_intents.protocol.terms import Reference, id_in
 from app.payment_intents.repository import PaymentIntentLookup
 from app.references.repository import Write, compare_and_set
@@ -83,6 +83,15 @@ async def ingest(resources: Resources, event: StripeEvent) -> Outcome:
     if isinstance(outcome, PaymentsError):
         raise outcome
     return outcome
+
+
+async def ignore(resources: Resources, event: StripeEvent) -> None:
+    """Store an event as ignored: it names us, but is about nothing that we or Stripe have."""
+    write = Write(None, None)
+    write.add(WEBHOOK_EVENTS, [repository.row_of(event, "ignored", None)])
+    async with resources.database.connection() as connection:
+        await compare_and_set(connection, [write], "batch")
+    log.warning("event.ignored", stripe_event=event.id, type=event.type, object_id=event.object_id)
 
 
 async def ingest_alone(resources: Resources, incoming: IncomingEvent) -> Outcome | PaymentsError:
@@ -214,12 +223,12 @@ class _Batch:
     def take(self, incoming: IncomingEvent) -> Outcome | PaymentsError:
         """Say what becomes of an event, and change its reference accordingly."""
         event = incoming.event
+        if event.id in self._seen:
+            return "duplicate"
         found = self._find(incoming.lookup)
         outcome = "recorded" if found is not None else self._outcome_of_missing(incoming.lookup)
         if isinstance(outcome, PaymentsError):
             return outcome
-        if event.id in self._seen:
-            return "duplicate"
         self._seen.add(event.id)
         self._to_store.setdefault(self._reference(incoming), []).append((event, outcome))
         if found is not None:
@@ -286,7 +295,9 @@ class _Batch:
                 record_attempt(change, row, Attempt.of_charge(row.id, charge), self._attempts)
                 if charge.amount_refunded > row.amount_refunded:
                     change.enqueue("sync_refunds", row)  # by a refund that nobody told us of
-            case RefundSnapshot() as refund:
+            case RefundSnapshot() if row.status not in TERMINAL:
+                change.enqueue("sync_refunds", row)  # of what was captured, or only released? Stripe is asked
+            case RefundSnapshot() as refund if not refunds.is_release(row, refund):
                 refunds.record(change, row, refund, self._refunds)
             case DisputeSnapshot() as dispute:
                 disputes.record_hint(change, row, dispute, self._disputes)

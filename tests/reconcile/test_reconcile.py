@@ -1,21 +1,26 @@
 """What webhooks did not bring is read from Stripe's list of events, once."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import Any
+from uuid import uuid4
 
 import httpx
 import pytest
 from prometheus_client import REGISTRY
 
+from app.payment_intents.errors import SyncPending
 from app.reconcile import service as reconcile
 from app.reconcile.sync import sync
 from app.resources import Resources
 from app.settings import Settings
-from app.stripe_gateway import ChargeSnapshot, gateway
+from app.stripe_gateway import ChargeSnapshot, EventPage, StripeEvent, Window, gateway
 from app.stripe_gateway.errors import StripeUnavailable
+from app.webhooks import ingest
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
-from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put
+from tests.webhooks.sending import ATTEMPTS, CART, TEN_EUROS, put, send
 
 DECLINED = "pm_card_visa_chargeDeclined"
 
@@ -121,6 +126,60 @@ async def test_an_event_that_cannot_be_read_holds_up_no_other(
     tally = await reconcile.reconcile(resources)
     assert tally.unreadable == 1
     assert (await api.get(CART)).json()["status"] == "succeeded"
+
+
+def _about_unknown(event: dict[str, Any]) -> dict[str, Any]:
+    """Return another event, about a PaymentIntent of ours that Stripe does not have."""
+    marks = {"instance": "test", "payment_intent_id": str(uuid4()), "reference_kind": "cart", "reference_id": "c9"}
+    obj = event["data"]["object"] | {"id": "pi_wiped", "metadata": marks}
+    return event | {"id": "evt_wiped", "data": {"object": obj}}
+
+
+async def test_an_event_about_what_stripe_does_not_have_holds_up_no_other_and_is_told_once(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
+) -> None:
+    await sandbox.lose_webhooks()
+    await _pay(api, sandbox, "c1")
+    succeeded = next(each for each in await sandbox.events() if each["type"] == "payment_intent.succeeded")
+    wiped = _about_unknown(succeeded)
+    parsed = StripeEvent.parse(wiped)
+    page_of_events = resources.stripe.page_of_events
+
+    async def with_it(window: Window, *, after: str | None) -> EventPage:
+        page = await page_of_events(window, after=after)
+        return replace(page, events=(*page.events, parsed))
+
+    resources.stripe.page_of_events = with_it  # type: ignore[method-assign] # the sandbox never forgets a payment
+    refused = await send(api, wiped)
+    await jobs()
+    since = datetime.now(UTC) - timedelta(days=1)
+    first = await reconcile.reconcile(resources)
+    again = [await reconcile.reconcile(resources), await reconcile.replay(resources, since, on_page=lambda *_: None)]
+    accepted = await send(api, wiped)
+    assert refused.json()["code"] == "recovery_pending"
+    assert (first.unknown, first.failed, (await api.get(CART)).json()["status"]) == (1, 0, "succeeded")
+    assert [each.unknown for each in again] == [0, 0]
+    assert accepted.json() == {"outcome": "duplicate"}
+
+
+async def test_an_event_that_fails_for_now_is_taken_by_the_next_pass(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await sandbox.lose_webhooks()
+    await _pay(api, sandbox, "c1")
+    ingest_one, locked = ingest.ingest, {"charge.succeeded"}
+
+    async def ingest_unless_locked(resources: Resources, event: StripeEvent) -> ingest.Outcome:
+        if event.type in locked:
+            raise SyncPending
+        return await ingest_one(resources, event)
+
+    monkeypatch.setattr(ingest, "ingest", ingest_unless_locked)
+    first = await reconcile.reconcile(resources)
+    locked.clear()
+    second = await reconcile.reconcile(resources)
+    assert (first.failed, second.failed, second.repaired) == (1, 0, 1)
+    assert (await api.get(CART)).json()["attempts"]["count"] == 2
 
 
 async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:

@@ -176,3 +176,44 @@ async def test_a_sync_finds_every_refund_whose_webhook_was_lost(
     for _ in range(2):
         await finishing.sync(resources, payment_intents, Actor("test"))
     assert await shop.totals() == (3000, 7000)
+
+
+def _release(payment: dict[str, Any], amount: int, **more: Any) -> dict[str, Any]:
+    """Return the refund that API versions before 2025-03-31 make of the part of a hold that is not captured."""
+    facts: dict[str, Any] = {
+        "id": "re_hold",
+        "object": "refund",
+        "status": "succeeded",
+        "balance_transaction": None,
+        "metadata": {},
+    }
+    return facts | {"payment_intent": payment["stripe_id"], "amount": amount, "currency": "eur", "created": 1} | more
+
+
+async def test_the_released_part_of_a_hold_is_not_given_back(shop: Shop, sandbox: SandboxClient, jobs: Jobs) -> None:
+    payment = await shop.sell(capture_method="manual")
+    await jobs()
+    await shop.api.post("/v1/carts/c1/payment-intent/capture", json={"amount": 7000})
+    await sandbox.wait_idle()
+    assert await _tell(shop, _release(payment, 3000), "refund.created") == "recorded"
+    assert await shop.totals() == (0, 7000)
+
+    await sandbox.dashboard_refund(payment["stripe_id"], 3000)  # as much, and money that was captured
+    assert await shop.totals() == (3000, 4000)
+
+
+async def test_a_released_hold_is_not_given_back_even_if_its_refund_is_told_first(
+    shop: Shop, sandbox: SandboxClient, jobs: Jobs
+) -> None:
+    payment = await shop.sell(capture_method="manual")
+    await jobs()
+    assert await _tell(shop, _release(payment, 10_000), "refund.created") == "recorded"
+    await jobs()
+    held = await shop.state()
+    await shop.api.post("/v1/carts/c1/payment-intent/cancel", json={})
+    await sandbox.wait_idle()
+    assert await _tell(shop, _release(payment, 10_000, id="re_2"), "refund.created") == "recorded"
+    released = await shop.state()
+    assert (held["amount_refunded"], held["status"]) == (0, "requires_capture")
+    assert (released["amount_refunded"], released["status"]) == (0, "canceled")
+    assert await shop.refunds() == []

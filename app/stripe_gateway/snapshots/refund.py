@@ -10,7 +10,10 @@ from app.stripe_gateway.snapshots.read import Json
 
 @dataclass(frozen=True, slots=True)
 class RefundSnapshot:
-    """A refund at the moment when Stripe rendered it; without a status, as Stripe allows, it counts as `pending`."""
+    """A refund at the moment when Stripe rendered it; without a status, as Stripe allows, it counts as `pending`.
+
+    `has_moved_money` says whether it has changed the account's balance by then.
+    """
 
     id: str
     payment_intent_id: str | None
@@ -20,6 +23,7 @@ class RefundSnapshot:
     reason: str | None
     failure_reason: str | None
     metadata: Mapping[str, str]
+    has_moved_money: bool
     created: datetime
     is_replay: bool = False
     request_id: str | None = None
@@ -36,6 +40,7 @@ class RefundSnapshot:
             reason=read.word(obj.get("reason")),
             failure_reason=read.word(obj.get("failure_reason")),
             metadata=read.metadata(obj.get("metadata")),
+            has_moved_money=obj.get("balance_transaction") is not None,
             created=read.time(obj.get("created", 0)),
             is_replay=is_replay,
             request_id=request_id,
