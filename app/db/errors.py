@@ -15,6 +15,7 @@ UNAVAILABLE_SQLSTATES = {
     "3D000": "the database does not exist, or not yet",
     "40001": "another transaction was in the way",
     "40P01": "two transactions waited for each other",
+    "42501": "the role lacks a right, or was dropped while it was in use",
     "55P03": "a lock was not free in time",
     "57014": "the statement took too long",
     "57P01": "the server stops, or an operator ended the session",
@@ -26,8 +27,9 @@ UNAVAILABLE_SQLSTATES = {
     "58030": "the server's disk is in trouble",
 }
 
-# After these a connection is of no use: its session is over, or its server takes no writes.
-ENDED_SQLSTATES = frozenset({"25006", "25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
+# After these a connection is of no use: its session is over, its server takes no writes, or its role was dropped (one
+# of the same name is another to PostgreSQL).
+ENDED_SQLSTATES = frozenset({"25006", "42501", "25P03", "25P04", "57P01", "57P02", "57P03", "57P04", "57P05"})
 
 
 # What asyncpg raises. An InternalClientError is what it makes of a server that takes no writes, or that ends a
