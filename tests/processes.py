@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import resource
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -36,12 +37,17 @@ def _text(settings: Settings, name: str, value: Any) -> str:
 
 @asynccontextmanager
 async def api_process(
-    settings: Settings, log: int | IO[bytes] = asyncio.subprocess.DEVNULL
+    settings: Settings, log: int | IO[bytes] = asyncio.subprocess.DEVNULL, *, files: int | None = None
 ) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
-    """Run the API as a process; give it and its address. It is killed at the end if it still runs."""
+    """Run the API as a process; give it and its address. It is killed at the end if it still runs.
+
+    It may open so many files, if a number is given.
+    """
     port = free_port()
     url = f"http://127.0.0.1:{port}"
     async with service_process(settings, log, "serve", "--port", str(port)) as process:
+        if files is not None:
+            resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (files, files))
         await _until_ready(url, process)
         yield process, url
 

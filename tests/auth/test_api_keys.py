@@ -210,6 +210,15 @@ async def test_the_commands_make_list_rotate_and_revoke_keys(command: Callable[.
     assert made["key"].rsplit("_", 1)[1] not in listed
 
 
+async def test_a_rotation_without_an_overlap_is_known_at_once_where_the_key_is_not_remembered(
+    command: Callable[..., Any], api: httpx.AsyncClient
+) -> None:
+    made = json.loads((await command("keys", "create", "shop", "--scope", "payments:read", "--json")).stdout)
+    rotated = await command("keys", "rotate", made["id"], "--overlap-hours", "0")
+    assert (await api.get(CART, headers={"Authorization": f"Bearer {made['key']}"})).status_code == 401
+    assert "0 h more; a process that has just accepted it may do so for 30 s longer" in rotated.stderr
+
+
 @pytest.mark.parametrize(
     ("words", "told"),
     [

@@ -1,7 +1,9 @@
 """What is wrong with a request itself is said in a problem document, and in the log with the request's id."""
 
 import json
-from base64 import urlsafe_b64encode
+import random
+from base64 import b64encode, urlsafe_b64encode
+from collections.abc import Iterator
 from uuid import uuid4
 
 import httpx
@@ -61,6 +63,45 @@ async def test_any_other_cursor_is_taken(api: httpx.AsyncClient, path: str, time
     await api.put(CART, json={"amount": 1000, "currency": "eur"})
     answer = await api.get(f"/v1/carts/c1/{path}", params={"after": cursor(time)})
     assert answer.status_code == 200
+
+
+def odd_cursors(count: int) -> Iterator[str]:
+    """Yield cursors made of the parts of real ones: a time, a bar and an id, in Base64."""
+    chance = random.Random(count)  # noqa: S311 - it chooses, it guards nothing
+    years = ("0000", "0001", "1999", "2000", "2026", "9998", "9999", "10000", "+2026", "-001")
+    days = ("-01-01", "-02-30", "-12-31", "-W01-1", "", "0101", "-1-1")
+    times = ("T00:00:00", "T23:59:59.999999", "T24:00:00", "T23:59:60", " 10:00", "", "T00:00:00.0000000001")
+    zones = ("", "Z", "+00:00", "+14:00", "-14:00", "+23:59:59.999999", "-23:59", "+24:00", "+99:99", "\x00")
+    bars = ("|", "|", "|", "||", "", "\uff5c", "\x00")
+    ids = (
+        str(uuid4()),
+        uuid4().hex,
+        f"{{{uuid4()}}}",
+        f"urn:uuid:{uuid4()}",
+        "0" * 32,
+        "f" * 33,
+        "",
+        "\x00",
+        "\u0661" * 32,
+    )
+    encoded = (
+        lambda text: urlsafe_b64encode(text).decode(),
+        lambda text: b64encode(text).decode(),
+        lambda text: text.hex(),
+    )
+    for _ in range(count):
+        parts = "".join(chance.choice(each) for each in (years, days, times, zones, bars, ids))
+        yield chance.choice(encoded)(parts.encode() + chance.choice((b"", b"", b"", b"|", b"\xff")))
+
+
+async def test_no_cursor_is_a_500(api: httpx.AsyncClient) -> None:
+    await api.put(CART, json={"amount": 1000, "currency": "eur"})
+    seen = set()
+    for cursor_ in odd_cursors(300):
+        answer = await api.get("/v1/carts/c1/attempts", params={"after": cursor_[:200]})
+        assert (answer.status_code, answer.json().get("code")) in {(200, None), (422, "invalid_cursor")}, cursor_
+        seen.add(answer.status_code)
+    assert seen == {200, 422}
 
 
 async def test_the_name_of_an_unknown_field_is_cut_and_redacted(api: httpx.AsyncClient) -> None:

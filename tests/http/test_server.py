@@ -1,6 +1,7 @@
 """What the server itself answers, before any of the application: over raw sockets."""
 
 import asyncio
+from contextlib import AsyncExitStack
 from datetime import timedelta
 
 import httpx
@@ -8,9 +9,10 @@ import pytest
 from fastapi import FastAPI
 
 from app.http.security_headers import HEADERS
-from app.http.server import MAX_FIELDS, MAX_HEAD, Bounds, server_config
+from app.http.server import MAX_FIELDS, MAX_HEAD, OTHER_FILES, Bounds, server_config
 from app.settings import Settings
 from tests.http.raw import Answer, connect, request
+from tests.processes import api_process
 
 CART = "/v1/carts/c1/payment-intent"
 CHUNKED = ("Content-Type: application/json", "Transfer-Encoding: chunked")
@@ -145,6 +147,19 @@ async def test_one_address_opens_so_many_connections_and_no_more(anonymous: http
         for each in opened:
             await each.__aexit__(None, None, None)
     assert (await anonymous.get("/livez")).status_code == 200
+
+
+async def test_a_process_with_few_file_descriptors_keeps_some_to_refuse_with(settings: Settings) -> None:
+    few, fits = OTHER_FILES + 30, 30
+    spacious = settings.model_copy(update={"max_connections_per_address": 1000})
+    async with (
+        api_process(spacious, files=few) as (_, url),
+        AsyncExitStack() as stack,
+    ):
+        opened = [await stack.enter_async_context(connect(url)) for _ in range(fits + 20)]
+        for connection in opened[fits:]:
+            assert_is_problem(await connection.answer(), 503, "overloaded")
+        assert [(await connection.answer()).status for connection in opened[:fits]] == [408] * fits
 
 
 def test_connections_are_counted_by_address_and_in_all() -> None:
