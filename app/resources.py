@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Annotated
 
 from fastapi import Depends, Request
@@ -21,6 +21,10 @@ class Resources:
     database: Database
     stripe: StripeGateway
     single_flight: SingleFlight = field(default_factory=SingleFlight)
+
+    def unhurried(self) -> "Resources":
+        """Return the same for work that nobody waits for: its calls to Stripe let all others go first."""
+        return replace(self, stripe=self.stripe.unhurried())
 
 
 @asynccontextmanager

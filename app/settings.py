@@ -89,9 +89,9 @@ class Settings(DatabaseSettings):
     rolled. `instance` names this installation in the metadata of all that we make at Stripe:
     installations that share a Stripe account must differ in it. `stripe_timeout` is for a whole call with its repeats;
     a call beyond `max_stripe_calls` in this process is not made. A PaymentIntent that no shopper touched for
-    `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one that is open and
-    was silent for `silent_after`, with at most `background_calls_per_second` by each worker (Stripe allows 100 in all,
-    25 in test mode). An event younger than `reconcile_grace` may still be on its way; one older than
+    `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one whose money is under way
+    and that was silent for `silent_after`, with at most `background_calls_per_second` by each worker (Stripe allows
+    100 in all, 25 in test mode). An event younger than `reconcile_grace` may still be on its way; one older than
     `webhook_retention` is forgotten. The API shows its metrics on `metrics_port` (0: nowhere), never beside its
     operations; the worker on `worker_metrics_port`, if there is one.
     `checkout_token_keys` sign the tokens of browsers: the first signs, all are accepted; development makes one up at

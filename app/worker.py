@@ -12,6 +12,7 @@ import structlog
 from pgqueuer import PgQueuer, RetryRequested
 from pgqueuer.models import Job, Schedule
 
+from app.db import queue as queue_log
 from app.db.connect import direct_connector
 from app.db.engine import Database
 from app.db.errors import DatabaseUnavailable
@@ -53,9 +54,15 @@ def register(queue: PgQueuer, resources: Resources) -> None:
 
 
 def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
+    unhurried = resources.unhurried()
+
     @queue.entrypoint("recover", concurrency_limit=CONCURRENCY)
     async def recover(job: Job) -> None:
         await recovery.recover(resources, _id(job, "payment_intent_id"))
+
+    @queue.entrypoint("recover_due", concurrency_limit=CONCURRENCY)
+    async def recover_due(job: Job) -> None:
+        await recovery.recover(unhurried, _id(job, "payment_intent_id"))
 
     @queue.entrypoint("adopt", concurrency_limit=CONCURRENCY)
     async def adopt(job: Job) -> None:
@@ -83,11 +90,15 @@ def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
 def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
     @queue.schedule("reconcile", EVERY_FIVE_MINUTES)
     async def reconcile_(_: Schedule) -> None:
-        await reconcile.reconcile(resources)
+        await reconcile.reconcile(resources.unhurried())
 
     @queue.schedule("purge_webhook_events", EVERY_HOUR)
     async def purge_webhook_events(_: Schedule) -> None:
-        await retention.purge(resources)
+        await retention.purge_events(resources)
+
+    @queue.schedule("purge_queue_log", EVERY_HOUR)
+    async def purge_queue_log(_: Schedule) -> None:
+        await queue_log.purge_log(resources.database)
 
     @queue.schedule("sweep", EVERY_MINUTE)
     async def sweep_(_: Schedule) -> None:

@@ -10,7 +10,7 @@ from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe, workers
 from model.configurations import Configuration
 from model.state import CAN_CHANGE, TERMINAL, Intent, Interned, Ours, State, Worker
-from model.steps import CONFIG, NOTHING_LATE, SECRETS, SILENT, remembered
+from model.steps import CONFIG, LONG_SILENT, MINUTE, NOTHING_LATE, SECRETS, SILENT, remembered
 
 
 class Violation(Exception):
@@ -137,7 +137,7 @@ def _check_kept(row: PaymentIntentState, intent: Intent | None, accepted: Paymen
 
 
 def _sweep_all(state: State, *, is_silent: bool) -> State:
-    """Let the sweep work alone, long after everything; once with what an hour of silence adds, if that is needed."""
+    """Let the sweep work alone, long after everything; once with what a long silence adds, if that is needed."""
     state = state._replace(workers=(), late=(), budget=state.budget._replace(webhooks=0))
     kinds: tuple[Kind, ...] = ("cart", "session")
     for kind in kinds:
@@ -145,9 +145,10 @@ def _sweep_all(state: State, *, is_silent: bool) -> State:
             before, row = state, state.newest(kind)
             if row is None or not row.is_open:
                 break
-            now = SILENT if is_silent and looks == 0 else NOTHING_LATE
+            is_asked = is_silent and looks == 0
+            now = _silent_until(row) if is_asked else NOTHING_LATE
             state = _sweep(state, Worker("JOB", JOB, kind, None, steps.new_run(JOB, is_put=False)), now)
-            _check_due(row, now, is_changed=state != before)
+            _check_due(row, now, is_changed=state != before, is_asked=is_asked)
             if state == before:
                 break
         else:
@@ -155,14 +156,20 @@ def _sweep_all(state: State, *, is_silent: bool) -> State:
     return state
 
 
-def _check_due(row: PaymentIntentState, now: datetime, *, is_changed: bool) -> None:
+def _silent_until(row: PaymentIntentState) -> datetime:
+    """Return when the sweep asks about a PaymentIntent of which nothing is heard: when a look is due, in time."""
+    due = due_at(row, CONFIG)
+    return SILENT if due is None else min(max(SILENT, due + MINUTE), LONG_SILENT)
+
+
+def _check_due(row: PaymentIntentState, now: datetime, *, is_changed: bool, is_asked: bool) -> None:
     """Check that a look is due when there is something to do, and only then."""
     due = due_at(row, CONFIG)
     is_due = due is not None and due <= now
     if is_changed and not is_due:
         raise Violation("due: there is something to do, and no look is due")
     is_to_expire = is_abandoned(row, Context(CONFIG, now, row.id, row.id, SECRETS))
-    if is_due and not is_changed and now != SILENT and not is_to_expire:
+    if is_due and not is_changed and not is_asked and not is_to_expire:
         raise Violation("due: a look is due again and again, and there is nothing to do")
 
 

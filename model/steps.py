@@ -39,7 +39,8 @@ A_MINUTE_LATER = NOW + MINUTE  # a PUT that changes nothing counts as activity a
 LEASE_OVER = NOW + CONFIG.lease  # a lease that is found has run out
 OWNER_GONE = NOW + CONFIG.longest_wait + MINUTE  # whoever made the newest request is gone
 NOTHING_LATE = NOW + CONFIG.longest_request  # no request can be on its way any more
-SILENT = NOW + CONFIG.silent_after + MINUTE  # nothing was heard for so long that the sweep asks
+SILENT = NOW + CONFIG.silent_after + MINUTE  # nothing was heard for so long that the sweep asks about money under way
+LONG_SILENT = NOW + CONFIG.abandoned_after + MINUTE  # and about any open one
 
 # Of what happened before, no more is known than this.
 ABANDONED = NOW - CONFIG.abandoned_after - 2 * HOUR

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from datetime import datetime, timedelta
 from typing import Any
+from uuid import UUID
 
 import asyncpg
 
@@ -168,6 +169,14 @@ class Database:
     async def need_refresh(self) -> None:
         """Have Stripe to be asked, as a webhook of an unclear time does."""
         await self._change("UPDATE payment_intents SET needs_refresh = true, due_at = now()")
+
+    async def leave_unfinished(self, payment_intent_id: UUID) -> None:
+        """Leave one as a writer does that died a second ago."""
+        await self._change(
+            "UPDATE payment_intents SET lease_token = gen_random_uuid(), lease_until = now() - interval '1 second',"
+            " due_at = now() - interval '1 second' WHERE id = $1",
+            payment_intent_id,
+        )
 
     async def recheck_in(self, time: timedelta) -> None:
         """Record that a request may still arrive at Stripe for so long."""

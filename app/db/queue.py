@@ -6,22 +6,24 @@ Jobs carry only ids. The tables are the truth; the queue only says that somebody
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Literal
 
 from pgqueuer.adapters.drivers.asyncpg import AsyncpgDriver
 from pgqueuer.queries import Queries
 
-from app.db.engine import Connection
+from app.db.engine import Connection, Database
+from app.db.purging import purge
 
-JobName = Literal["recover", "adopt", "sync_disputes", "finish_refund", "sync_refunds"]
+JobName = Literal["recover", "recover_due", "adopt", "sync_disputes", "finish_refund", "sync_refunds"]
 
 
 @dataclass(frozen=True, slots=True)
 class QueuedJob:
     """A job with the id that it is about.
 
-    A repeat (of a sweep that comes again) is left out while the same job waits or runs. Others never are: the one that
-    runs may have looked at the tables before.
+    A repeat (of a sweep that comes again) is left out while the same job waits or runs, and stands behind all others:
+    nobody waits for it. Others are never left out: the one that runs may have looked at the tables before.
     """
 
     name: str
@@ -43,7 +45,27 @@ async def enqueue(connection: Connection, jobs: Iterable[QueuedJob]) -> None:
         await Queries(AsyncpgDriver(connection)).enqueue(
             [each.name for each in waiting],
             [each.payload.encode() for each in waiting],
-            [0] * len(waiting),
+            [0 if each.is_repeat else 1 for each in waiting],
             dedupe_key=[f"{each.name}:{each.payload}" if each.is_repeat else None for each in waiting],
             on_conflict="skip",
         )
+
+
+# pgqueuer writes three rows for each job, for its own statistics, and never removes one.
+_PURGE_LOG = """
+DELETE FROM pgqueuer_log
+WHERE id IN (
+    SELECT id FROM pgqueuer_log
+    WHERE created < now() - $1::interval
+    ORDER BY created
+    LIMIT $2
+    FOR UPDATE SKIP LOCKED
+)
+"""
+
+LOG_RETENTION = timedelta(days=1)
+
+
+async def purge_log(database: Database) -> int:
+    """Remove what the log says of jobs that ended long ago; return how many rows that were."""
+    return await purge(database, _PURGE_LOG, LOG_RETENTION)

@@ -25,14 +25,20 @@ log = structlog.get_logger()
 # As many PaymentIntents a minute, so that a long outage of Stripe is not followed by a storm of ours.
 BATCH = 500
 
-_FIND_DUE = "SELECT id FROM payment_intents WHERE due_at <= now() ORDER BY due_at LIMIT $1"
+# What a crash or an unknown outcome left behind comes first; what was only quiet for long can wait.
+_FIND_DUE = """
+SELECT id FROM payment_intents
+WHERE due_at <= now()
+ORDER BY (lease_token IS NULL AND recheck_after IS NULL AND NOT needs_refresh AND NOT is_cancel_requested), due_at
+LIMIT $1
+"""
 
 
 async def sweep(resources: Resources) -> None:
     """Put every PaymentIntent that is due into the queue, once."""
     due = await _find_due(resources)
     async with resources.database.transaction() as connection:
-        jobs = [queue.job("recover", is_repeat=True, payment_intent_id=each) for each in due]
+        jobs = [queue.job("recover_due", is_repeat=True, payment_intent_id=each) for each in due]
         await queue.enqueue(connection, jobs)
     log.info("sweep.finished", due=len(due))
 
@@ -86,13 +92,13 @@ def _is_to_expire(resources: Resources, found: Read, row: PaymentIntentState) ->
 
 
 async def _repair(resources: Resources, before: PaymentIntentState, after: PaymentIntentState) -> None:
-    """Look for what webhooks should have told of a PaymentIntent that was silent for long, and say what it was."""
+    """Look for the attempts behind a change that no webhook told of, and say what was missing."""
+    if after.status == before.status:
+        return
     attempts = await attempt_recording.sync(resources, before.id)
-    is_changed = after.status != before.status
-    REPAIRS.labels("payment_intent").inc(is_changed)
+    REPAIRS.labels("payment_intent").inc()
     REPAIRS.labels("attempt").inc(attempts)
-    if attempts or is_changed:
-        log.warning("payment_intent.repaired", stripe_id=before.stripe_id, status=after.status, attempts=attempts)
+    log.warning("payment_intent.repaired", stripe_id=before.stripe_id, status=after.status, attempts=attempts)
 
 
 async def _record_late_success(resources: Resources, row: PaymentIntentState) -> None:

@@ -4,6 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
@@ -31,11 +32,24 @@ LIBRARY_PARSE_ERRORS = (ValueError, TypeError, AttributeError)
 class StripeHttp:
     """Stripe's API over HTTP. Bound to one event loop."""
 
-    def __init__(self, client: StripeClient, settings: Settings, rate_limiter: RateLimiter | None) -> None:
+    def __init__(
+        self,
+        client: StripeClient,
+        timeout: timedelta,
+        slots: asyncio.Semaphore,
+        rate_limiter: RateLimiter | None,
+        *,
+        is_unhurried: bool = False,
+    ) -> None:
         self._client = client
-        self._timeout = settings.stripe_timeout
-        self._slots = asyncio.Semaphore(settings.max_stripe_calls)
+        self._timeout = timeout
+        self._slots = slots
         self._rate_limiter = rate_limiter
+        self._is_unhurried = is_unhurried
+
+    def unhurried(self) -> "StripeHttp":
+        """Return the same for calls that nobody waits for: in the background they let all others go first."""
+        return StripeHttp(self._client, self._timeout, self._slots, self._rate_limiter, is_unhurried=True)
 
     def deadline(self) -> float:
         """Return when a call that begins now must have ended, in the event loop's time."""
@@ -52,7 +66,7 @@ class StripeHttp:
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
         request = partial(self._client.raw_request_async, method, path, **params, **options)
-        tries = _Tries(request, self._rate_limiter)
+        tries = _Tries(request, self._pace)
         try:
             async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
                 response: StripeResponse = await retrying(self._timeout)(tries.make)
@@ -65,18 +79,22 @@ class StripeHttp:
             raise StripeUnavailable
         return response.data, lowercase_names(response.headers)
 
+    async def _pace(self) -> None:
+        """Wait until the background's share of Stripe's rate limit has room for a call."""
+        if self._rate_limiter is not None:
+            await self._rate_limiter.acquire(is_unhurried=self._is_unhurried)
+
 
 @dataclass(slots=True)
 class _Tries:
     """The tries of one call. Those counted in `unknown_outcomes` may have taken effect, or may still take effect."""
 
     request: Callable[[], Awaitable[StripeResponse]]
-    rate_limiter: RateLimiter | None
+    pace: Callable[[], Awaitable[None]]
     unknown_outcomes: int = 0
 
     async def make(self) -> StripeResponse:
-        if self.rate_limiter is not None:
-            await self.rate_limiter.acquire()
+        await self.pace()
         self.unknown_outcomes += 1
         try:
             return await self.request()
@@ -98,4 +116,6 @@ async def open_http(settings: Settings, *, is_background: bool = False) -> Async
             max_network_retries=0,  # retries.py does it
             base_addresses={"api": settings.stripe_api_base} if settings.stripe_api_base else {},
         )
-        yield StripeHttp(client, settings, RateLimiter(settings.background_calls_per_second) if is_background else None)
+        slots = asyncio.Semaphore(settings.max_stripe_calls)
+        rate_limiter = RateLimiter(settings.background_calls_per_second) if is_background else None
+        yield StripeHttp(client, settings.stripe_timeout, slots, rate_limiter)

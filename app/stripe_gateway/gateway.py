@@ -11,7 +11,7 @@ client secrets in their repr. Source of the rules: docs.stripe.com/error-low-lev
 
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import TypeVar
 
 from app.settings import Settings
@@ -39,9 +39,13 @@ PAGE_SIZE = 100
 class StripeGateway:
     """Stripe's API as this service uses it. Bound to one event loop: open it in the lifespan."""
 
-    def __init__(self, http: StripeHttp, *, secret_lifetime: timedelta) -> None:
+    def __init__(self, http: StripeHttp, secrets: ClientSecrets) -> None:
         self._http = http
-        self._secrets = ClientSecrets(secret_lifetime)
+        self._secrets = secrets
+
+    def unhurried(self) -> "StripeGateway":
+        """Return the same for calls that nobody waits for: in the background they let all others go first."""
+        return StripeGateway(self._http.unhurried(), self._secrets)
 
     def client_secret(self, stripe_id: str) -> str | None:
         """Return the client secret if this process received it in the last minutes. If None, retrieve first."""
@@ -178,4 +182,4 @@ async def open_gateway(settings: Settings, *, is_background: bool = False) -> As
     In the background, calls are limited to the rate that the settings allow: shoppers need the rest of Stripe's limit.
     """
     async with open_http(settings, is_background=is_background) as http:
-        yield StripeGateway(http, secret_lifetime=settings.client_secret_lifetime)
+        yield StripeGateway(http, ClientSecrets(settings.client_secret_lifetime))

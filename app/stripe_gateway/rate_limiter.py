@@ -10,10 +10,15 @@ class RateLimiter:
     def __init__(self, per_second: int) -> None:
         self._interval = 1 / per_second
         self._next = 0.0
-        self._lock = asyncio.Lock()
+        self._turn = asyncio.Lock()
+        self._unhurried = asyncio.Lock()
 
-    async def acquire(self) -> None:
-        """Wait until the next call may be made."""
-        async with self._lock:
+    async def acquire(self, *, is_unhurried: bool = False) -> None:
+        """Wait until the next call may be made. Of unhurried ones, one at a time stands in line with all others."""
+        if is_unhurried:
+            async with self._unhurried:
+                await self.acquire()
+            return
+        async with self._turn:
             await asyncio.sleep(self._next - time.monotonic())
             self._next = time.monotonic() + self._interval

@@ -1,14 +1,11 @@
-"""Forget events that Stripe has forgotten too, a few at a time."""
+"""Forget events that Stripe has forgotten too."""
 
 import structlog
 
+from app.db.purging import purge
 from app.resources import Resources
 
 log = structlog.get_logger()
-
-# Each batch is a statement of some milliseconds. The next run takes what one leaves.
-BATCH = 1_000
-MAX_BATCHES = 1_000
 
 # A row that another replica removes is left to it: no statement waits for a lock.
 _PURGE = """
@@ -23,14 +20,8 @@ WHERE id IN (
 """
 
 
-async def purge(resources: Resources) -> int:
+async def purge_events(resources: Resources) -> int:
     """Remove the events received longer ago than the settings keep them; return how many."""
-    removed = 0
-    for _ in range(MAX_BATCHES):
-        done = await resources.database.execute(_PURGE, resources.settings.webhook_retention, BATCH)
-        count = int(done.removeprefix("DELETE "))
-        removed += count
-        if count < BATCH:
-            break
+    removed = await purge(resources.database, _PURGE, resources.settings.webhook_retention)
     log.info("webhook_events.purged", removed=removed)
     return removed

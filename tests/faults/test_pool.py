@@ -55,6 +55,6 @@ async def test_one_connection_is_enough_for_everything(
     await recovery.sweep(resources)
     await finishing.sweep(resources)
     await reconcile.reconcile(resources)
-    await retention.purge(resources)
+    await retention.purge_events(resources)
     await jobs()
     assert (await api.get(CART)).json()["amount_refunded"] == 500

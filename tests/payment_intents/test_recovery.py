@@ -1,12 +1,14 @@
 """The sweep finishes what a crash left, and cancels what was abandoned."""
 
+import json
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid4
 
 import pytest
 
+from app.db import queue
 from app.payment_intents import recovery, repository
 from app.payment_intents.protocol.state import due_at
 from app.resources import Resources
@@ -183,19 +185,72 @@ async def test_a_request_that_arrives_late_is_overwritten(
     assert intent["amount"] == (await cart.state())["amount"] == 3000
 
 
-async def test_one_without_webhooks_for_an_hour_is_retrieved(
-    cart: Cart,
-    sandbox: SandboxClient,
-    database: Database,
-    sweep: Sweep,
-    created: dict[str, Any],
+async def test_money_under_way_that_nobody_told_of_for_an_hour_is_asked_about(
+    cart: Cart, sandbox: SandboxClient, database: Database, sweep: Sweep
+) -> None:
+    held = await cart.owe(capture_method="manual")
+    await sandbox.confirm(held["stripe_id"])
+    await sandbox.wait_idle()
+    await sandbox.lose_webhooks()
+    await sandbox.dashboard_cancel(held["stripe_id"])
+    await database.age(timedelta(hours=1, seconds=1))
+    await sweep()
+    assert (await cart.state())["status"] == "canceled"
+    await sandbox.restore_webhooks()
+
+
+async def test_an_open_cart_that_was_paid_and_nobody_told_is_asked_about_before_it_expires(
+    cart: Cart, sandbox: SandboxClient, database: Database, sweep: Sweep, created: dict[str, Any]
 ) -> None:
     await sandbox.lose_webhooks()
     await sandbox.confirm(created["stripe_id"])
-    await database.age(timedelta(hours=1, seconds=1))
+    await database.age(timedelta(hours=24, seconds=1))
     await sweep()
-    assert (await cart.state())["status"] == "succeeded"
+    state = await cart.state()
+    assert (state["status"], state["attempts"]["count"]) == ("succeeded", 1)
     await sandbox.restore_webhooks()
+
+
+async def test_an_abandoned_cart_costs_two_calls_from_its_creation_to_its_end(
+    cart: Cart, sandbox: SandboxClient, database: Database, sweep: Sweep, created: dict[str, Any]
+) -> None:
+    await sandbox.wait_idle()
+    await sandbox.clear_requests()
+    for _ in range(31):
+        await database.age(timedelta(minutes=50))
+        await sweep()
+    assert (await cart.state())["status"] == "canceled"
+    assert [each["method"] for each in await sandbox.requests()] == ["GET", "POST"]
+
+
+async def test_what_somebody_waits_for_is_done_before_all_that_is_only_due(
+    resources: Resources, database: Database, jobs: Jobs, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    due, urgent, done = [uuid4() for _ in range(50)], uuid4(), []
+
+    async def recover(_: Resources, payment_intent_id: UUID) -> None:
+        done.append(payment_intent_id)
+
+    monkeypatch.setattr(recovery, "recover", recover)
+    async with resources.database.transaction() as connection:
+        await queue.enqueue(
+            connection, [queue.job("recover_due", is_repeat=True, payment_intent_id=each) for each in due]
+        )
+        await queue.enqueue(connection, [queue.job("recover", payment_intent_id=urgent)])
+    await jobs()
+    assert done == [urgent, *due]
+
+
+async def test_what_a_crash_left_is_swept_before_what_was_only_quiet(
+    cart: Cart, resources: Resources, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    quiet, left = await cart.owe(), await cart.another("/v1/carts/c2").owe()
+    monkeypatch.setattr(recovery, "BATCH", 1)
+    await database.age(timedelta(hours=25))
+    await database.leave_unfinished(UUID(left["id"]))
+    await recovery.sweep(resources)
+    swept = await database.column("SELECT convert_from(payload, 'utf8') FROM pgqueuer")
+    assert [json.loads(each)["payment_intent_id"] for each in swept] == [left["id"]] != [quiet["id"]]
 
 
 async def test_the_sweep_makes_no_call_when_all_agree(

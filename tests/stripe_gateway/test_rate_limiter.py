@@ -39,3 +39,20 @@ async def test_a_cancelled_wait_uses_up_no_call() -> None:
         each.cancel()
     async with asyncio.timeout(10):  # theirs would take twice as long
         await last
+
+
+async def test_what_nobody_waits_for_lets_all_others_go_first() -> None:
+    limiter, order = RateLimiter(per_second=100), list[str]()
+
+    async def call(name: str, *, is_unhurried: bool) -> None:
+        await limiter.acquire(is_unhurried=is_unhurried)
+        order.append(name)
+
+    async with asyncio.TaskGroup() as group:
+        for number in range(30):
+            group.create_task(call(f"due {number}", is_unhurried=True))
+        await asyncio.sleep(0)
+        for number in range(3):
+            group.create_task(call(f"urgent {number}", is_unhurried=False))
+    assert order[:4] == ["due 0", "urgent 0", "urgent 1", "urgent 2"]
+    assert len(order) == 33

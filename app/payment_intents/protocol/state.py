@@ -366,7 +366,11 @@ def blocked_for(state: ReferenceState, row: PaymentIntentState, context: Context
 
 
 def due_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
-    """Return when somebody should look at this PaymentIntent, whatever happens; None when it is final."""
+    """Return when somebody should look at this PaymentIntent, whatever happens; None when it is final.
+
+    Events that no webhook brought are taken from Stripe's list. So Stripe is asked about a silent one as often as
+    `silent_after` says only while money is under way; about an open cart once, when it would be abandoned.
+    """
     if not row.is_open:
         return None
     if row.lease_until is not None:
@@ -374,7 +378,7 @@ def due_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
     is_behind = not row.is_frozen and not row.is_synced
     if row.needs_refresh or row.is_cancel_requested or row.is_capture_requested or is_behind:
         return row.updated_at
-    due = [row.updated_at + config.silent_after]
+    due = [row.updated_at + (config.silent_after if row.is_frozen else config.abandoned_after)]
     if row.recheck_after is not None:
         due.append(row.recheck_after)
     if row.is_payable and config.is_expiry_enabled:
