@@ -29,7 +29,7 @@ class Configuration:
 
     `shopper` says what a confirmation may come to. `is_begun` is whether there is a PaymentIntent of amount 1 already,
     which nobody touched for a day. With `is_late_harmless` no lease is taken while a request is late: then a shopper
-    can't pay another amount than the newest that was accepted.
+    can't pay another amount than the newest that was accepted. `refuses` is what Stripe refuses for good.
     """
 
     name: str
@@ -41,15 +41,18 @@ class Configuration:
     is_late_harmless: bool = False
     kind: Kind = "cart"
     excused: frozenset[str] = frozenset()
+    refuses: frozenset[str] = frozenset()
+    first: int | PaymentTerms = 1
 
     def begin(self) -> State:
         """Return the state in which it begins."""
         ours = intern(steps.EMPTY)
         state = State(ours, ours, budget=Budget(webhooks=0))
-        state = _with_first(state, self.kind) if self.is_begun else state
+        state = _with_first(state, self.kind, self.first) if self.is_begun else state
         has_webhooks = bool(self.shopper or self.budget.get("dashboard") or "EXPIRE" in self.others)
         budget = Budget(webhooks=int(has_webhooks), **self.budget)
-        return state._replace(backup=state.ours, budget=budget, workers=tuple(self._workers()))
+        workers = tuple(self._workers())
+        return state._replace(backup=state.ours, budget=budget, workers=workers, refuses=self.refuses)
 
     def _workers(self) -> list[Worker]:
         workers = [_put(number, self.kind, each) for number, each in enumerate(self.puts, 1)]
@@ -65,13 +68,15 @@ def _put(number: int, kind: Kind, wanted: int | PaymentTerms) -> Worker:
     return Worker("PUT", number, kind, intern(terms), steps.new_run(number, is_put=True))
 
 
-def _terms(amount: int, description: str | None = None, cart_version: int | None = None) -> PaymentTerms:
-    return PaymentTerms(amount, "eur", description=description, cart_version=cart_version)
+def _terms(
+    amount: int, description: str | None = None, cart_version: int | None = None, customer: str | None = None
+) -> PaymentTerms:
+    return PaymentTerms(amount, "eur", description=description, cart_version=cart_version, customer=customer)
 
 
-def _with_first(state: State, kind: Kind) -> State:
+def _with_first(state: State, kind: Kind, first: int | PaymentTerms) -> State:
     """Let a PUT of amount 1 be done, a day ago."""
-    put = _put(1, kind, 1)
+    put = _put(1, kind, first)
     outcome = steps.begin(state.ours, kind, put.name, put.wanted, put.run, NOW)
     assert outcome.call is not None
     state, answer, _ = stripe.execute(state._replace(ours=outcome.ours), outcome.call, put.name)
@@ -85,6 +90,10 @@ def _versions(*amounts: int) -> tuple[PaymentTerms, ...]:
 
 def _notes(*terms: tuple[int, str]) -> tuple[PaymentTerms, ...]:
     return tuple(_terms(amount, description) for amount, description in terms)
+
+
+def _customers(*terms: tuple[int, str | None]) -> tuple[PaymentTerms, ...]:
+    return tuple(_terms(amount, customer=customer) for amount, customer in terms)
 
 
 NOTES = _notes((1, "a"), (1, "b"))
@@ -114,6 +123,38 @@ SMALL = (
     _begun("2 PUTs, database restored, payment", (2, 3), "", PAYS, restore=1, confirm=1),
     _begun("PUT, capture, expiry", (2,), "CAPTURE, EXPIRE", HOLDS, confirm=1),
     replace(_begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1), kind="session"),
+    _begun("PUT, payment", (2,), "", PAYS + ASKS, confirm=2),
+    _begun("PUT of a refused price, payment", (0,), "", PAYS + ASKS, confirm=1),
+    _begun("PUTs of a refused price and another, payment", (0, 2), "", PAYS, confirm=1),
+    replace(
+        _begun("PUT of another customer, payment", _customers((1, "guest"), (1, "ada")), "", PAYS, confirm=1),
+        first=_terms(1, customer="guest"),
+    ),
+    replace(
+        _begun("PUT of a note that 3DS does not allow, time-out", _notes((1, "a")), "", ASKS, confirm=1, time_out=1),
+        refuses=frozenset({"update requires_action"}),
+    ),
+    replace(
+        _begun("PUT in 3DS, the cancel is refused", (2,), "", ASKS, confirm=1, crash=1),
+        refuses=frozenset({"cancel requires_action"}),
+    ),
+    replace(
+        _begun("expiry, the cancel is refused", (), "EXPIRE", hide=1),
+        refuses=frozenset({"cancel requires_payment_method"}),
+    ),
+    replace(
+        _begun("PUT, the cancel is refused", (2,), "CANCEL, JOB", hide=1),
+        refuses=frozenset({"cancel requires_payment_method"}),
+    ),
+    replace(
+        _begun("captures that are refused", (), "CAPTURE, JOB", HOLDS, confirm=1, hide=1),
+        refuses=frozenset({"capture requires_capture"}),
+    ),
+    replace(
+        _begun("attach, all is refused", (), "ATTACH, JOB", ASKS, confirm=1),
+        kind="session",
+        refuses=frozenset({"update requires_payment_method", "update requires_action"}),
+    ),
 )
 
 _LATE_HARMLESS = (
@@ -136,6 +177,15 @@ _OF_SESSION = (
     _begun("PUT, attach, PUT at the cart, crash", (2,), AT_CART, crash=1),
     _first("first PUT, attach, PUT at the cart, sleeper, dashboard", (2,), AT_CART, steal=1, crash=1, dashboard=1),
     _begun("2 PUTs, attach, crash, time-out, payment", (2, 3), "ATTACH", PAYS, crash=1, time_out=1, confirm=1),
+)
+
+_OF_CUSTOMERS = (
+    _begun("2 PUTs of customers, crash, payment", _customers((2, "ada"), (2, None)), "", PAYS, crash=1, confirm=1),
+    _begun("2 PUTs of customers, expiry, time-out", _customers((1, "ada"), (2, "guest")), "EXPIRE", time_out=1),
+)
+_REFUSED = (
+    _begun("2 PUTs in 3DS, all is refused, crash", (2, _terms(1, "a")), "JOB", ASKS, crash=1, confirm=1),
+    _begun("PUT in 3DS, expiry, all is refused, time-out", (2,), "EXPIRE", ASKS + PAYS, time_out=1, confirm=2),
 )
 
 LARGE = (
@@ -172,4 +222,8 @@ LARGE = (
     _begun("PUT, 2 captures, crash, hold", (2,), "CAPTURE, CAPTURE", HOLDS, crash=1, confirm=1, hide=1),
     _begun("PUT, capture, cancel, expiry, crash, hold", (2,), "CAPTURE, CANCEL, EXPIRE", HOLDS, crash=1, confirm=1),
     *_each(_OF_SESSION, kind="session"),
+    *_each(_OF_CUSTOMERS, first=_terms(1, customer="guest")),
+    *_each(_REFUSED, refuses=frozenset({"update requires_action", "cancel requires_action"})),
+    _begun("first customer, another one, crash, time-out", _customers((1, "guest"), (2, "ada")), crash=1, time_out=1),
+    _begun("3 PUTs, 1 of a refused price, time-out, payments", (0, 2, 0), "JOB", PAYS + ASKS, time_out=1, confirm=1),
 )

@@ -9,7 +9,7 @@ from app.payment_intents.protocol.steps import Wait
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe, workers
 from model.configurations import Configuration
-from model.state import CAN_CHANGE, TERMINAL, Intent, Interned, Ours, State, Worker
+from model.state import CAN_CHANGE, TERMINAL, Intent, Interned, Ours, Replies, State, Worker, intern
 from model.steps import CONFIG, LONG_SILENT, MINUTE, NOTHING_LATE, SECRETS, SILENT, remembered
 
 
@@ -20,7 +20,7 @@ class Violation(Exception):
 # Looks of the sweep until nothing is left to do.
 MAX_LOOKS = 12
 
-JOB = 99
+JOB, PUT = 99, 98
 
 
 def broken(state: State, configuration: Configuration) -> Iterator[str]:
@@ -78,45 +78,81 @@ def _is_quiet(state: State) -> bool:
 
 def _check_quiet(state: State, configuration: Configuration) -> None:
     """Let the sweep come until it finds nothing to do, then compare both sides."""
-    swept = _sweep_all(state, is_silent=bool({"lose", "restore"} & set(configuration.budget)))
+    swept = _sweep_all(state, configuration)
     for intent in swept.intents:
         row = swept.ours.value.at_stripe(intent.id)
         if row is None:
             raise Violation(f"agree: {intent.id} is {intent.status} at Stripe and unknown here")
         _check_agreement(intent, row)
     if not {"PUT AT CART", "CANCEL"} & set(configuration.others):
-        _check_requests(state, swept)
+        _check_requests(state, swept, configuration)
+    _check_not_stuck(swept)
 
 
 def _check_agreement(intent: Intent, row: PaymentIntentState) -> None:
     if (row.status, row.amount) != (intent.status, intent.amount):
         raise Violation(f"agree: {intent.id} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
-    requested, held = _price_and_text(row.requested_terms), (intent.amount, intent.description)
-    if row.is_open and intent.status in CAN_CHANGE and held != requested:
-        raise Violation(f"agree: Stripe holds {held}, and {requested} is requested")
+    if row.is_open and intent.status in CAN_CHANGE and not _is_held(row.requested_terms, intent):
+        raise Violation(
+            f"agree: Stripe holds {_said(_terms_of(intent))}, and {_said(row.requested_terms)} is requested"
+        )
     owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
     if intent.status == "succeeded" and intent.amount_received != owed and "amount_mismatch" not in row.flags:
         raise Violation(f"flag: {intent.amount_received} was paid of {owed}, and nothing says so")
 
 
-def _price_and_text(terms: PaymentTerms) -> tuple[int, str | None]:
-    return terms.amount, terms.description
+def _terms_of(intent: Intent) -> PaymentTerms:
+    return PaymentTerms(intent.amount, intent.currency, customer=intent.customer, description=intent.description)
 
 
-def _check_requests(state: State, swept: State) -> None:
+def _said(terms: PaymentTerms) -> tuple[int, str | None, str | None]:
+    return terms.amount, terms.description, terms.customer
+
+
+def _is_held(terms: PaymentTerms, intent: Intent) -> bool:
+    """Whether Stripe holds these terms; what they leave out stays there, since it can't be unset."""
+    return _fit(terms, _terms_of(intent))
+
+
+def _fit(wanted: PaymentTerms, terms: PaymentTerms) -> bool:
+    texts = ((wanted.description, terms.description), (wanted.customer, terms.customer))
+    return wanted.amount == terms.amount and all(one in (None, other) for one, other in texts)
+
+
+def _check_requests(state: State, swept: State, configuration: Configuration) -> None:
     """Hold what stands against what callers were told."""
     replies, row = state.replies, swept.newest("cart") or swept.newest("session")
     if row is None:
         return
     intent = next((each for each in swept.intents if each.id == row.stripe_id), None)
-    stands = (intent.amount, intent.description) if intent is not None and intent.status in CAN_CHANGE else None
-    accepted = _price_and_text(replies.accepted[1].value) if replies.accepted else None
-    if stands in [_price_and_text(each.value) for each in replies.refused] and stands != accepted:
-        raise Violation(f"refused: {stands} was refused, and stands")
+    if intent is not None and intent.status in CAN_CHANGE:
+        stands = row.requested_terms  # what is left out stays as it is: not even a late request can be undone there
+        is_accepted = replies.accepted is not None and _fit(replies.accepted[1].value, stands)
+        if not is_accepted and any(_fit(each.value, stands) for each in replies.refused):
+            raise Violation(f"refused: {_said(stands)} was refused, and stands")
+    if "restore" not in configuration.budget:
+        _check_refused(replies, row)
     if replies.accepted is None:
         return
     if replies.accepted[0] == replies.orders or (replies.is_all_known and row.is_open):
         _check_kept(row, intent, replies.accepted[1].value)
+
+
+def _check_refused(replies: Replies, row: PaymentIntentState) -> None:
+    """Hold a row against the newest request, if that was refused: by Stripe, or because the payment was faster."""
+    if replies.newest_refused is None or replies.newest_refused[0] != replies.orders:
+        return
+    _, wanted, is_by_stripe = replies.newest_refused
+    amount, is_flagged = wanted.value.amount, "amount_mismatch" in row.flags
+    if is_by_stripe and row.is_payable and row.amount != amount and not row.is_price_refused:
+        raise Violation(f"price: {amount} was refused, and the secret of {row.amount} is handed out")
+    if is_by_stripe and row.status == "succeeded" and row.amount != amount and not is_flagged:
+        raise Violation(f"flag: {amount} was refused, {row.amount} was paid, nothing says so")
+    is_alone = replies.orders - (replies.accepted[0] if replies.accepted else 0) == 1 and replies.is_all_known
+    is_due = replies.accepted is None or replies.accepted[1].value.amount == row.amount
+    is_too_late = not is_by_stripe and row.status == "succeeded" and is_alone and is_due
+    if is_too_late and (is_flagged or row.requested_terms.amount != row.amount):
+        raise Violation(f"trace: {amount} came after the payment of {row.amount}, and left a trace")
 
 
 def _check_kept(row: PaymentIntentState, intent: Intent | None, accepted: PaymentTerms) -> None:
@@ -127,17 +163,41 @@ def _check_kept(row: PaymentIntentState, intent: Intent | None, accepted: Paymen
     is_flagged = row.capture_amount is not None or "amount_mismatch" in row.flags
     if row.status == "succeeded" and row.amount_received != accepted.amount and not is_flagged:
         raise Violation(f"flag: {accepted.amount} was accepted last, {row.amount_received} was paid, nothing says so")
-    if _price_and_text(row.requested_terms) != _price_and_text(accepted):
+    if not _fit(accepted, row.requested_terms) and not row.is_price_refused:
         kind = "given up" if row.is_rolled_back else "kept"
-        stands_instead = _price_and_text(row.requested_terms)
-        raise Violation(f"{kind}: {_price_and_text(accepted)} was accepted last, {stands_instead} stands")
+        raise Violation(f"{kind}: {_said(accepted)} was accepted last, {_said(row.requested_terms)} stands")
     is_ours = intent is not None and intent.ended_by not in {"", "dashboard"}
     if intent is not None and is_ours and intent.amount == accepted.amount:
         raise Violation(f"kept: {accepted.amount} was accepted last, then {intent.ended_by} canceled it")
 
 
-def _sweep_all(state: State, *, is_silent: bool) -> State:
+def _check_not_stuck(swept: State) -> None:
+    """Check that the next PUT leaves something to pay, whoever asks for what.
+
+    Where Stripe refuses something for good, a PUT of what it holds does.
+    """
+    kind: Kind = "cart" if swept.newest("cart") else "session"
+    row = swept.newest(kind)
+    if row is None or row.is_frozen or (row.status == "succeeded" and row.closed_at is None):
+        return
+    nines = [PaymentTerms(9, "eur", cart_version=99, customer=each) for each in (None, "new")]
+    for wanted in [row.requested_terms] if swept.refuses and row.is_open else nines:
+        after = _put_alone(swept, kind, wanted)
+        newest = after.newest(kind)
+        if newest is None or not newest.is_payable or not newest.is_synced or newest.is_price_refused:
+            raise Violation(f"stuck: {_said(wanted)} can't be paid, and nobody but an operator could change that")
+
+
+def _put_alone(state: State, kind: Kind, wanted: PaymentTerms) -> State:
+    """Let a PUT do its work alone, long after everything."""
+    worker = Worker("PUT", PUT, kind, intern(wanted), steps.new_run(PUT, is_put=True))
+    return _work(state, worker, NOTHING_LATE)
+
+
+def _sweep_all(state: State, configuration: Configuration) -> State:
     """Let the sweep work alone, long after everything; once with what a long silence adds, if that is needed."""
+    is_silent = bool({"lose", "restore"} & set(configuration.budget))
+    is_expiry_refused = _is_expiry_refused(state, configuration)
     state = state._replace(workers=(), late=(), budget=state.budget._replace(webhooks=0))
     kinds: tuple[Kind, ...] = ("cart", "session")
     for kind in kinds:
@@ -147,8 +207,9 @@ def _sweep_all(state: State, *, is_silent: bool) -> State:
                 break
             is_asked = is_silent and looks == 0
             now = _silent_until(row) if is_asked else NOTHING_LATE
-            state = _sweep(state, Worker("JOB", JOB, kind, None, steps.new_run(JOB, is_put=False)), now)
-            _check_due(row, now, is_changed=state != before, is_asked=is_asked)
+            state = _work(state, Worker("JOB", JOB, kind, None, steps.new_run(JOB, is_put=False)), now)
+            excused = is_asked or (_is_abandoned_at(row, now) and not is_expiry_refused)
+            _check_due(row, now, is_changed=state != before, is_excused=excused)
             if state == before:
                 break
         else:
@@ -162,24 +223,34 @@ def _silent_until(row: PaymentIntentState) -> datetime:
     return SILENT if due is None else min(max(SILENT, due + MINUTE), LONG_SILENT)
 
 
-def _check_due(row: PaymentIntentState, now: datetime, *, is_changed: bool, is_asked: bool) -> None:
+def _is_expiry_refused(state: State, configuration: Configuration) -> bool:
+    """Whether Stripe refused to cancel what was abandoned: it is not to be tried again at each look."""
+    is_done = "EXPIRE" in configuration.others and all(worker.name != "EXPIRE" for worker in state.workers)
+    return is_done and "cancel requires_payment_method" in configuration.refuses
+
+
+def _is_abandoned_at(row: PaymentIntentState, now: datetime) -> bool:
+    return is_abandoned(row, Context(CONFIG, now, row.id, row.id, SECRETS))
+
+
+def _check_due(row: PaymentIntentState, now: datetime, *, is_changed: bool, is_excused: bool) -> None:
     """Check that a look is due when there is something to do, and only then."""
     due = due_at(row, CONFIG)
     is_due = due is not None and due <= now
     if is_changed and not is_due:
         raise Violation("due: there is something to do, and no look is due")
-    is_to_expire = is_abandoned(row, Context(CONFIG, now, row.id, row.id, SECRETS))
-    if is_due and not is_changed and not is_asked and not is_to_expire:
+    if is_due and not is_changed and not is_excused:
         raise Violation("due: a look is due again and again, and there is nothing to do")
 
 
-def _sweep(state: State, worker: Worker, now: datetime) -> State:
-    outcome = steps.begin(state.ours, worker.kind, worker.name, None, worker.run, now)
+def _work(state: State, worker: Worker, now: datetime) -> State:
+    """Let a worker do its work alone."""
+    outcome = steps.begin(state.ours, worker.kind, worker.name, worker.wanted, worker.run, now)
     while outcome.call is not None:
         state = state._replace(ours=outcome.ours)
         worker = worker._replace(run=outcome.run, call=outcome.call)
         state, answer, _ = stripe.execute(state, outcome.call, worker.name)
         outcome = workers.recorded(state, worker, answer, NOTHING_LATE)
     if isinstance(outcome.step, Wait):
-        raise Violation("agree: the sweep waits for a lease that nobody holds")
+        raise Violation("agree: a lease is waited for that nobody holds")
     return state._replace(ours=outcome.ours)

@@ -2,7 +2,7 @@
 
 from app.payment_intents.protocol.reply import is_displaced, is_satisfied
 from app.payment_intents.protocol.state import PaymentIntentState
-from app.payment_intents.protocol.steps import Answer, Done, Fail, Refused, Rejected
+from app.payment_intents.protocol.steps import Answer, Answered, Done, Fail, Refused, Rejected
 from model.state import TERMINAL, Interned, State, Worker
 from model.steps import Outcome
 
@@ -24,14 +24,15 @@ def reply_of(worker: Worker, outcome: Outcome, answer: Interned[Answer] | None) 
             return UNKNOWN if is_lost else DONE
         case Rejected():
             return REFUSED
-        case Fail() if answer is not None and isinstance(answer.value, Refused):
-            return REFUSED
+        case Fail() if answer is not None and isinstance(answer.value, Refused | Answered):
+            return REFUSED  # at once, or once the state was looked at
         case _:
             return UNKNOWN
 
 
-def reply(state: State, worker: Worker, row: PaymentIntentState | None, said: str) -> State:
+def reply(state: State, worker: Worker, outcome: Outcome, said: str) -> State:
     """Let a worker's caller hear this, and check what can be checked of it."""
+    row = outcome.row
     state = state.without(worker)
     if worker.name == "SYNC" and said == DONE:
         return _check_synced(state, worker, row)
@@ -48,7 +49,8 @@ def reply(state: State, worker: Worker, row: PaymentIntentState | None, said: st
         replies = replies._replace(is_all_known=False)
     elif worker.order and worker.order == replies.orders:
         refused = sorted({*replies.refused, worker.wanted}, key=lambda each: each.number)
-        replies = replies._replace(refused=tuple(refused))
+        newest_refused = (worker.order, worker.wanted, isinstance(outcome.step, Fail))
+        replies = replies._replace(refused=tuple(refused), newest_refused=newest_refused)
     return state._replace(replies=replies)
 
 

@@ -100,6 +100,7 @@ class Intent(NamedTuple):
     amount_received: int = 0
     ended_by: str = ""
     is_replay: bool = False
+    customer: str | None = None
     currency: str = "eur"
     cancellation_reason: str | None = None
     created: datetime = NOW
@@ -119,7 +120,7 @@ class Intent(NamedTuple):
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        return {"description": self.description}
+        return {"description": self.description, "customer": self.customer}
 
 
 class Worker(NamedTuple):
@@ -147,13 +148,14 @@ class Worker(NamedTuple):
 class Replies(NamedTuple):
     """What callers know: how many PUTs were committed, the newest that was accepted, and those refused.
 
-    `is_all_known` is whether each PUT was answered, and with something else than 503; `untruth` is the promise that a
-    reply broke.
+    `newest_refused` says with its number whether it was Stripe that refused it, or we (409). `is_all_known` is whether
+    each PUT was answered, and with something else than 503; `untruth` is the promise that a reply broke.
     """
 
     orders: int = 0
     accepted: tuple[int, Interned[PaymentTerms]] | None = None
     refused: tuple[Interned[PaymentTerms], ...] = ()
+    newest_refused: tuple[int, Interned[PaymentTerms], bool] | None = None
     is_all_known: bool = True
     untruth: str = ""
 
@@ -181,7 +183,10 @@ Late: TypeAlias = tuple[Interned[Call], str]
 
 
 class State(NamedTuple):
-    """All of it at one moment. `keys` are the answers that Stripe keeps for the keys of create calls."""
+    """All of it at one moment. `keys` are the answers that Stripe keeps for the keys of create calls.
+
+    `refuses` says what Stripe refuses for good, each as "operation status".
+    """
 
     ours: Interned[Ours]
     backup: Interned[Ours]
@@ -192,6 +197,7 @@ class State(NamedTuple):
     workers: tuple[Worker, ...] = ()
     budget: Budget = Budget()
     replies: Replies = Replies()
+    refuses: frozenset[str] = frozenset()
 
     def newest(self, kind: Kind) -> PaymentIntentState | None:
         return self.ours.value.of(kind).newest

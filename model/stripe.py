@@ -11,6 +11,8 @@ from model.steps import remembered
 # Stripe refuses such an amount for good.
 TOO_SMALL = 0
 
+UNEXPECTED_STATE = "payment_intent_unexpected_state"
+
 
 class Executed(NamedTuple):
     """Stripe after a call, and what it says; `is_refusal`: the PaymentIntent's state did not allow it."""
@@ -18,6 +20,12 @@ class Executed(NamedTuple):
     state: State
     answer: Interned[Answer]
     is_refusal: bool = False
+
+
+@remembered
+def _refused(intent: Intent) -> Interned[Answer]:
+    """Return that the state does not allow it, which Stripe shows."""
+    return intern(protocol.Refused(UNEXPECTED_STATE, snapshot=intent))
 
 
 def execute(state: State, interned: Interned[Call], who: str) -> Executed:
@@ -80,11 +88,15 @@ def _shown(intent: Intent) -> Interned[Answer]:
 
 
 def _update(state: State, call: Interned[Call], intent: Intent) -> Executed:
-    if intent.status not in CAN_CHANGE:
-        return Executed(state, _shown(intent), is_refusal=True)
-    updated = _updated(call, intent)
-    if updated.amount == TOO_SMALL:
+    assert isinstance(call.value, protocol.UpdateCall)
+    params = call.value.params
+    is_customer_fixed = "customer" in params and intent.customer is not None  # the same one too
+    is_refused = f"update {intent.status}" in state.refuses
+    if intent.status not in CAN_CHANGE or is_customer_fixed or is_refused:
+        return Executed(state, _refused(intent), is_refusal=True)
+    if params.get("amount") == TOO_SMALL or "" in (params.get("description"), params.get("customer")):
         return Executed(state, intern(protocol.Refused()))
+    updated = _updated(call, intent)
     return Executed(change(state, updated), _shown(updated))
 
 
@@ -99,19 +111,23 @@ def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
     metadata = {name: value for name, value in {**intent.metadata, **params["metadata"]}.items() if value != ""}
     return intent._replace(
         amount=params.get("amount", intent.amount),
-        description=params.get("description", intent.description) or None,
+        description=params.get("description", intent.description),
+        customer=params.get("customer", intent.customer),
         items=tuple(sorted(metadata.items())),
     )
 
 
 def _end(state: State, call: protocol.CancelCall | protocol.CaptureCall, intent: Intent, who: str) -> Executed:
     is_held = intent.status == "requires_capture"
+    operation = "cancel" if isinstance(call, protocol.CancelCall) else "capture"
+    if f"{operation} {intent.status}" in state.refuses:
+        return Executed(state, _refused(intent), is_refusal=True)
     if isinstance(call, protocol.CancelCall) and (is_held or intent.status in CAN_CHANGE):
         ended = intent._replace(status="canceled", ended_by=who)
     elif isinstance(call, protocol.CaptureCall) and is_held:
         ended = intent._replace(status="succeeded", amount_received=call.amount)
     else:
-        return Executed(state, _shown(intent), is_refusal=True)
+        return Executed(state, _refused(intent), is_refusal=True)
     return Executed(change(state, ended), _shown(ended))
 
 

@@ -114,7 +114,7 @@ def _go_on(state: State, worker: Worker, outcome: Outcome, what: str, answer: In
         after = worker._replace(run=outcome.run, point="wait", call=None, answer=None)
         return f"{worker} {what}: waits", _with(state, after)
     said = reply_of(worker, outcome, answer)
-    return f"{worker} {what}: {said}", reply(state, worker, outcome.row, said)
+    return f"{worker} {what}: {said}", reply(state, worker, outcome, said)
 
 
 def call(state: State, worker: Worker) -> Iterator[Next]:
@@ -133,7 +133,8 @@ def call(state: State, worker: Worker) -> Iterator[Next]:
         outcome = steps.give_up(state.ours, worker.kind, worker.run)
         yield _go_on(spend(state, "give_up"), worker, outcome, "has no time left")
     if is_refusal and state.budget.hide:
-        yield f"Stripe refuses {name} without saying why", _hidden(spend(done, "hide"), worker)
+        hidden: Answer = protocol.Refused(stripe.UNEXPECTED_STATE)
+        yield f"Stripe refuses {name} without saying why", _answered(spend(done, "hide"), worker, intern(hidden))
     if isinstance(made, CreateCall):
         yield from _odd_create(state, done, worker, made)
 
@@ -141,7 +142,8 @@ def call(state: State, worker: Worker) -> Iterator[Next]:
 def _odd_create(state: State, done: State, worker: Worker, made: CreateCall) -> Iterator[Next]:
     is_known = any(key == made.key for key, _ in state.keys)
     if is_known and state.budget.take_key:
-        yield f"{worker}'s key had other parameters", _hidden(spend(state, "take_key"), worker)
+        conflict: Answer = protocol.KeyConflict()
+        yield f"{worker}'s key had other parameters", _answered(spend(state, "take_key"), worker, intern(conflict))
     if not is_known and state.budget.fail:
         for what, after in (("is done", done), ("is not done", state)):
             failed = stripe.remember(spend(after, "fail"), made.key, intern(protocol.ReplayedFailure()))
@@ -256,7 +258,3 @@ def _sent(state: State, worker: Worker) -> State:
 def _answered(state: State, worker: Worker, answer: Interned[Answer]) -> State:
     """Let an answer be on its way back; what a PUT saw at Stripe meanwhile is in the state."""
     return _with(state, _same(state, worker)._replace(point="answer", answer=answer))
-
-
-def _hidden(state: State, worker: Worker) -> State:
-    return _answered(state, worker, intern(protocol.StateNotShown()))

@@ -58,6 +58,12 @@ class SandboxClient(ControlConnection):
         details = {"status": status, "is_stored": stored, "is_done": done, "code": code, "headers": headers or {}}
         await self._fault("fail", method, path, count, **details)
 
+    async def refuse_next(
+        self, *, code: str | None = None, shown: bool = False, path: str | None = None, count: int = 1
+    ) -> None:
+        """Answer POST with 400: nothing is done. With `shown`, the error has the PaymentIntent of the path."""
+        await self._fault("fail", "POST", path, count, status=400, code=code, is_shown=shown)
+
     async def rate_limit_next(
         self,
         *,

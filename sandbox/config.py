@@ -54,13 +54,13 @@ class Unconfirmed:
 
 @dataclass(frozen=True)
 class Lenient:
-    """What Stripe refuses and the sandbox still allows, so that a service can be made right step by step."""
+    """What Stripe refuses and the sandbox allows when told to, so that a service can be made right step by step."""
 
     __pydantic_config__: ClassVar[ConfigDict] = ConfigDict(extra="forbid")
 
-    empty_strings: frozenset[str] = frozenset({"customer", "description", "statement_descriptor_suffix"})
+    empty_strings: frozenset[str] = frozenset()
     """The parameters that an update of a PaymentIntent unsets by an empty string; Stripe: `parameter_invalid_empty`."""
-    customer_changes: bool = True
+    customer_changes: bool = False
     """Whether the customer of a PaymentIntent can be changed and unset; Stripe: `payment_intent_unexpected_state`."""
 
 

@@ -17,6 +17,7 @@ from uuid_utils.compat import uuid4, uuid7
 
 from app.db.engine import Connection
 from app.db.single_flight import Flight
+from app.errors import PaymentsError
 from app.payment_intents import repository
 from app.payment_intents.errors import REJECTIONS, SyncPending
 from app.payment_intents.protocol.commands import Command, decide
@@ -79,6 +80,7 @@ class Convergence:
         self._pause = FIRST_PAUSE
         self._read: Read | None = None
         self._answered: str | None = None
+        self._error: PaymentsError | None = None
         self._result: PaymentIntentState
         self.learnt = run
 
@@ -90,7 +92,7 @@ class Convergence:
             if isinstance(step, Rejected):
                 raise REJECTIONS[step.reason](**step.facts)
             if isinstance(step, GiveUp | Fail):
-                raise SyncPending
+                raise self._error if isinstance(step, Fail) and self._error else SyncPending
             if self._seconds_left() <= 0:
                 await self._commit(lambda state, context: give_up(state, self.learnt, context, self._actor))
                 raise SyncPending
@@ -103,17 +105,15 @@ class Convergence:
         if time.monotonic() - self._committed_at > self._config.send_within.total_seconds():
             return await self._look_again()
         answer, error = await answer_of(self._resources.stripe, step)
+        self._error = error or self._error
         actor = self._actor
         if isinstance(answer, Answered):
             self._answered = answer.snapshot.id
             actor = actor.with_request(answer.snapshot.request_id)
             log.info("payment_intent.recorded", stripe_id=answer.snapshot.id, status=answer.snapshot.status)
-        after = await self._commit(
+        return await self._commit(
             lambda state, context: record_answer(state, self.learnt, step, answer, context, actor)
         )
-        if isinstance(after, Fail) and error is not None:
-            raise error
-        return after
 
     async def _commit(self, make_decision: Callable[[ReferenceState, Context], Decision]) -> Step:
         """Decide and write the decision, again and again until nobody else was faster."""

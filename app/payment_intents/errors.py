@@ -74,6 +74,12 @@ class ClientSecretUnavailable(Conflict):
     code, title = "client_secret_unavailable", "Client secret unavailable"
 
 
+class PriceRefused(Conflict):
+    """Stripe refused the newest amount of this reference, and holds an older one. Send an amount that it accepts."""
+
+    code, title = "price_refused", "Price refused"
+
+
 class SyncPending(Unavailable):
     """Stripe does not hold the newest request yet. Send the same request again."""
 

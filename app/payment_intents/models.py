@@ -81,6 +81,7 @@ class PaymentIntent(Base):
     requested_terms: Mapped[dict[str, Any]]
     revision: Mapped[int]
     is_rolled_back: Mapped[bool] = mapped_column(server_default=false())
+    refused_revision: Mapped[int | None]
     applied_terms: Mapped[dict[str, Any] | None]
 
     version: Mapped[int]
@@ -88,6 +89,7 @@ class PaymentIntent(Base):
     lease_until: Mapped[datetime | None]
     needs_refresh: Mapped[bool]
     recheck_after: Mapped[datetime | None]
+    unconfirmed_fields: Mapped[list[str]] = mapped_column(server_default=text("'[]'"))
     is_cancel_requested: Mapped[bool]
     cancel_reason: Mapped[str | None]
     cancel_requested_by: Mapped[str | None]

@@ -34,7 +34,8 @@ from app.references.repository import Row, Table, Write
 _KEPT = ("id", "create_params", "previous_id", "created_at")
 _CHANGED = (
     *("reference_kind", "reference_id", "generation", "stripe_id", "requested_terms", "revision", "is_rolled_back"),
-    *("applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
+    *("refused_revision", "applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
+    "unconfirmed_fields",
     *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "last_activity_at"),
     *("refresh_requested_at", "due_at", "email_hash"),
     *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
@@ -235,15 +236,16 @@ def _state_of(record: Record, rows: Iterable[PaymentIntentState]) -> ReferenceSt
 
 
 class _AppliedExtras(msgspec.Struct):
-    """What tells a stored price from stored terms: those always have a `cart_version`, if only null."""
+    """What stored terms have besides; a price alone, as the release before stored it, has no `cart_version`."""
 
     revision: int | None = None
+    is_of_session: bool = False
     cart_version: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
 _decode_terms = msgspec.json.Decoder(PaymentTerms).decode
 _decode_extras = msgspec.json.Decoder(_AppliedExtras).decode
-_decode_flags = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_words = msgspec.json.Decoder(tuple[str, ...]).decode
 
 
 def payment_intent_of(record: Record) -> PaymentIntentState:
@@ -261,12 +263,14 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         stripe_id=record["stripe_id"],
         previous_id=record["previous_id"],
         is_rolled_back=record["is_rolled_back"],
+        refused_revision=record["refused_revision"],
         applied_terms=_applied_of(record["applied_terms"]),
         version=record["version"],
         lease_token=record["lease_token"],
         lease_until=record["lease_until"],
         needs_refresh=record["needs_refresh"],
         recheck_after=record["recheck_after"],
+        unconfirmed_fields=_decode_words(record["unconfirmed_fields"]),
         is_cancel_requested=record["is_cancel_requested"],
         cancel_reason=record["cancel_reason"],
         cancel_requested_by=record["cancel_requested_by"],
@@ -281,7 +285,7 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         amount_reserved=record["amount_reserved"],
         amount_disputed=record["amount_disputed"],
         amount_lost=record["amount_lost"],
-        flags=_decode_flags(record["flags"]),
+        flags=_decode_words(record["flags"]),
         attempt_notifications=record["attempt_notifications"],
         paid_at=record["paid_at"],
         closed_at=record["closed_at"],
@@ -295,10 +299,11 @@ def _closed_reason_of(stored: str | None) -> ClosedReason | None:
 
 
 def _applied_of(stored: str | None) -> AppliedTerms | None:
-    if stored is None:
+    """Return what Stripe holds; of a price alone not enough is known, and Stripe is asked."""
+    extras = None if stored is None else _decode_extras(stored)
+    if stored is None or extras is None or extras.cart_version is msgspec.UNSET:
         return None
-    extras = _decode_extras(stored)
-    return AppliedTerms(_decode_terms(stored), extras.revision, is_price_only=extras.cart_version is msgspec.UNSET)
+    return AppliedTerms(_decode_terms(stored), extras.revision, extras.is_of_session)
 
 
 def row_of(row: PaymentIntentState, config: ProtocolConfig) -> Row:
@@ -326,6 +331,5 @@ def _email_hash(row: PaymentIntentState, config: ProtocolConfig) -> str | None:
 def _stored_applied(applied: AppliedTerms | None) -> object:
     if applied is None:
         return None
-    if applied.is_price_only:
-        return {"amount": applied.terms.amount, "currency": applied.terms.currency}
-    return msgspec.to_builtins(applied.terms) | {"revision": applied.revision}
+    stored = msgspec.to_builtins(applied.terms) | {"revision": applied.revision}
+    return stored | {"is_of_session": True} if applied.is_of_session else stored

@@ -241,6 +241,7 @@ class PaymentIntentRead(BaseModel):
                     "amount_display": "EUR 19.99",
                     "requested_amount": 1999,
                     "is_synced": True,
+                    "is_price_refused": False,
                     "currency": "eur",
                     "amount_received": 0,
                     "amount_capturable": 0,
@@ -288,6 +289,10 @@ class PaymentIntentRead(BaseModel):
     )
     requested_amount: int = Field(description="The amount requested last, in minor units.")
     is_synced: bool = Field(description="Whether the PaymentIntent at Stripe is what was requested last.")
+    is_price_refused: bool = Field(
+        description="Whether Stripe refused the newest price, so that it holds an older one; no client secret is "
+        "handed out until a PUT is accepted."
+    )
     currency: str | None
     amount_received: int
     amount_capturable: int
@@ -354,6 +359,7 @@ class PaymentIntentRead(BaseModel):
             amount_display=display(row.amount, row.currency) if row.amount and row.currency else None,
             requested_amount=row.requested_terms.amount,
             is_synced=row.is_synced,
+            is_price_refused=row.is_price_refused,
             currency=row.currency,
             amount_received=row.amount_received,
             amount_capturable=row.amount_capturable,

@@ -20,6 +20,7 @@ from app.payment_intents.errors import (
     Moved,
     PaymentInProgress,
     PaymentIntentNotFound,
+    PriceRefused,
     SyncPending,
     TooManyFailedAttempts,
 )
@@ -135,6 +136,7 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     """Return what the shopper's browser needs to pay, from memory or from Stripe.
 
     Raises PaymentIntentNotFound, TooManyFailedAttempts, ClientSecretUnavailable when it can't be paid (any more),
+    PriceRefused when Stripe holds another price than the newest,
     SyncPending while Stripe does not hold the newest request, StripeUnavailable.
     """
     found = await _read(resources, reference)
@@ -144,6 +146,8 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
         raise ClientSecretUnavailable
     if row.stripe_id is None or not row.is_synced:
         raise SyncPending
+    if row.is_price_refused:
+        raise PriceRefused
     secret = resources.stripe.client_secret(row.stripe_id)
     if secret is not None and row.recheck_after is None:
         return secret

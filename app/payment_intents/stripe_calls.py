@@ -12,11 +12,11 @@ from app.payment_intents.protocol.steps import (
     CreateCall,
     FindCall,
     FoundNothing,
+    KeyConflict,
     NotSent,
     Refused,
     ReplayedFailure,
     RetrieveCall,
-    StateNotShown,
     Unknown,
     UpdateCall,
 )
@@ -26,7 +26,6 @@ from app.stripe_gateway.errors import (
     ReplayedServerError,
     StripeNotReached,
     StripeRefused,
-    UnexpectedState,
 )
 
 
@@ -34,14 +33,13 @@ async def answer_of(stripe: StripeGateway, call: Call) -> tuple[Answer, Payments
     """Make a call; return how it ended, with the error to raise if that is the answer to the request."""
     try:
         snapshot = await perform(stripe, call)
-    except UnexpectedState as refusal:
-        return StateNotShown() if refusal.snapshot is None else Answered(refusal.snapshot), refusal
     except IdempotencyKeyConflict as conflict:
-        return StateNotShown(), conflict
+        return KeyConflict(), conflict
     except ReplayedServerError as failure:
         return ReplayedFailure(), failure
     except StripeRefused as refusal:
-        return Refused(refusal.extensions["stripe_code"]), refusal
+        code, param = refusal.extensions.get("stripe_code"), refusal.extensions.get("stripe_param")
+        return Refused(code, param, refusal.snapshot), refusal
     except Unavailable as error:
         return NotSent() if isinstance(error, StripeNotReached) else Unknown(), error
     return FoundNothing() if snapshot is None else Answered(snapshot), None

@@ -51,10 +51,10 @@ def _unavailable(error: BaseException, *, is_outcome_unknown: bool) -> StripeUna
 
 
 def _refusal(error_body: Json, error: stripe.StripeError) -> StripeRefused:
-    if error_body.get("code") == "payment_intent_unexpected_state":
-        return UnexpectedState(_attached(error_body, error))
-    return StripeRefused(
+    kind = UnexpectedState if error_body.get("code") == "payment_intent_unexpected_state" else StripeRefused
+    return kind(
         f"Stripe refused the request: {error_body.get('message') or 'it gave no reason'}",
+        snapshot=_attached(error_body, error),
         stripe_code=error_body.get("code"),
         stripe_param=error_body.get("param"),
     )

@@ -16,6 +16,7 @@ Unavailable
 
 from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any
 
 from app.errors import InvalidRequest, PaymentsError, Unavailable
 from app.stripe_gateway.snapshots import PaymentIntentSnapshot
@@ -34,18 +35,22 @@ class InvalidEvent(InvalidRequest):
 
 
 class StripeRefused(PaymentsError):
-    """Stripe refused the request; the reference stays as it was before."""
+    """Stripe refused the request; the reference stays as it was before.
+
+    `snapshot` is the PaymentIntent, if Stripe showed it.
+    """
 
     status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "stripe_refused", "Refused by Stripe"
 
+    def __init__(
+        self, detail: str | None = None, *, snapshot: PaymentIntentSnapshot | None = None, **extensions: Any
+    ) -> None:
+        super().__init__(detail, **extensions)
+        self.snapshot = snapshot
+
 
 class UnexpectedState(StripeRefused):
-    """Stripe refused because of the PaymentIntent's state. Stripe usually sends that state with the refusal."""
-
-    def __init__(self, snapshot: PaymentIntentSnapshot | None) -> None:
-        detail = f"{snapshot.id} is {snapshot.status}" if snapshot else "Stripe did not say its state."
-        super().__init__(detail, stripe_code="payment_intent_unexpected_state")
-        self.snapshot = snapshot
+    """Stripe refused because of the PaymentIntent's state; usually Stripe shows it."""
 
 
 class StripeUnavailable(Unavailable):

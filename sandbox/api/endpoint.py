@@ -102,7 +102,7 @@ class Endpoint:
                 await self.faults.delay(logged.method, logged.path)
                 if fault.kind == "drop":
                     raise Cut
-                raise fault.error()
+                raise self._failure(fault, logged)
             if logged.idempotency_key:
                 return await self._once(form, logged, fault)
             await self.faults.delay(logged.method, logged.path)
@@ -136,10 +136,10 @@ class Endpoint:
         self._account.cause = Cause(logged.request_id, key)
         try:
             if fault is not None and fault.kind == "fail" and not fault.is_done:
-                raise fault.error()
+                raise self._failure(fault, logged)
             answer, is_stored = Answer(OK, _encode(self._done(form, logged))), True
             if fault is not None and fault.kind == "fail":
-                raise fault.error()
+                raise self._failure(fault, logged)
         except ApiError as error:
             answer, is_stored = _refusal(error, logged), error.is_stored
         finally:
@@ -149,6 +149,12 @@ class Endpoint:
             self._account.commit()
         self._sender.wake()
         return answer, is_stored
+
+    def _failure(self, fault: Fault, logged: Logged) -> ApiError:
+        error = fault.error()
+        if fault.is_shown and logged.path.startswith("/v1/payment_intents/"):
+            error.details["payment_intent"] = self._account.get("payment_intent", logged.path.split("/")[3])
+        return error
 
     def _done(self, form: forms.Form, logged: Logged) -> JsonObject:
         operation, call = _call(self._routes, form, logged, self._account.config.lenient)

@@ -33,6 +33,8 @@ class Fault(Match):
     """Whether the failure is what a repetition with the same key gets."""
     is_done: bool = False
     """Whether the work is done all the same."""
+    is_shown: bool = False
+    """Whether the error shows the PaymentIntent of the path, as Stripe's errors about a PaymentIntent do."""
     reason: str | None = None
     headers: dict[str, str] = dataclasses.field(default_factory=dict)
     """What the answer has besides, if it is an error: Retry-After, Stripe-Should-Retry."""

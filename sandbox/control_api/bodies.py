@@ -22,6 +22,7 @@ class FaultBody(MatchBody):
     code: str | None = None
     is_stored: bool = False
     is_done: bool = False
+    is_shown: bool = False
     reason: str | None = None
     headers: dict[str, str] = {}
 

@@ -107,16 +107,16 @@ async def test_what_only_an_older_request_set_is_unset(
 ) -> None:
     plain = {"amount": 1000, "currency": "eur"}
     stripe_id = (await api.put(CART, json=plain)).json()["stripe_id"]
-    await _give_up(api, sandbox, plain | {"description": "second"})
+    await _give_up(api, sandbox, plain | {"receipt_email": "second@example.com"})
     await sandbox.hold(UPDATE, method="GET", after_work=True)
     third = asyncio.create_task(api.put(CART, json=plain | {"amount": 2000}))
     await until_held(sandbox)
-    await land(stripe_id, 2, description="second")
+    await land(stripe_id, 2, receipt_email="second@example.com")
     await sandbox.release()
 
     assert (await third).status_code == 200
     [intent] = await sandbox.objects("payment_intents")
-    assert (intent["amount"], intent["description"]) == (2000, None)
+    assert (intent["amount"], intent["receipt_email"]) == (2000, None)
     sent = [request["params"] for request in await sandbox.requests() if request["method"] == "POST"]
     unset = [name for params in sent for name, value in params.items() if value == ""]
-    assert unset == ["description"]  # and nothing that was not set
+    assert unset == ["receipt_email"]  # and nothing that was not set

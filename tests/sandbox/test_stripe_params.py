@@ -102,17 +102,10 @@ def test_a_wrong_type_value_or_length_is_refused_and_named(http: httpx.Client, n
     params = STRIPE_PARAMS[name]
     for param, entry in params.items():
         for value, code in wrong(entry):
-            if value == "" and _is_tolerated(name, param):
-                continue
             status, error = ask(http, name, {**required(params), param: value})
             assert status == BAD_REQUEST, (param, value)
             assert error["param"] == param
             assert code in {None, error.get("code")}, (param, value, error)
-
-
-def _is_tolerated(name: tuple[str, str], param: str) -> bool:
-    is_update = name == ("POST", "/v1/payment_intents/:id")
-    return is_update and param in SandboxConfig().lenient.empty_strings
 
 
 @pytest.mark.parametrize("name", NAMES, ids=_id_of)

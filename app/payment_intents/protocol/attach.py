@@ -55,8 +55,8 @@ def _move(changes: SessionToCart, row: PaymentIntentState, occupant: PaymentInte
     applied = row.applied_terms
     if applied is not None:
         applied = replace(applied, terms=replace(applied.terms, cart_version=row.requested_terms.cart_version))
-    if row.is_payable and applied is not None:  # so that all of it is sent again, our metadata with it
-        applied = replace(applied, revision=None, is_price_only=True)
+    if row.is_payable and applied is not None:  # so that our metadata is sent again
+        applied = replace(applied, revision=None, is_of_session=True)
     row = cart.touch(
         row._replace(
             reference=cart.state.reference,

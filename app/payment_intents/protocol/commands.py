@@ -121,6 +121,7 @@ def _put(change: Change, command: PutTerms, run: ConvergeRun) -> Decision:
         return Decision(change, run._replace(about=row.id), Done())
     run = run._replace(revision=row.revision + 1 if row else 1)
     if row is not None and row.is_open:
+        run = run._replace(displaced=row.requested_terms.price)
         return next_step(change, _revise(change, row, command.terms), run)
     return next_step(change, _open_for(change, command, row), run)
 

@@ -1,7 +1,8 @@
 """Which step is next: for a command, after a wait, and after an answer of Stripe's was recorded."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
+from app.payment_intents.protocol.refusals import give_up, is_refused_before, roll_back, withdraw_and_unflag
 from app.payment_intents.protocol.state import (
     Actor,
     Change,
@@ -32,7 +33,6 @@ from app.payment_intents.protocol.terms import (
     AppliedTerms,
     StripeMetadata,
     created_with,
-    known_fields,
     update_params,
 )
 
@@ -58,14 +58,17 @@ def next_step(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> D
 
     A PUT that finds it closed opens the next one with the newest request.
     """
-    row = newest
+    row = withdraw_and_unflag(change, newest, run)
     if row.closed_at is not None and run.is_put:
         if _is_refused_request(row) and row.revision != run.revision:
             return Decision(change, run, GiveUp())  # another's request was refused; this one may be sent again
         row = change.open_next(requested=row.requested_terms, revision=row.revision, previous_id=row.previous_id)
         run = run._replace(must_search=False, has_searched=False)  # that was for the one before
     row, run, step = _take_lease(row, run._replace(about=row.id), change.context)
-    change.put(row)
+    row = change.put(row)
+    if is_refused_before(step, run):
+        end = give_up(change, row, run, step)
+        return next_step(change, change.state.get(row.id) or row, run) if end is None else Decision(change, run, end)
     return Decision(change, run, step)
 
 
@@ -74,23 +77,6 @@ def is_answered_by(row: PaymentIntentState, run: ConvergeRun, known_secrets: fro
     is_known = not run.wants_secret or row.stripe_id in known_secrets
     is_newer = run.revision is None or row.revision >= run.revision
     return row.is_payable and row.is_synced and row.recheck_after is None and is_newer and is_known
-
-
-def roll_back(row: PaymentIntentState) -> PaymentIntentState:
-    """Return the request to what Stripe holds, so that a refused one is not tried for ever.
-
-    That is a revision of its own: the one that is given up may still arrive, and must not be taken for this one.
-    """
-    applied = row.applied_terms
-    if applied is None:
-        return row
-    if applied.is_price_only:
-        held = replace(row.requested_terms, amount=applied.terms.amount, currency=applied.terms.currency)
-    else:
-        held = applied.terms
-    if held == row.requested_terms:
-        return row
-    return row._replace(requested_terms=held, revision=row.revision + 1, is_rolled_back=True)
 
 
 def _is_refused_request(row: PaymentIntentState) -> bool:
@@ -108,15 +94,23 @@ def _take_lease(
         row = mark_outcome_unknown(row, context)
     if not row.is_open:
         return release_lease(row), run, Done()
-    if run.calls == MAX_CALLS:
-        row = release_lease(row)
-        return row, run, _yield_to_newer(row, run)
-    row = row._replace(lease_token=run.token, lease_until=context.now + context.config.lease)
-    run = run._replace(version=row.version)
-    row, run, step = _next(row, run, context)
+    leased = row._replace(lease_token=run.token, lease_until=context.now + context.config.lease)
+    leased, after, step = _next(leased, run._replace(version=row.version), context)
     if isinstance(step, Done):
-        return release_lease(row), run, step
-    return row, run._replace(calls=run.calls + 1), step
+        return _agreed(leased), after, step
+    if is_refused_before(step, run):
+        return leased, run, step
+    if run.calls == MAX_CALLS:
+        row = _agreed(row)
+        return row, run, _yield_to_newer(row, run)
+    return leased, after._replace(calls=run.calls + 1), step
+
+
+def _agreed(row: PaymentIntentState) -> PaymentIntentState:
+    """Release the lease of a run that is done. Stripe holds a newer request's price than the refused one by now."""
+    row = release_lease(row)
+    is_accepted = row.is_synced and not row.is_rolled_back
+    return row._replace(refused_revision=None if is_accepted else row.refused_revision)
 
 
 def _yield_to_newer(row: PaymentIntentState, run: ConvergeRun) -> Step:
@@ -136,7 +130,8 @@ def _next(
         return row, run, _next_for_uncreated(row, run, context)
     if row.is_cancel_requested and row.status == "processing":
         row = row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None)
-    if row.is_cancel_requested:
+    is_to_look_at = row.needs_refresh and run.refused is not None
+    if row.is_cancel_requested and not is_to_look_at:
         return row, run, _cancel(row, stripe_id, context)
     must_recheck = row.recheck_after is not None and not run.is_fresh
     if row.needs_refresh or row.applied_terms is None or must_recheck:
@@ -167,27 +162,30 @@ def _next_for_uncreated(row: PaymentIntentState, run: ConvergeRun, context: Cont
 def _update(
     row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: ConvergeRun, context: Context
 ) -> tuple[PaymentIntentState, ConvergeRun, Call]:
-    """Send what differs. A new price while the shopper authenticates cancels this one; the PUT then opens the next."""
-    if row.status == "requires_action" and applied.terms.price != row.requested_terms.price:
+    """Send what differs. What only another PaymentIntent can have cancels this one; the PUT then opens the next."""
+    if row.must_be_replaced:
         row = row._replace(is_cancel_requested=True, cancel_reason=None)
         return row, run, _cancel(row, stripe_id, context)
-    known = known_fields(applied)
-    if row.recheck_after is not None:  # an older request may arrive first
-        known = _without_what_is_sent_again(known, row)
     metadata = StripeMetadata(context.config.instance, row.id, row.reference)
-    params = update_params(known, row.requested_terms, row.revision, metadata)
-    run = run._replace(sent=AppliedTerms(row.requested_terms, row.revision))
+    again = _sent_again(row, applied)
+    params = update_params(applied.terms, row.requested_terms, row.revision, metadata, again)
+    run = run._replace(sent=AppliedTerms(row.requested_terms.filled_from(applied.terms), row.revision))
+    before = row.unconfirmed_fields if row.recheck_after is not None else ()
+    row = row._replace(unconfirmed_fields=tuple(sorted({*before, *params} - {"metadata"})))
     return row, run, UpdateCall(stripe_id, params, f"payment_intent:{row.id}:update:{context.call_id}")
 
 
-def _without_what_is_sent_again(known: dict[str, object], row: PaymentIntentState) -> dict[str, object]:
-    """Forget what Stripe holds of all that is set, so that the update sends it again.
+def _sent_again(row: PaymentIntentState, applied: AppliedTerms) -> frozenset[str]:
+    """Return what older requests may set that arrive first: the update sends it again.
 
-    What is to be unset is not sent unless it is known to be set: Stripe may refuse that. Nor is the price of what the
-    shopper is authenticating.
+    Nothing sets another customer than the one that is held, and Stripe may refuse the same. Nor is the price sent again
+    of what the shopper is authenticating.
     """
-    kept = {"metadata", "amount", "currency"} if row.status == "requires_action" else {"metadata"}
-    return {name: value for name, value in known.items() if name in kept or getattr(row.requested_terms, name) is None}
+    if row.recheck_after is None:
+        return frozenset()
+    is_customer_held = applied.terms.customer is not None
+    fixed = {"amount", "currency"} if row.status == "requires_action" else set()
+    return frozenset(row.unconfirmed_fields) - fixed - ({"customer"} if is_customer_held else set())
 
 
 def _cancel(row: PaymentIntentState, stripe_id: str, context: Context) -> CancelCall:

@@ -8,15 +8,18 @@ a retrieve. No clock decides.
 from collections.abc import Mapping
 from dataclasses import replace
 
-from app.payment_intents.protocol.decide import Decision, next_step, roll_back
+from app.payment_intents.protocol.decide import Decision, next_step
+from app.payment_intents.protocol.refusals import consequence_of, withdraw
+from app.payment_intents.protocol.refusals import give_up as give_up_refused
 from app.payment_intents.protocol.state import (
+    AMOUNT_MISMATCH,
+    DUPLICATE_PAYMENT,
     PAYABLE,
     TERMINAL,
     Actor,
     Change,
     ClosedReason,
     Context,
-    Flag,
     PaymentIntentState,
     ReferenceState,
     mark_outcome_unknown,
@@ -26,24 +29,22 @@ from app.payment_intents.protocol.steps import (
     Answer,
     Answered,
     Call,
-    CancelCall,
-    CaptureCall,
     ConvergeRun,
     CreateCall,
-    Done,
     Fail,
     FoundNothing,
     GiveUp,
+    KeyConflict,
     NotSent,
     Refused,
     ReplayedFailure,
     RetrieveCall,
-    StateNotShown,
     Unknown,
     UpdateCall,
 )
 from app.payment_intents.protocol.terms import (
     FIELDS,
+    FIELDS_NEVER_UNSET,
     AppliedTerms,
     PaymentIntentSnapshot,
     created_with,
@@ -51,9 +52,6 @@ from app.payment_intents.protocol.terms import (
     revision_in,
     terms_in,
 )
-
-AMOUNT_MISMATCH: Flag = "amount_mismatch"
-DUPLICATE_PAYMENT: Flag = "duplicate_payment"
 
 # What we cancel for a reason of our own, and what Stripe cancels by itself, by the reason that stands at Stripe.
 OWN_CANCELS: Mapping[str, ClosedReason] = {"abandoned": "abandoned", "fraudulent": "card_testing"}
@@ -77,7 +75,7 @@ def record_answer(
             run = _record_snapshot(change, row, run, call, answer.snapshot)
         case FoundNothing():
             run = run._replace(has_searched=True)
-        case StateNotShown():
+        case KeyConflict():
             run = _search(change, row, run)
         case ReplayedFailure():
             if isinstance(call, CreateCall) and run.must_search and run.has_searched:
@@ -191,37 +189,45 @@ def _fail_creation(change: Change, row: PaymentIntentState, run: ConvergeRun) ->
 def _record_refusal(
     change: Change, row: PaymentIntentState, run: ConvergeRun, call: Call, refused: Refused
 ) -> Decision:
-    """Record Stripe's definite "no": close what could not be created, give up what could not be applied."""
+    """Record Stripe's "no": look at the state that it speaks of, or end what was refused."""
+    consequence, is_mine = consequence_of(call, refused), row.lease_token == run.token
+    if consequence == "look":
+        run = _record_state(change, row, run._replace(refused=call), call, refused)
+    elif consequence == "close" and is_mine:
+        row = change.close(row, "refused")
+        change.append(row, "payment_intent.refused", stripe_code=refused.stripe_code)
+        if created_with(row.create_params).revision == run.revision:
+            return Decision(change, run, Fail())
+    elif consequence == "tell" and is_mine:
+        return _release(change, row, run, is_unknown=False)
+    elif is_mine and not _is_outdated(row, run, call):
+        end = give_up_refused(change, row, run, call)
+        if end is not None:
+            return Decision(change, run, end)
     newest = change.state.newest or row
-    if row.lease_token != run.token:
-        return _go_on(change, newest, run)
-    row = change.put(release_lease(row))
-    match call:
-        case CreateCall():
-            row = change.close(row, "refused")
-            change.append(row, "payment_intent.refused", stripe_code=refused.stripe_code)
-            if created_with(row.create_params).revision != run.revision:
-                return _go_on(change, newest, run)
-        case UpdateCall() if run.sent is not None and row.revision != run.sent.revision:
-            return _go_on(change, newest, run)
-        case UpdateCall() if not run.may_roll_back(row, change.context):
-            return Decision(change, run, Done())  # its own caller waits for the lease, tries it, and is told
-        case UpdateCall():
-            change.put(roll_back(row))
-        case CancelCall():
-            change.put(row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None))
-        case CaptureCall():
-            change.put(row._replace(capture_amount=None))
-        case _:
-            pass
-    return Decision(change, run, Fail())
+    return _go_on(change, newest, run)
+
+
+def _record_state(
+    change: Change, row: PaymentIntentState, run: ConvergeRun, call: Call, refused: Refused
+) -> ConvergeRun:
+    """Record the state that a refusal shows, or have the next step ask for it."""
+    if refused.snapshot is not None:
+        return _record_snapshot(change, row, run, call, refused.snapshot)
+    change.put(row._replace(needs_refresh=row.is_open))
+    return run
+
+
+def _is_outdated(row: PaymentIntentState, run: ConvergeRun, call: Call) -> bool:
+    """Whether a newer request is there than the one that Stripe refused."""
+    return isinstance(call, UpdateCall) and run.sent is not None and row.revision != run.sent.revision
 
 
 def _release(change: Change, row: PaymentIntentState, run: ConvergeRun, *, is_unknown: bool) -> Decision:
     """Release the lease; if the outcome is unknown, leave the trace that a request may still be on its way."""
     if row.lease_token == run.token:
-        row = release_lease(row)
-        change.put(mark_outcome_unknown(row, change.context) if is_unknown else row)
+        row = mark_outcome_unknown(row, change.context) if is_unknown else row
+        change.put(release_lease(row))
     return Decision(change, run, Fail())
 
 
@@ -259,7 +265,9 @@ def _apply(
     if _is_behind(row, snapshot):
         row = row._replace(requested_terms=terms_in(snapshot), revision=revision_in(snapshot.metadata))
     applied = _terms_held(row, snapshot, run)
-    version = None if applied.is_price_only else applied.terms.cart_version
+    if row.refused_revision is not None and revision_in(snapshot.metadata) > row.refused_revision:
+        row = row._replace(refused_revision=None)  # Stripe accepted a newer request
+    version = None if applied.is_of_session else applied.terms.cart_version
     if version is not None and row.closed_at is None:  # a closed one may be of an order before
         recorded = max(version, change.state.cart_version or 0)
         change.state = change.state._replace(cart_version=recorded)
@@ -268,7 +276,7 @@ def _apply(
     if snapshot.status == "canceled":
         row = change.close(row, _why_canceled(row, snapshot))
     if snapshot.status == "succeeded":
-        row = _check_received_amount(change, row)
+        row = _check_received_amount(change, withdraw(row, run) if run else row)
     return change.put(row)
 
 
@@ -312,14 +320,17 @@ def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: C
     """
     shown = terms_in(snapshot)
     is_moved = reference_in(snapshot.metadata) != row.reference
-    if is_moved and snapshot.status in PAYABLE:  # all of it is sent again, our metadata with it
-        return AppliedTerms(shown, is_price_only=True)
-    held = _of_revision(snapshot.metadata.get("revision", ""), row, run) or AppliedTerms(shown)
     if is_moved:  # the session counted its own versions
-        held = replace(held, terms=replace(held.terms, cart_version=row.requested_terms.cart_version))
-    if row.recheck_after is not None:  # a late request may have set what this one does not speak of
-        unset = [name for name in FIELDS if getattr(held.terms, name) is None]
-        held = replace(held, terms=replace(held.terms, **{name: getattr(shown, name) for name in unset}))
+        shown = replace(shown, cart_version=row.requested_terms.cart_version)
+    if is_moved and snapshot.status in PAYABLE:  # our metadata is sent again
+        return AppliedTerms(shown, is_of_session=True)
+    held = _of_revision(snapshot.metadata.get("revision", ""), row, run) or AppliedTerms(shown)
+    if is_moved:
+        held = replace(held, terms=replace(held.terms, cart_version=shown.cart_version))
+    # An older request may have set what this one does not speak of, and a late one too.
+    held = replace(
+        held, terms=held.terms.filled_from(shown, FIELDS_NEVER_UNSET if row.recheck_after is None else FIELDS)
+    )
     return held.with_price(snapshot.amount, snapshot.currency)
 
 
@@ -327,7 +338,7 @@ def _of_revision(revision: str, row: PaymentIntentState, run: ConvergeRun | None
     """Return the terms that we sent, or mean to send, at this revision."""
     known = (AppliedTerms(row.requested_terms, row.revision), run.sent if run else None, row.applied_terms)
     for each in known:
-        if each is not None and not each.is_price_only and str(each.revision) == revision:
+        if each is not None and not each.is_of_session and str(each.revision) == revision:
             return each
     created = created_with(row.create_params)
     return created if str(created.revision) == revision else None
@@ -335,9 +346,7 @@ def _of_revision(revision: str, row: PaymentIntentState, run: ConvergeRun | None
 
 def _check_received_amount(change: Change, row: PaymentIntentState) -> PaymentIntentState:
     """Flag a payment of something else than what is owed, and another payment of the same. A person looks at both."""
-    owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
-    # A capture takes a part of what was asked for.
-    if row.amount_received != owed or (row.amount, row.currency) != row.requested_terms.price:
+    if row.is_amount_mismatched:
         row = change.flag(row, AMOUNT_MISMATCH)
     others = [(each.id, each.previous_id) for each in change.state.payment_intents if each.status == "succeeded"]
     for paid_id, previous_id in (*change.state.paid, *others):

@@ -32,6 +32,8 @@ ClosedReason = Literal[
 
 # What a person should check: another amount than owed was paid, two were paid, the shopper's bank wants the money back.
 Flag = Literal["amount_mismatch", "duplicate_payment", "disputed"]
+AMOUNT_MISMATCH: Flag = "amount_mismatch"
+DUPLICATE_PAYMENT: Flag = "duplicate_payment"
 
 # Why a row was closed that Stripe never made anything for: it refused, or failed for good.
 NEVER_MADE = frozenset({"refused", "failed"})
@@ -81,10 +83,11 @@ class PaymentIntentState(NamedTuple):
 
     Of Stripe we know: `stripe_id`, `status` (its words; None until it answers), the amounts, and `applied_terms`.
     Desired state: `requested_terms` with their `revision`, which only grows, over generations too
-    (`is_rolled_back`: the newest request was given up, and these are what Stripe held), `is_cancel_requested` and
-    `capture_amount`.
+    (`is_rolled_back`: the newest request was given up, and these are what Stripe held; `refused_revision`: Stripe
+    refused the price of that one, and has accepted nothing since), `is_cancel_requested` and `capture_amount`.
     Who writes: `lease_token` until `lease_until`. `version` grows with each recorded change. Stripe must be asked
-    while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more.
+    while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more;
+    such a request may set the `unconfirmed_fields`.
     `attempt_notifications` is at least the number of attempts. `amount_refunded` is what Stripe holds as refunded,
     `amount_reserved` that with what is on its way. `amount_disputed` is what open disputes keep back,
     `amount_lost` what the shopper's bank took for good. `paid_at` is when its success was recorded.
@@ -103,12 +106,14 @@ class PaymentIntentState(NamedTuple):
     stripe_id: str | None = None
     previous_id: UUID | None = None
     is_rolled_back: bool = False
+    refused_revision: int | None = None
     applied_terms: AppliedTerms | None = None
     version: int = 0
     lease_token: UUID | None = None
     lease_until: datetime | None = None
     needs_refresh: bool = False
     recheck_after: datetime | None = None
+    unconfirmed_fields: tuple[str, ...] = ()
     is_cancel_requested: bool = False
     cancel_reason: str | None = None
     cancel_requested_by: str | None = None
@@ -161,6 +166,31 @@ class PaymentIntentState(NamedTuple):
         return is_quiet and self.applied_terms is not None and self.applied_terms.covers(self.requested_terms)
 
     @property
+    def is_price_refused(self) -> bool:
+        """Whether something else is owed than what Stripe holds, since it refused that price."""
+        return self.refused_revision is not None
+
+    @property
+    def must_be_replaced(self) -> bool:
+        """Whether only another PaymentIntent can have what is requested.
+
+        That is so for another customer, and for another price while the shopper authenticates this one.
+        """
+        if self.applied_terms is None:
+            return False
+        held, wanted = self.applied_terms.terms, self.requested_terms
+        is_other_customer = held.customer is not None and wanted.customer not in (None, held.customer)
+        return is_other_customer or (self.status == "requires_action" and held.price != wanted.price)
+
+    @property
+    def is_amount_mismatched(self) -> bool:
+        """Whether something else was paid than is owed. A capture takes a part of what was asked for."""
+        owed = self.requested_terms.amount if self.capture_amount is None else self.capture_amount
+        is_other_price = (self.amount, self.currency) != self.requested_terms.price
+        is_refused_owed = self.is_price_refused and self.is_rolled_back
+        return self.amount_received != owed or is_other_price or is_refused_owed
+
+    @property
     def is_unmade(self) -> bool:
         """Whether it was closed before Stripe made anything for it."""
         return self.closed_reason in NEVER_MADE
@@ -169,7 +199,7 @@ class PaymentIntentState(NamedTuple):
     def terms_at_stripe(self) -> PaymentTerms:
         """The terms that Stripe is known to hold; what is requested while that is not known."""
         applied = self.applied_terms
-        return self.requested_terms if applied is None or applied.is_price_only else applied.terms
+        return self.requested_terms if applied is None else applied.terms
 
     @property
     def is_capture_requested(self) -> bool:
@@ -343,9 +373,18 @@ class Change:
         self.append(row, "payment_intent.flagged", flag=flag)
         return self.put(row._replace(flags=(*row.flags, flag)))
 
+    def unflag(self, row: PaymentIntentState, flag: Flag) -> PaymentIntentState:
+        """Take a mark away again: nobody has to look."""
+        if flag not in row.flags:
+            return row
+        self.append(row, "payment_intent.unflagged", flag=flag)
+        return self.put(row._replace(flags=tuple(each for each in row.flags if each != flag)))
+
 
 def release_lease(row: PaymentIntentState) -> PaymentIntentState:
-    return row._replace(lease_token=None, lease_until=None)
+    """Release the lease; with it, what was sent under it is known, unless that was marked."""
+    unconfirmed = row.unconfirmed_fields if row.recheck_after is not None else ()
+    return row._replace(lease_token=None, lease_until=None, unconfirmed_fields=unconfirmed)
 
 
 def mark_outcome_unknown(row: PaymentIntentState, context: Context) -> PaymentIntentState:

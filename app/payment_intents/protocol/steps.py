@@ -38,6 +38,8 @@ class ConvergeRun(NamedTuple):
     has_searched: bool = False
     is_first: bool = False
     sent: AppliedTerms | None = None
+    refused: "Call | None" = None
+    displaced: tuple[int, str] | None = None
 
     @property
     def is_put(self) -> bool:
@@ -66,7 +68,7 @@ class GiveUp:
 
 @dataclass(frozen=True, slots=True)
 class Fail:
-    """The run ends, and its caller gets the error of the last call."""
+    """The run ends, and its caller gets the error of the last call that had one."""
 
 
 Reason = Literal[
@@ -149,7 +151,7 @@ Step: TypeAlias = Call | Wait | Done | GiveUp | Fail | Rejected
 
 @dataclass(frozen=True, slots=True)
 class Answered:
-    """Stripe answered with the PaymentIntent, or refused because of its state and showed it."""
+    """Stripe did it, and shows the PaymentIntent."""
 
     snapshot: PaymentIntentSnapshot
 
@@ -161,14 +163,16 @@ class FoundNothing:
 
 @dataclass(frozen=True, slots=True)
 class Refused:
-    """Stripe's definite "no": nothing was done."""
+    """Stripe's "no": nothing was done. `refusals` says what it means; `snapshot` is there if Stripe showed it."""
 
     stripe_code: str | None = None
+    stripe_param: str | None = None
+    snapshot: PaymentIntentSnapshot | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class StateNotShown:
-    """Stripe refused because of a state that it did not show, or because the key was used with other parameters."""
+class KeyConflict:
+    """The key was used with other parameters, so something may have been made with it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,4 +194,4 @@ class NotSent:
     """Certainly nothing was done: the call was turned away, or there was no time left for it."""
 
 
-Answer: TypeAlias = Answered | FoundNothing | Refused | StateNotShown | ReplayedFailure | Unknown | NotSent
+Answer: TypeAlias = Answered | FoundNothing | Refused | KeyConflict | ReplayedFailure | Unknown | NotSent

@@ -5,7 +5,7 @@ request an answer shows.
 """
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal, Protocol
@@ -27,6 +27,10 @@ FIELDS = (
     "setup_future_usage",
     "capture_method",
 )
+
+# What an update may unset, by an empty string. Stripe keeps the others once they are set.
+UNSETTABLE = frozenset({"receipt_email", "shipping", "setup_future_usage"})
+FIELDS_NEVER_UNSET = tuple(name for name in FIELDS if name not in UNSETTABLE)
 
 # Our own keys in the metadata of a PaymentIntent.
 METADATA_KEYS = frozenset(
@@ -87,21 +91,25 @@ class PaymentTerms:
     def price(self) -> tuple[int, str]:
         return self.amount, self.currency
 
+    def filled_from(self, held: "PaymentTerms", names: Iterable[str] = FIELDS_NEVER_UNSET) -> "PaymentTerms":
+        """Return these terms, with what they leave unset of these fields as `held` has it."""
+        return replace(self, **{name: getattr(held, name) for name in names if getattr(self, name) is None})
+
 
 @dataclass(frozen=True, slots=True)
 class AppliedTerms:
     """What Stripe is known to hold, and by which of our requests; `revision` is None for what was only read.
 
-    With `is_price_only`, nothing but amount and currency is known.
+    `is_of_session`: its metadata still names the session that it was attached from.
     """
 
     terms: PaymentTerms
     revision: int | None = None
-    is_price_only: bool = False
+    is_of_session: bool = False
 
     def covers(self, requested: PaymentTerms) -> bool:
-        """Whether Stripe holds all that was requested."""
-        return not self.is_price_only and self.terms == requested
+        """Whether Stripe holds all that was requested, and what is left out only where it can't be unset."""
+        return not self.is_of_session and self.terms == requested.filled_from(self.terms)
 
     def with_price(self, amount: int, currency: str) -> "AppliedTerms":
         return replace(self, terms=replace(self.terms, amount=amount, currency=currency))
@@ -179,27 +187,26 @@ def created_with(params: str) -> AppliedTerms:
 
 
 def update_params(
-    known: Mapping[str, object], requested: PaymentTerms, revision: int, metadata: StripeMetadata
+    held: PaymentTerms, requested: PaymentTerms, revision: int, metadata: StripeMetadata, again: Collection[str] = ()
 ) -> dict[str, Any]:
-    """Return the parameters that turn what is `known` of Stripe into what is requested: an empty string unsets."""
-    changed = {
-        name: _plain(getattr(requested, name))
+    """Return the parameters that turn what Stripe holds into what is requested, with what is to be sent `again`.
+
+    An empty string unsets. What is held already, and what Stripe can't unset, is not sent.
+    """
+    wanted = requested.filled_from(held)
+    changed = [
+        name
         for name in FIELDS
-        if name not in known or known[name] != getattr(requested, name)
+        if getattr(wanted, name) != getattr(held, name) or (name in again and getattr(wanted, name) is not None)
+    ]
+    values = {name: _plain(getattr(wanted, name)) for name in changed}
+    return {name: "" if value is None else value for name, value in values.items()} | {
+        "metadata": {
+            **dict.fromkeys(held.metadata, ""),
+            **requested.metadata,
+            **metadata.of_request(requested, revision),
+        }
     }
-    held = known.get("metadata")
-    unset = dict.fromkeys(held, "") if isinstance(held, Mapping) else {}
-    ours = metadata.of_request(requested, revision)
-    return {name: "" if value is None else value for name, value in changed.items()} | {
-        "metadata": {**unset, **requested.metadata, **ours}
-    }
-
-
-def known_fields(applied: AppliedTerms) -> dict[str, object]:
-    """Return what is known of Stripe, field by field."""
-    if applied.is_price_only:
-        return {"amount": applied.terms.amount, "currency": applied.terms.currency}
-    return {name: getattr(applied.terms, name) for name in (*FIELDS, "metadata")}
 
 
 def terms_of(values: Mapping[str, Any]) -> PaymentTerms:

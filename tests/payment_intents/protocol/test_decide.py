@@ -2,13 +2,17 @@
 
 from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 import pytest
 
 from app.payment_intents.protocol.commands import (
+    PutTerms,
     Resume,
 )
-from app.payment_intents.protocol.decide import decide_again, roll_back
+from app.payment_intents.protocol.decide import decide_again
+from app.payment_intents.protocol.refusals import roll_back
+from app.payment_intents.protocol.state import mark_outcome_unknown, release_lease
 from app.payment_intents.protocol.steps import (
     CLOCK_SKEW,
     CancelCall,
@@ -25,6 +29,7 @@ from app.payment_intents.protocol.steps import (
 )
 from app.payment_intents.protocol.terms import (
     AppliedTerms,
+    PaymentTerms,
 )
 from tests.payment_intents.protocol.values import (
     ACTOR,
@@ -160,15 +165,97 @@ def test_what_is_rolled_back_is_a_revision_of_its_own_once() -> None:
     assert (row.revision, row.requested_terms) == (6, TEN)
 
 
-def test_while_an_older_request_may_arrive_all_that_is_set_is_sent() -> None:
-    known = AppliedTerms(NOTE, 1)
-    wanted = replace(TWENTY, description="x")
-    state = state_of(applied_terms=known, requested_terms=wanted, recheck_after=NOW)
-    sent = [
-        decide_again(each, RUN._replace(is_fresh=True), CONTEXT, ACTOR).step
-        for each in (state, state_of(applied_terms=known, requested_terms=wanted))
-    ]
-    assert [sorted(each.params) for each in sent if isinstance(each, UpdateCall)] == [
-        ["amount", "currency", "description", "metadata"],
-        ["amount", "metadata"],
-    ]
+def _sent(held: PaymentTerms, wanted: PaymentTerms, **changes: Any) -> dict[str, Any]:
+    state = state_of(applied_terms=AppliedTerms(held, 1), requested_terms=wanted, **changes)
+    step = decide_again(state, RUN._replace(is_fresh=True), CONTEXT, ACTOR).step
+    assert isinstance(step, UpdateCall)
+    return {name: value for name, value in step.params.items() if name != "metadata"}
+
+
+FULL = replace(TEN, customer="cus_1", description="x", receipt_email="a@b.example", setup_future_usage="off_session")
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "sent"),
+    [
+        pytest.param(NOTE, replace(NOTE, amount=2000), {"amount": 2000}, id="what differs"),
+        pytest.param(
+            TEN,
+            FULL,
+            {
+                "customer": "cus_1",
+                "description": "x",
+                "receipt_email": "a@b.example",
+                "setup_future_usage": "off_session",
+            },
+            id="what was not set",
+        ),
+        pytest.param(FULL, TWENTY, {"amount": 2000, "receipt_email": "", "setup_future_usage": ""}, id="left out"),
+    ],
+)
+def test_what_an_update_sends(held: PaymentTerms, wanted: PaymentTerms, sent: Changes) -> None:
+    assert _sent(held, wanted) == sent
+
+
+def test_what_stripe_can_not_unset_stays_when_it_is_left_out() -> None:
+    row = newest_of(
+        decide_on(
+            PutTerms(TEN), applied_terms=AppliedTerms(replace(FULL, receipt_email=None, setup_future_usage=None), 1)
+        )
+    )
+    assert row.is_synced
+
+
+@pytest.mark.parametrize(
+    ("unconfirmed", "changes", "sent"),
+    [
+        pytest.param((), {}, ["receipt_email"], id="nothing"),
+        pytest.param(("amount", "description"), {}, ["amount", "description", "receipt_email"], id="of these"),
+        pytest.param(("customer",), {}, ["receipt_email"], id="a customer that is held"),
+        pytest.param(("shipping",), {}, ["receipt_email"], id="what is not asked for"),
+        pytest.param(
+            ("amount", "description"),
+            {"status": "requires_action"},
+            ["description", "receipt_email"],
+            id="the price, while the shopper authenticates",
+        ),
+    ],
+)
+def test_what_an_older_request_may_set_is_sent_again(
+    unconfirmed: tuple[str, ...], changes: Changes, sent: list[str]
+) -> None:
+    wanted = replace(FULL, receipt_email="c@d.example")
+    assert sorted(_sent(FULL, wanted, recheck_after=NOW, unconfirmed_fields=unconfirmed, **changes)) == sent
+
+
+def test_what_is_sent_is_unconfirmed_until_its_outcome_is_known() -> None:
+    calling = newest_of(decide_again(state_of(requested_terms=TWENTY), RUN, CONTEXT, ACTOR))
+    assert calling.unconfirmed_fields == ("amount",)
+    assert release_lease(calling).unconfirmed_fields == ()
+    assert release_lease(mark_outcome_unknown(calling, CONTEXT)).unconfirmed_fields == ("amount",)
+    later = state_of(
+        requested_terms=NOTE,
+        status="requires_action",
+        recheck_after=NOW,
+        unconfirmed_fields=calling.unconfirmed_fields,
+    )
+    noting = newest_of(decide_again(later, RUN._replace(is_fresh=True), CONTEXT, ACTOR))
+    assert noting.unconfirmed_fields == ("amount", "description")
+
+
+@pytest.mark.parametrize(
+    ("held", "wanted", "status", "expected"),
+    [
+        pytest.param(None, "cus_1", "requires_payment_method", UpdateCall, id="the first customer"),
+        pytest.param("cus_1", "cus_2", "requires_payment_method", CancelCall, id="another customer"),
+        pytest.param("cus_1", "cus_2", "requires_action", CancelCall, id="another customer, authenticating"),
+        pytest.param("cus_1", None, "requires_payment_method", Done, id="left out"),
+        pytest.param("cus_1", "cus_2", "processing", Done, id="processing"),
+    ],
+)
+def test_another_customer_needs_another_payment_intent(
+    held: str | None, wanted: str | None, status: str, expected: type[Step]
+) -> None:
+    terms = [replace(TEN, customer=each) for each in (held, wanted)]
+    state = state_of(applied_terms=AppliedTerms(terms[0], 1), requested_terms=terms[1], status=status)
+    assert isinstance(decide_again(state, RUN, CONTEXT, ACTOR).step, expected)

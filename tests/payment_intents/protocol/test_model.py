@@ -7,10 +7,11 @@ from typing import Any, cast
 
 import pytest
 
-from app.payment_intents.protocol import commands, decide, record, state
+from app.payment_intents.protocol import commands, decide, record, refusals, state
 from app.payment_intents.protocol.commands import PutTerms
-from app.payment_intents.protocol.decide import Decision, next_step, roll_back
+from app.payment_intents.protocol.decide import Decision, next_step
 from app.payment_intents.protocol.record import record_adopted, record_hint
+from app.payment_intents.protocol.refusals import is_refused_before, roll_back, withdraw
 from app.payment_intents.protocol.state import (
     Change,
     Context,
@@ -21,7 +22,7 @@ from app.payment_intents.protocol.state import (
     release_lease,
 )
 from app.payment_intents.protocol.steps import ConvergeRun
-from app.payment_intents.protocol.terms import PaymentIntentSnapshot
+from app.payment_intents.protocol.terms import PaymentIntentSnapshot, PaymentTerms
 from model import promises, refunds
 from model.configurations import LARGE, SMALL, Configuration
 from model.explore import explore
@@ -42,7 +43,7 @@ def test_every_order_keeps_every_promise(configuration: Configuration) -> None:
 def _put_in_place(patch: Patch, function: Callable[..., Any], other: Callable[..., Any]) -> None:
     """Replace a public function of the protocol wherever it is used."""
     name = cast(FunctionType, function).__name__
-    for module in (commands, decide, record, state, promises):
+    for module in (commands, decide, record, refusals, state, promises):
         if hasattr(module, name):
             patch.setattr(module, name, other)
 
@@ -105,6 +106,30 @@ def _look_when_silent_only(patch: Patch) -> None:
     _put_in_place(patch, due_at, lambda row, config: row.updated_at + config.silent_after if row.is_open else None)
 
 
+def _try_what_was_refused_again(patch: Patch) -> None:
+    _put_in_place(patch, is_refused_before, lambda *_: False)
+
+
+def _change_the_customer(patch: Patch) -> None:
+    _replace_property(patch, "must_be_replaced", value=False)
+
+
+def _unset_what_stays(patch: Patch) -> None:
+    patch.setattr(PaymentTerms, "filled_from", lambda terms, *_: terms)
+
+
+def _forget_the_refused_price(patch: Patch) -> None:
+    _replace_property(patch, "is_price_refused", value=False)
+
+
+def _leave_a_trace(patch: Patch) -> None:
+    _put_in_place(patch, withdraw, lambda row, _: row)
+
+
+def _replace_property(patch: Patch, name: str, *, value: bool) -> None:
+    patch.setattr(PaymentIntentState, name, value)
+
+
 @pytest.mark.parametrize(
     ("take_away", "name", "broken"),
     [
@@ -117,6 +142,11 @@ def _look_when_silent_only(patch: Patch) -> None:
         (_answer_at_once_while_a_request_may_arrive, "3 PUTs, 2 of the same, time-out, crash", "truth"),
         (_look_at_leases_no_more, "PUT, attach, payment", "due"),
         (_look_when_silent_only, "PUT, attach, payment", "due"),
+        (_try_what_was_refused_again, "captures that are refused", "due"),
+        (_change_the_customer, "PUT of another customer, payment", "stuck"),
+        (_unset_what_stays, "PUT of another customer, payment", "stuck"),
+        (_forget_the_refused_price, "PUT of a refused price, payment", "price"),
+        (_leave_a_trace, "PUT, payment", "trace"),
     ],
     ids=[
         "leases",
@@ -128,6 +158,11 @@ def _look_when_silent_only(patch: Patch) -> None:
         "asking before answering",
         "a look at what has a lease",
         "a look at what needs one",
+        "definite refusals",
+        "another customer",
+        "what can't be unset",
+        "the refused price",
+        "withdrawing",
     ],
 )
 def test_without_one_rule_a_promise_is_broken(

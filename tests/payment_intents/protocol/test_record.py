@@ -5,8 +5,8 @@ from datetime import datetime
 
 import pytest
 
-from app.payment_intents.protocol.decide import roll_back
 from app.payment_intents.protocol.record import give_up, record_hint
+from app.payment_intents.protocol.refusals import roll_back
 from app.payment_intents.protocol.state import (
     Change,
 )
@@ -22,11 +22,11 @@ from app.payment_intents.protocol.steps import (
     FindCall,
     FoundNothing,
     GiveUp,
+    KeyConflict,
     NotSent,
     Refused,
     ReplayedFailure,
     RetrieveCall,
-    StateNotShown,
     Step,
     Unknown,
     Wait,
@@ -47,11 +47,13 @@ from tests.payment_intents.protocol.values import (
     ID,
     LEASED,
     NOT_CREATED,
+    NOTE,
     NOW,
     OTHER,
     RUN,
     SECOND,
     SNAPSHOT,
+    TEN,
     TOKEN,
     TWENTY,
     UPDATE,
@@ -131,8 +133,8 @@ def test_what_was_rolled_back_and_arrives_late_is_not_taken_for_what_was_held() 
         pytest.param(Unknown(), UPDATE, {}, {}, Fail, id="unknown"),
         pytest.param(NotSent(), UPDATE, {}, {}, Fail, id="not sent"),
         pytest.param(FoundNothing(), FindCall({}, NOW, None), {"calls": 2}, NOT_CREATED, CreateCall, id="not found"),
-        pytest.param(StateNotShown(), CREATE, {"calls": 2}, NOT_CREATED, FindCall, id="the key was used"),
-        pytest.param(StateNotShown(), UPDATE, {"calls": 2}, {}, RetrieveCall, id="refused, its state not shown"),
+        pytest.param(KeyConflict(), CREATE, {"calls": 2}, NOT_CREATED, FindCall, id="the key was used"),
+        pytest.param(KeyConflict(), UPDATE, {"calls": 2}, {}, RetrieveCall, id="refused, its state not shown"),
         pytest.param(ReplayedFailure(), CREATE, {"calls": 2}, NOT_CREATED, FindCall, id="a failure from memory"),
         pytest.param(
             ReplayedFailure(),
@@ -192,7 +194,34 @@ def test_only_an_unknown_outcome_is_asked_about(answer: Answer, needs_refresh: b
         pytest.param(CancelCall("pi_1", None, "key"), {"is_cancel_requested": True}, {}, id="cancel"),
         pytest.param(CaptureCall("pi_1", 500, "key"), {"capture_amount": 500} | HELD, HELD, id="capture"),
         pytest.param(
-            UPDATE, {"requested_terms": TWENTY}, {"revision": 2, "is_rolled_back": True, "version": 3}, id="update"
+            UPDATE,
+            {"requested_terms": TWENTY},
+            {"revision": 2, "is_rolled_back": True, "refused_revision": 1, "version": 3},
+            id="update",
+        ),
+        pytest.param(
+            UPDATE,
+            {"requested_terms": NOTE},
+            {"revision": 2, "is_rolled_back": True, "version": 3},
+            id="update, at the same price",
+        ),
+        pytest.param(
+            UPDATE,
+            {"applied_terms": AppliedTerms(TEN, is_of_session=True)},
+            {"applied_terms": AppliedTerms(TEN), "version": 3},
+            id="update of our own metadata",
+        ),
+        pytest.param(
+            CancelCall("pi_1", "abandoned", "key"),
+            {"is_cancel_requested": True, "cancel_reason": "abandoned"},
+            {"last_activity_at": NOW},
+            id="cancel of what is abandoned",
+        ),
+        pytest.param(
+            CancelCall("pi_1", None, "key"),
+            {"is_cancel_requested": True, "requested_terms": TWENTY, "status": "requires_action"},
+            {"status": "requires_action", "revision": 2, "is_rolled_back": True, "refused_revision": 1},
+            id="cancel for another price",
         ),
     ],
 )

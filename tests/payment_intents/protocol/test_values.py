@@ -118,7 +118,7 @@ def test_a_sessions_payment_intent_becomes_the_carts_next_generation() -> None:
     row = attachment.cart.state.newest
     assert row is not None
     assert (row.reference, row.generation, row.revision) == (CART, 4, 8)
-    assert row.applied_terms == AppliedTerms(TEN, None, is_price_only=True)
+    assert row.applied_terms == AppliedTerms(TEN, None, is_of_session=True)
     assert (attachment.session.state.moved_to, attachment.session.state.payment_intents) == ("c1", ())
     assert attach(attachment.session.state, attachment.cart.state, CONTEXT, ACTOR) == Done()
 
