@@ -48,7 +48,7 @@ openapi: .venv ## write openapi.yaml from the code
 	$(BIN)/python -m app openapi
 
 # What was installed is noted only after a whole installation. When that is not what the lock says now, the environment
-# is made anew, so that nothing of another time is left in it.
+# is made anew, so that nothing of another time is left in it. The lock names every package: pip looks for no other.
 .venv: ## the environment alone, from the locked versions
 	@$(BIN)/python -c '' 2>/dev/null && cmp -s requirements/dev.txt .venv/installed.txt && exit; \
 	for python in python3 python3.14 python3.13 python3.12 python3.11; do \
@@ -57,5 +57,5 @@ openapi: .venv ## write openapi.yaml from the code
 	if [ -z "$$python" ]; then echo "Python 3.11 to 3.14 is needed, and not found on the PATH." >&2; exit 1; fi; \
 	echo "Installing the locked versions into .venv, once."; \
 	rm -rf .venv && "$$python" -m venv .venv \
-	&& $(PIP) install --quiet --require-hashes --requirement requirements/dev.txt \
+	&& $(PIP) install --quiet --no-deps --require-hashes --requirement requirements/dev.txt \
 	&& cp requirements/dev.txt .venv/installed.txt

@@ -26,6 +26,7 @@ class PaymentsError(Exception):
     code: str = "internal_error"
     title: ClassVar[str] = "Internal error"
     headers: Mapping[str, str] = {}
+    extension_types: ClassVar[Mapping[str, Any]] = {}  # what the problem document may have besides, by name
     reason: str | None = None  # for our log alone: why it was refused, where the caller must not learn it
 
     def __init__(self, detail: str | None = None, *, reason: str | None = None, **extensions: Any) -> None:
@@ -58,6 +59,7 @@ class Forbidden(PaymentsError):
     """The API key is valid, but lacks the scope that this operation needs."""
 
     status, code, title = HTTPStatus.FORBIDDEN, "forbidden", "Forbidden"
+    extension_types: ClassVar[Mapping[str, Any]] = {"scope": str}
     headers: Mapping[str, str] = {"WWW-Authenticate": 'Bearer realm="payments", error="insufficient_scope"'}
 
 

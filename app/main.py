@@ -78,7 +78,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         _add_routes(app, router)
-    openapi.install(app)
+    openapi.install(app, is_served=settings.has_docs)
     return app
 
 

@@ -1,7 +1,8 @@
 """What is wrong with a request before anybody looks at what it asks for."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
+from typing import Any, ClassVar
 
 from app.errors import InvalidRequest, PaymentsError, Unavailable, ValidationFailed
 
@@ -16,6 +17,7 @@ class JsonTooDeep(MalformedJson):
     """The JSON of the body is nested too deeply."""
 
     code, title = "json_too_deep", "JSON too deep"
+    extension_types: ClassVar[Mapping[str, Any]] = {"max_depth": int}
 
 
 class DuplicateKey(MalformedJson):
@@ -28,6 +30,7 @@ class DuplicateHeader(InvalidRequest):
     """A header that may stand once was sent more than once."""
 
     code, title = "duplicate_header", "Duplicate header"
+    extension_types: ClassVar[Mapping[str, Any]] = {"header": str}
 
 
 class InvalidCursor(ValidationFailed):
@@ -40,12 +43,14 @@ class BodyTooLarge(InvalidRequest):
     """The body is larger than this service accepts."""
 
     status, code, title = HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "body_too_large", "Body too large"
+    extension_types: ClassVar[Mapping[str, Any]] = {"max_bytes": int}
 
 
 class HeadersTooLarge(InvalidRequest):
     """The headers, or the address with its query, are larger than this service accepts."""
 
     status, code, title = HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, "headers_too_large", "Headers too large"
+    extension_types: ClassVar[Mapping[str, Any]] = {"max_bytes": int, "max_fields": int}
 
 
 class RequestTimeout(InvalidRequest):

@@ -8,14 +8,14 @@ import itertools
 import json
 import re
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from http import HTTPStatus
 from typing import Any
 
 import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, Field, TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import Scope
@@ -30,7 +30,15 @@ from app.errors import (
     Unauthorized,
     ValidationFailed,
 )
-from app.http.errors import BodyTooLarge, MalformedJson, MethodNotAllowed
+from app.http.errors import (
+    BodyTooLarge,
+    DuplicateHeader,
+    DuplicateKey,
+    JsonTooDeep,
+    MalformedJson,
+    MethodNotAllowed,
+    Overloaded,
+)
 from app.observability.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
@@ -47,13 +55,12 @@ class FieldError(BaseModel):
 
 
 class Problem(BaseModel):
-    """Why a request failed (RFC 9457)."""
+    """Why a request failed (RFC 9457). Each error adds its own `code`, stable and meant for programs."""
 
     type: str = Field(description="Always `about:blank`; `code` tells the kind.")
     title: str
     status: int
     detail: str
-    code: str = Field(description="Stable; meant for programs.")
     request_id: str | None = Field(default=None, description="As in `X-Request-ID`: what to look for in the log.")
     errors: list[FieldError] | None = Field(default=None, description="With `validation_failed`: each wrong field.")
 
@@ -81,7 +88,18 @@ def render(error: PaymentsError, request_id: str | None) -> bytes:
 
 
 # What every operation that needs an API key may answer besides its own errors.
-AUTHENTICATED = (Unauthorized, Forbidden, ValidationFailed, TooManyRequests, DatabaseUnavailable)
+AUTHENTICATED = (
+    DuplicateHeader,
+    Unauthorized,
+    Forbidden,
+    ValidationFailed,
+    TooManyRequests,
+    DatabaseUnavailable,
+    Overloaded,
+)
+
+# What every operation with a JSON body may answer, too.
+WITH_BODY = (BodyTooLarge, MalformedJson, DuplicateKey, JsonTooDeep)
 
 
 def documented(*errors: type[PaymentsError]) -> dict[int | str, dict[str, Any]]:
@@ -99,8 +117,44 @@ def _response(errors: list[type[PaymentsError]]) -> dict[str, Any]:
     }
     return {
         "description": "; ".join(f"`{code}`" for code in examples),
-        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}, "examples": examples}},
+        "content": {MEDIA_TYPE: {"schema": _one_of(errors), "examples": examples}},
     }
+
+
+def _one_of(errors: list[type[PaymentsError]]) -> dict[str, Any]:
+    """Describe the problem documents of these errors, which their codes tell apart."""
+    references = {error.code: f"#/components/schemas/{schema_name(error)}" for error in errors}
+    if len(references) == 1:
+        return {"$ref": next(iter(references.values()))}
+    discriminator = {"propertyName": "code", "mapping": references}
+    return {"oneOf": [{"$ref": each} for each in references.values()], "discriminator": discriminator}
+
+
+def schema_name(error: type[PaymentsError]) -> str:
+    return f"{error.__name__}Problem"
+
+
+def schemas_of_problems() -> dict[str, Any]:
+    """Return the schema of each error's problem document, and of what they share, by name."""
+    shared = Problem.model_json_schema(ref_template="#/components/schemas/{model}")
+    schemas: dict[str, Any] = shared.pop("$defs") | {"Problem": shared}
+    for error in _with_subclasses(PaymentsError):
+        own = {name: TypeAdapter(kind).json_schema() for name, kind in error.extension_types.items()}
+        properties = {"code": {"type": "string", "const": error.code}} | own
+        schemas[schema_name(error)] = {
+            "description": " ".join((error.__doc__ or "").split()),
+            "allOf": [
+                {"$ref": "#/components/schemas/Problem"},
+                {"type": "object", "properties": properties, "required": ["code"]},
+            ],
+        }
+    return schemas
+
+
+def _with_subclasses(error: type[PaymentsError]) -> Iterator[type[PaymentsError]]:
+    yield error
+    for each in error.__subclasses__():
+        yield from _with_subclasses(each)
 
 
 def _example(error: PaymentsError) -> dict[str, Any]:

@@ -1,6 +1,8 @@
 """Why a request about a PaymentIntent is not done."""
 
 from collections.abc import Mapping
+from typing import Any, ClassVar
+from uuid import UUID
 
 from app.errors import Conflict, NotFound, PaymentsError, TooManyRequests, Unavailable
 
@@ -30,12 +32,14 @@ class StaleCartVersion(Conflict):
     """A newer version of this cart was recorded already; nothing was changed."""
 
     code, title = "stale_cart_version", "Stale cart version"
+    extension_types: ClassVar[Mapping[str, Any]] = {"recorded_cart_version": int}
 
 
 class CartVersionConflict(Conflict):
     """This version of the cart was recorded already, with another amount."""
 
     code, title = "cart_version_conflict", "Cart version conflict"
+    extension_types: ClassVar[Mapping[str, Any]] = {"recorded_amount": int, "recorded_currency": str}
 
 
 class PreviousPaymentIntentMismatch(Conflict):
@@ -48,6 +52,7 @@ class Moved(Conflict):
     """The PaymentIntent of this session was moved to a cart; `cart_id` names it."""
 
     code, title = "moved", "Moved"
+    extension_types: ClassVar[Mapping[str, Any]] = {"cart_id": str}
 
 
 class NotCapturable(Conflict):
@@ -60,12 +65,14 @@ class CaptureExceedsAuthorization(Conflict):
     """More was to be captured than is held."""
 
     code, title = "capture_exceeds_authorization", "Capture exceeds authorization"
+    extension_types: ClassVar[Mapping[str, Any]] = {"amount_capturable": int}
 
 
 class CartHasPaymentIntent(Conflict):
     """The cart has a live PaymentIntent of its own; cancel it before another is moved there."""
 
     code, title = "cart_has_payment_intent", "Cart has a PaymentIntent"
+    extension_types: ClassVar[Mapping[str, Any]] = {"payment_intent_id": UUID}
 
 
 class ClientSecretUnavailable(Conflict):

@@ -8,9 +8,9 @@ from app.attempts.schemas import AttemptPage
 from app.auth.api_keys import Caller
 from app.auth.dependencies import OR_CHECKOUT_TOKEN, PaymentsRead, PaymentsWrite, SecretRead, StateRead
 from app.http.answers import encode
-from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
+from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
-from app.http.problems import AUTHENTICATED, documented
+from app.http.problems import AUTHENTICATED, WITH_BODY, documented
 from app.payment_intents import service
 from app.payment_intents.attach import attach_to_cart
 from app.payment_intents.cancel import cancel
@@ -72,9 +72,7 @@ SyncQuery = Annotated[
         201: {"model": PaymentIntentPutRead, "description": "A new PaymentIntent was created at Stripe."},
         **documented(
             *AUTHENTICATED,
-            BodyTooLarge,
-            MalformedJson,
-            JsonTooDeep,
+            *WITH_BODY,
             TooManyFailedAttempts,
             AlreadyPaid,
             CartVersionConflict,
@@ -162,9 +160,7 @@ async def get_client_secret(reference: ReferencePath, _: SecretRead, resources: 
 
 CHANGING = (
     *AUTHENTICATED,
-    MalformedJson,
-    JsonTooDeep,
-    BodyTooLarge,
+    *WITH_BODY,
     PaymentIntentNotFound,
     Moved,
     AlreadyPaid,

@@ -20,6 +20,10 @@ MAX_AMOUNT = 999_999_999_999
 
 MAX_METADATA_PAIRS = 50  # Stripe's limit, for the caller's keys and this service's own together
 
+CancelReason = Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
+CaptureMethod = Literal["automatic", "automatic_async", "manual"]
+SetupFutureUsage = Literal["on_session", "off_session"]
+
 TEXT = r"^[^\x00]*$"  # PostgreSQL stores no NUL
 
 
@@ -121,8 +125,8 @@ class PaymentIntentPut(Strict):
         ]
         | None
     ) = None
-    setup_future_usage: Literal["on_session", "off_session"] | None = None
-    capture_method: Literal["automatic", "automatic_async", "manual"] = "automatic_async"
+    setup_future_usage: SetupFutureUsage | None = None
+    capture_method: CaptureMethod = "automatic_async"
     previous_payment_intent: uuid.UUID | None = Field(
         None,
         description="The id of the succeeded PaymentIntent that this one follows: another order of the same reference.",
@@ -150,7 +154,7 @@ class CancelRequest(Strict):
     model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "requested_by_customer"}]})
 
     payment_intent: PaymentIntentName | None = None
-    reason: Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"] | None = None
+    reason: CancelReason | None = None
 
 
 class CaptureRequest(Strict):
@@ -225,57 +229,55 @@ class PaymentMethodRead(BaseModel):
         )
 
 
+CLIENT_SECRET_EXAMPLE: dict[str, Any] = {"client_secret": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R_secret_…"}
+EXAMPLE: dict[str, Any] = {
+    "id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11",
+    "reference": {"kind": "cart", "id": "cart-1001"},
+    "generation": 1,
+    "stripe_id": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
+    "status": "requires_payment_method",
+    "amount": 1999,
+    "amount_display": "EUR 19.99",
+    "requested_amount": 1999,
+    "is_synced": True,
+    "is_price_refused": False,
+    "currency": "eur",
+    "amount_received": 0,
+    "amount_capturable": 0,
+    "amount_refunded": 0,
+    "amount_refundable": 0,
+    "amount_disputed": 0,
+    "amount_lost": 0,
+    "cart_version": 3,
+    "customer": "cus_RlX1c0yQ2mVb7d",
+    "description": "Order 1001",
+    "metadata": {"order": "1001"},
+    "receipt_email": "ada@example.com",
+    "shipping": None,
+    "statement_descriptor_suffix": None,
+    "setup_future_usage": None,
+    "capture_method": "automatic_async",
+    "previous_payment_intent": None,
+    "flags": [],
+    "attempts": {"count": 0, "failed": 0, "last": None},
+    "payment_method": None,
+    "last_error": None,
+    "capture_before": None,
+    "dashboard_url": "https://dashboard.stripe.com/test/payments/pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
+    "expires_at": "2026-11-24T09:00:01Z",
+    "paid_at": None,
+    "closed_at": None,
+    "closed_reason": None,
+    "closed_by": None,
+    "created_at": "2026-11-23T09:00:00Z",
+    "updated_at": "2026-11-23T09:00:01Z",
+}
+
+
 class PaymentIntentRead(BaseModel):
     """A PaymentIntent of a cart or session: what is owed, how it stands, and how it came to that."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11",
-                    "reference": {"kind": "cart", "id": "cart-1001"},
-                    "generation": 1,
-                    "stripe_id": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
-                    "status": "requires_payment_method",
-                    "amount": 1999,
-                    "amount_display": "EUR 19.99",
-                    "requested_amount": 1999,
-                    "is_synced": True,
-                    "is_price_refused": False,
-                    "currency": "eur",
-                    "amount_received": 0,
-                    "amount_capturable": 0,
-                    "amount_refunded": 0,
-                    "amount_refundable": 0,
-                    "amount_disputed": 0,
-                    "amount_lost": 0,
-                    "cart_version": 3,
-                    "customer": "cus_RlX1c0yQ2mVb7d",
-                    "description": "Order 1001",
-                    "metadata": {"order": "1001"},
-                    "receipt_email": "ada@example.com",
-                    "shipping": None,
-                    "statement_descriptor_suffix": None,
-                    "setup_future_usage": None,
-                    "capture_method": "automatic_async",
-                    "previous_payment_intent": None,
-                    "flags": [],
-                    "attempts": {"count": 0, "failed": 0, "last": None},
-                    "payment_method": None,
-                    "last_error": None,
-                    "capture_before": None,
-                    "dashboard_url": "https://dashboard.stripe.com/test/payments/pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
-                    "expires_at": "2026-11-24T09:00:01Z",
-                    "paid_at": None,
-                    "closed_at": None,
-                    "closed_reason": None,
-                    "closed_by": None,
-                    "created_at": "2026-11-23T09:00:00Z",
-                    "updated_at": "2026-11-23T09:00:01Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
 
     id: uuid.UUID = Field(description="Our id.")
     reference: ReferenceRead
@@ -408,6 +410,8 @@ def _dashboard_url(stripe_id: str, mode: Literal["live", "test"]) -> str:
 class PaymentIntentPutRead(PaymentIntentRead):
     """The state after a PUT, with what the shopper's browser needs to pay."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE | CLIENT_SECRET_EXAMPLE]})
+
     client_secret: str | None = Field(
         description="For `stripe.confirmCardPayment` in the shopper's browser alone; null when it can't be paid."
     )
@@ -416,8 +420,6 @@ class PaymentIntentPutRead(PaymentIntentRead):
 class ClientSecretRead(BaseModel):
     """What the shopper's browser needs to pay."""
 
-    model_config = ConfigDict(
-        json_schema_extra={"examples": [{"client_secret": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R_secret_…"}]}
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [CLIENT_SECRET_EXAMPLE]})
 
     client_secret: str

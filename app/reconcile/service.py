@@ -153,7 +153,7 @@ async def adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | No
     except UnknownObject:
         row = None
     if row is None:
-        log.warning("payment_intent.not_adopted", stripe_id=stripe_id)
+        log.warning("payment_intent.adoption_failed", stripe_id=stripe_id)
         return None
     REPAIRS.labels("adoption").inc()
     await sync_related(resources, row.id)

@@ -1,6 +1,9 @@
 """Why a refund is not made, or not found."""
 
+from collections.abc import Mapping
 from http import HTTPStatus
+from typing import Any, ClassVar
+from uuid import UUID
 
 from app.errors import Conflict, InvalidRequest, NotFound
 
@@ -21,12 +24,14 @@ class PaymentNotRefundable(Conflict):
     """This payment has not succeeded, so there is nothing to give back; `payment_status` tells how it stands."""
 
     code, title = "payment_not_refundable", "Payment not refundable"
+    extension_types: ClassVar[Mapping[str, Any]] = {"payment_status": str}
 
 
 class PaymentNotCaptured(Conflict):
     """This payment is authorized but not captured; cancel the PaymentIntent instead of refunding it."""
 
     code, title = "payment_not_captured", "Payment not captured"
+    extension_types: ClassVar[Mapping[str, Any]] = {"payment_intent_id": UUID}
 
 
 class PaymentIntentAmbiguous(Conflict):
@@ -36,6 +41,7 @@ class PaymentIntentAmbiguous(Conflict):
     """
 
     code, title = "payment_intent_ambiguous", "PaymentIntent ambiguous"
+    extension_types: ClassVar[Mapping[str, Any]] = {"payment_intents": list[UUID]}
 
 
 class NothingToRefund(Conflict):
@@ -48,3 +54,4 @@ class RefundExceedsPayment(Conflict):
     """The amount is more than is left of what was received; `amount_refundable` tells what is left."""
 
     code, title = "refund_exceeds_payment", "Refund exceeds payment"
+    extension_types: ClassVar[Mapping[str, Any]] = {"amount_refundable": int}

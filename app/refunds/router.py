@@ -5,9 +5,9 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 
 from app.auth.dependencies import PaymentsRead, RefundsWrite
-from app.http.errors import BodyTooLarge, InvalidCursor, JsonTooDeep, MalformedJson
+from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
-from app.http.problems import AUTHENTICATED, documented
+from app.http.problems import AUTHENTICATED, WITH_BODY, documented
 from app.payment_intents.errors import Moved, PaymentIntentNotFound
 from app.references.path import ReferenceName, ReferencePath, reference_named
 from app.refunds import service
@@ -47,9 +47,7 @@ RefundName = Annotated[
         },
         **documented(
             *AUTHENTICATED,
-            BodyTooLarge,
-            MalformedJson,
-            JsonTooDeep,
+            *WITH_BODY,
             IdempotencyKeyReused,
             PaymentIntentNotFound,
             Moved,

@@ -35,6 +35,9 @@ IdempotencyKey = Annotated[
 ]
 
 
+RefundReason = Literal["duplicate", "fraudulent", "requested_by_customer"]
+
+
 class RefundCreate(Strict):
     """How much to refund, and why."""
 
@@ -47,7 +50,7 @@ class RefundCreate(Strict):
     amount: Annotated[int, Field(strict=True, gt=0, le=MAX_AMOUNT)] | None = Field(
         None, description="In minor units (cents); everything that is left when left out."
     )
-    reason: Literal["duplicate", "fraudulent", "requested_by_customer"] | None = Field(
+    reason: RefundReason | None = Field(
         None, description="`fraudulent` also puts the card and the email address on Stripe's block list."
     )
     metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS))

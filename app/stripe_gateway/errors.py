@@ -16,7 +16,8 @@ Unavailable
 
 from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
+from uuid import UUID
 
 from app.errors import InvalidRequest, PaymentsError, Unavailable
 from app.stripe_gateway.snapshots import PaymentIntentSnapshot
@@ -41,6 +42,7 @@ class StripeRefused(PaymentsError):
     """
 
     status, code, title = HTTPStatus.UNPROCESSABLE_ENTITY, "stripe_refused", "Refused by Stripe"
+    extension_types: ClassVar[Mapping[str, Any]] = {"stripe_code": str, "stripe_param": str, "refund_id": UUID}
 
     def __init__(
         self, detail: str | None = None, *, snapshot: PaymentIntentSnapshot | None = None, **extensions: Any

@@ -1,5 +1,8 @@
 """Why an event is not taken; Stripe sends it again."""
 
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
 from app.errors import Unavailable
 
 
@@ -10,3 +13,4 @@ class RecoveryPending(Unavailable):
     """
 
     code, title = "recovery_pending", "Recovery pending"
+    extension_types: ClassVar[Mapping[str, Any]] = {"stripe_id": str}
