@@ -9,6 +9,8 @@ import asyncio
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
+from typer.core import TyperGroup
+from typer.exceptions import TyperException
 
 from app.auth.cli import keys
 from app.doctor.cli import doctor
@@ -20,7 +22,38 @@ if TYPE_CHECKING:
     from app.payment_intents.protocol.state import PaymentIntentState
     from app.settings import Settings
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
+
+class Commands(TyperGroup):
+    """Ends every command with one line for what is wrong around it: each setting, or the database."""
+
+    def invoke(self, ctx: typer.Context) -> object:
+        try:
+            return super().invoke(ctx)
+        except (typer.Exit, typer.Abort, TyperException):
+            raise
+        except Exception as error:
+            lines = _explain(error)
+            if not lines:
+                raise
+        for line in lines:
+            typer.echo(line, err=True)
+        raise typer.Exit(1)
+
+
+def _explain(error: Exception) -> list[str]:
+    """Return what a person can do something about; nothing for a fault of ours."""
+    from pydantic import ValidationError
+
+    from app.db.errors import DatabaseUnavailable
+    from app.doctor import production_checks
+    from app.settings import DatabaseSettings, Settings
+
+    if isinstance(error, ValidationError) and error.title in {DatabaseSettings.__name__, Settings.__name__}:
+        return [str(finding) for finding in production_checks.explain(error)]
+    return [error.detail] if isinstance(error, DatabaseUnavailable) else []
+
+
+app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(keys, name="keys")
 app.command("doctor")(doctor)
 app.add_typer(reconcile.events, name="events")

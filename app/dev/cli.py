@@ -51,7 +51,9 @@ def _print_summary(ready: DevJson, warnings: list[str]) -> None:
     _print("")
     for warning in warnings:
         _print(warning, style="yellow")
-    _print("Ctrl-C stops all of it. Addresses and secrets, the database's too, are in dev.json beside the logs.")
+    _print(
+        "Ctrl-C stops all of it. Addresses and secrets are in dev.env, for a shell, and in dev.json, beside the logs."
+    )
 
 
 def _print(text: str, style: str | None = None, *, to_stderr: bool = False) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 OVERRIDES = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
+DEV_ENV = "dev.env"
 REAL_STRIPE_JS = "https://js.stripe.com/v3/"
 STAFF_PASSWORD = "staff"  # noqa: S105 - of an example that listens on this machine alone
 LIVE_KEY_PREFIXES = ("sk_live_", "rk_live_")
@@ -78,22 +79,20 @@ class Configuration(NamedTuple):
             "SANDBOX_WEBHOOK_SECRET": self.webhook_secret.partition(",")[0],  # the API may accept several
         }
 
-    def for_app(self, database_url: str) -> Environment:
-        shop = [self.options.shop_url, self.options.shop_url.replace(HOST, "localhost")]
+    def settings(self, database_url: str) -> Environment:
+        """Return the service's own settings, as its commands need them."""
         stripe = {"STRIPE_API_BASE": self.sandbox_url} if self.sandbox_url else {}
-        return (
-            _inherited()
-            | stripe
-            | {
-                "DATABASE_URL": database_url,
-                "STRIPE_SECRET_KEY": self.secret_key,
-                "STRIPE_WEBHOOK_SECRET": self.webhook_secret,
-                "INSTANCE": self.instance,
-                "EMAIL_SEARCH_KEY": f"{self.instance}-of-a-development-stack-only",
-                "ENVIRONMENT": "development",
-                "CORS_ORIGINS": json.dumps(shop),
-            }
-        )
+        return stripe | {
+            "DATABASE_URL": database_url,
+            "STRIPE_SECRET_KEY": self.secret_key,
+            "STRIPE_WEBHOOK_SECRET": self.webhook_secret,
+            "INSTANCE": self.instance,
+            "EMAIL_SEARCH_KEY": f"{self.instance}-of-a-development-stack-only",
+            "ENVIRONMENT": "development",
+        }
+
+    def for_app(self, database_url: str) -> Environment:
+        return _inherited() | self.settings(database_url)
 
     def for_shop(self, api_key: str) -> Environment:
         return _inherited() | {
@@ -106,7 +105,7 @@ class Configuration(NamedTuple):
 
 
 def configure(options: DevOptions, dotenv: Path) -> Configuration:
-    given = {name: value for name, value in (dotenv_values(dotenv) | os.environ).items() if name in OVERRIDES and value}
+    given = _given(dotenv, options.data_dir / DEV_ENV)
     if given.get("STRIPE_SECRET_KEY", "").startswith(LIVE_KEY_PREFIXES):
         raise DevError("STRIPE_SECRET_KEY is a live key, which moves real money: set a test key.")
     is_real = "STRIPE_SECRET_KEY" in given
@@ -121,6 +120,13 @@ def configure(options: DevOptions, dotenv: Path) -> Configuration:
         given_database_url=given.get("DATABASE_URL"),
         warnings=[f"{name} is not set: {loss}" for name, loss in CONSEQUENCES.items() if is_real and name not in given],
     )
+
+
+def _given(dotenv: Path, dev_env: Path) -> Environment:
+    """Return what somebody chose, but not what an earlier start wrote and this shell has read."""
+    written = dotenv_values(dev_env)
+    known = dotenv_values(dotenv) | os.environ
+    return {name: known[name] for name in OVERRIDES if known.get(name) not in (None, "", written.get(name))}
 
 
 def _generated(path: Path) -> dict[str, str]:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import http.client
 import json
+import shlex
 import sys
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from app.dev.children import Children, StopRequested, status
-from app.dev.configuration import Configuration, DevOptions, configure
+from app.dev.configuration import DEV_ENV, Configuration, DevOptions, configure
 from app.dev.errors import DevError
 from app.dev.folder import lock_folder
 from app.dev.ports import HOST, listen_error
@@ -144,8 +145,20 @@ class Parts:
             stripe_secret_key=self._configuration.secret_key,
             publishable_key=self._configuration.publishable_key,
         )
+        self._write_environment(written)
         write_private(self._dev_json, json.dumps(written._asdict(), indent=2) + "\n")
         return written
+
+    def _write_environment(self, written: DevJson) -> None:
+        """Write what a shell needs to run the service's commands, and to call the API by hand."""
+        values = self._configuration.settings(written.database_url) | {
+            "PAYMENTS_API_URL": written.api_url,
+            "PAYMENTS_API_KEY": written.api_key,
+            "SANDBOX_URL": written.sandbox_url or "",
+            "STRIPE_PUBLISHABLE_KEY": written.publishable_key,
+        }
+        lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
+        write_private(self._options.data_dir / DEV_ENV, "".join(lines))
 
     @property
     def _dev_json(self) -> Path:

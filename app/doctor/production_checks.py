@@ -44,7 +44,7 @@ def read_settings(*, host: str | None = None) -> tuple[Settings | None, list[Fin
     try:
         settings = Settings()
     except ValidationError as error:
-        return None, [_explain(str(each["loc"][0]).upper() if each["loc"] else "", each) for each in error.errors()]
+        return None, explain(error)
     return settings, find_unsafe(settings, host=host)
 
 
@@ -53,8 +53,13 @@ def check_database_settings() -> list[Finding]:
     try:
         DatabaseSettings()
     except ValidationError as error:
-        return [_explain(str(each["loc"][0]).upper(), each) for each in error.errors()]
+        return explain(error)
     return []
+
+
+def explain(error: ValidationError) -> list[Finding]:
+    """Say of each setting that can't be read what is wrong with it."""
+    return [_explain(str(each["loc"][0]).upper() if each["loc"] else "", each) for each in error.errors()]
 
 
 def _explain(name: str, error: ErrorDetails) -> Finding:

@@ -38,7 +38,9 @@ class HttpMiddleware:
         self._settings = settings
         self._bodies = bodies
         self._direct = direct
-        self._cors = CheckoutCors(app, origins=settings.cors_origins)
+        self._cors = CheckoutCors(
+            app, origins=settings.cors_origins, is_development=settings.environment == "development"
+        )
         self._forwarding = Forwarding(settings.trusted_proxies)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:

@@ -9,8 +9,10 @@ import httpx
 import jwt
 import pytest
 from pydantic import SecretStr
+from starlette.responses import PlainTextResponse
 
 from app.auth.checkout_tokens import LEEWAY, CheckoutTokens
+from app.http.cors import CheckoutCors
 from app.payment_intents.protocol.terms import Reference
 from app.settings import Settings
 from sandbox.client import SandboxClient
@@ -209,6 +211,32 @@ class TestCors:
         plain = await anonymous.request(method, path, headers={"Origin": self.ORIGIN})
         assert preflight.status_code in {400, 405}
         assert "access-control-allow-origin" not in plain.headers
+
+    @pytest.mark.parametrize("origin", ["http://localhost:3000", "https://127.0.0.1", "http://[::1]:5173"])
+    async def test_in_development_every_page_of_this_machine_may(
+        self, anonymous: httpx.AsyncClient, origin: str
+    ) -> None:
+        preflight = await anonymous.options(CART, headers=self._preflight("GET", origin))
+        refused = await anonymous.get(CART, headers={"Origin": origin})
+        assert (preflight.status_code, refused.status_code) == (200, 401)
+        assert {each.headers["access-control-allow-origin"] for each in (preflight, refused)} == {origin}
+
+    @pytest.mark.parametrize(
+        "origin", ["http://localhost.evil.example", "http://127.0.0.1.evil.example", "http://10.0.0.1"]
+    )
+    async def test_nobody_else_may(self, anonymous: httpx.AsyncClient, origin: str) -> None:
+        preflight = await anonymous.options(CART, headers=self._preflight("GET", origin))
+        assert preflight.status_code == 400
+        assert "access-control-allow-origin" not in preflight.headers
+
+    async def test_in_production_no_page_of_this_machine_may(self) -> None:
+        production = CheckoutCors(PlainTextResponse("read"), origins=(self.ORIGIN,), is_development=False)
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(production), base_url="http://test") as client:
+            ours, local = [
+                await client.options(CART, headers=self._preflight("GET", origin))
+                for origin in (self.ORIGIN, "http://localhost:3000")
+            ]
+        assert (ours.status_code, local.status_code) == (200, 400)
 
     async def test_other_origins_get_no_cors_headers(self, anonymous: httpx.AsyncClient) -> None:
         preflight = await anonymous.options(CART, headers=self._preflight("GET", "https://evil.example"))
