@@ -6,7 +6,7 @@ Each command imports what it needs when it runs: all of the service takes a seco
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
 from typer.core import TyperGroup
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 class Commands(TyperGroup):
     """Ends every command with one line for what is wrong around it: each setting, or the database."""
 
-    def invoke(self, ctx: typer.Context) -> object:
+    def invoke(self, ctx: Any) -> Any:  # Typer keeps the type of it to itself
         try:
             return super().invoke(ctx)
         except (typer.Exit, typer.Abort, TyperException):

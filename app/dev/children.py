@@ -133,11 +133,17 @@ class Children:
 
 def status(port: int, path: str, headers: Mapping[str, str] | None = None) -> int:
     """Return the status of a GET on this machine, 0 when there is no answer. No proxy is used."""
+    return get(port, path, headers)[0]
+
+
+def get(port: int, path: str, headers: Mapping[str, str] | None = None) -> tuple[int, bytes]:
+    """Return the status and body of a GET, as `status` does."""
     connection = http.client.HTTPConnection(HOST, port, timeout=1)
     try:
         connection.request("GET", path, headers=dict(headers or {}))
-        return connection.getresponse().status
+        answer = connection.getresponse()
+        return answer.status, answer.read()
     except (OSError, http.client.HTTPException):
-        return 0
+        return 0, b""
     finally:
         connection.close()

@@ -125,8 +125,8 @@ def configure(options: DevOptions, dotenv: Path) -> Configuration:
 def _given(dotenv: Path, dev_env: Path) -> Environment:
     """Return what somebody chose, but not what an earlier start wrote and this shell has read."""
     written = dotenv_values(dev_env)
-    known = dotenv_values(dotenv) | os.environ
-    return {name: known[name] for name in OVERRIDES if known.get(name) not in (None, "", written.get(name))}
+    known = (dotenv_values(dotenv) | os.environ).items()
+    return {name: value for name, value in known if name in OVERRIDES and value and value != written.get(name)}
 
 
 def _generated(path: Path) -> dict[str, str]:

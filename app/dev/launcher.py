@@ -10,6 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
+from app.dev import clock
 from app.dev.children import Children, StopRequested, status
 from app.dev.configuration import DEV_ENV, Configuration, DevOptions, configure
 from app.dev.errors import DevError
@@ -30,6 +31,7 @@ SCOPES = ("payments:read", "payments:write", "refunds:write", "events:read", "ad
 DATABASE = "payments"
 KEY_CHECK_PATH = "/v1/carts/none/payment-intent"  # needs a key, changes nothing
 WATCH_SECONDS = 0.2
+SWEEPS = 3  # one asks Stripe about what was silent for long, the next cancels it; the worker may be slow
 
 
 class Programs(NamedTuple):
@@ -66,6 +68,7 @@ def launch(options: DevOptions, on_ready: OnReady, programs: Programs | None = N
             on_ready(parts.start(), configuration.warnings)
             while True:
                 children.pause(WATCH_SECONDS)
+                parts.follow_clock()
     except StopRequested:
         return
     except OSError as error:
@@ -80,6 +83,7 @@ class Parts:
         self._options = configuration.options
         self._programs = programs
         self._children = children
+        self._follower: clock.Follower | None = None
         self._postgres = EmbeddedPostgres(
             self._options.data_dir / "postgres", log=children.log("postgres"), pause=children.pause
         )
@@ -92,7 +96,7 @@ class Parts:
         if configuration.sandbox_url:
             self._start_sandbox()
         database_url = configuration.given_database_url or self._start_postgres()
-        environment = configuration.for_app(database_url)
+        environment = self._environment = configuration.for_app(database_url)
         children.start("api", [*self._programs.app, "serve", *_listen(options.port)], environment)
         children.run("migrate", [*self._programs.app, "migrate"], environment)  # the API is not ready before
         children.start("worker", [*self._programs.app, "worker"], environment)
@@ -111,7 +115,19 @@ class Parts:
         self._postgres.start()
         self._children.require_running("postgres", self._postgres.process)
         self._postgres.create_database(DATABASE)
+        clock.set_up(self._postgres, DATABASE)
+        if self._configuration.sandbox_url:
+            self._follower = clock.Follower(self._postgres, DATABASE, sandbox_port=self._options.sandbox_port)
         return self._postgres.url(DATABASE)
+
+    def follow_clock(self) -> None:
+        """Let the service's time go with the sandbox's, and do now what has fallen due.
+
+        A database that somebody else gave keeps its own time.
+        """
+        if self._follower is not None and self._follower.follow():
+            for _ in range(SWEEPS):
+                self._children.run("sweep", [*self._programs.app, "sweep"], self._environment)
 
     def _wait_until_healthy(self) -> None:
         self._children.wait_until_healthy("api", self._options.port, "/readyz")

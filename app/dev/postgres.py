@@ -93,11 +93,16 @@ class EmbeddedPostgres:
 
     def create_database(self, name: str) -> None:
         """Create it unless it exists. The name is put into SQL unquoted: never pass a name from outside."""
-        self._run(
-            [self._binaries / "psql", "--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", "--file=-"],
+        self.execute(
+            "postgres",
             f"SELECT 'CREATE DATABASE {name}' WHERE NOT EXISTS"  # noqa: S608 - see above
             f" (SELECT FROM pg_database WHERE datname = '{name}') \\gexec\n",
         )
+
+    def execute(self, database: str, script: str) -> None:
+        """Run a script of psql's in a database. Raises DevError."""
+        words = ["--no-psqlrc", "--quiet", "--set=ON_ERROR_STOP=1", f"--dbname={database}", "--file=-"]
+        self._run([self._binaries / "psql", *words], script)
 
     def _prepare(self) -> None:
         """Find the folder, binaries, password and cluster, or make them."""

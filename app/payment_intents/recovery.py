@@ -4,7 +4,6 @@ The sweep only finds what is due; each PaymentIntent is a job of its own, done b
 where everything is looked at again.
 """
 
-from datetime import UTC, datetime
 from uuid import UUID
 
 import structlog
@@ -65,7 +64,7 @@ async def recover(resources: Resources, payment_intent_id: UUID) -> None:
         await converge(resources, row.reference, Expire(row.id), Actor("job:expire"))
     else:
         after, _ = await converge(resources, row.reference, Recover(row.id), Actor("job:recover"))
-        if row.updated_at < datetime.now(UTC) - resources.settings.silent_after:
+        if row.updated_at < found.now - resources.settings.silent_after:
             await _repair(resources, row, after)
 
 

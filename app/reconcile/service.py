@@ -5,7 +5,7 @@ Stripe keeps events for 30 days. Reading the list twice does no harm: what is st
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 import structlog
 
@@ -51,8 +51,9 @@ async def reconcile(resources: Resources) -> Tally:
 
     Raises Unavailable; the next run goes on.
     """
-    now = datetime.now(UTC)
-    database, until = resources.database, now - resources.settings.reconcile_grace
+    database = resources.database
+    now: datetime = await database.fetchval("SELECT now()")
+    until = now - resources.settings.reconcile_grace
     progress = await repository.begin(database, first=now - STRIPE_EVENT_RETENTION, until=until, overlap=OVERLAP)
     window = Window(progress.since, progress.until, is_undelivered=True)
     tally = Tally()
@@ -70,7 +71,7 @@ async def replay(resources: Resources, since: datetime, *, on_page: Callable[[da
 
     Repeating it is safe. Raises Unavailable.
     """
-    window = Window(since, datetime.now(UTC), is_undelivered=False)
+    window = Window(since, await resources.database.fetchval("SELECT now()"), is_undelivered=False)
     tally = Tally()
     async for page in _pages(resources, window, after=None):
         await _ingest_page(resources, page, tally)

@@ -57,7 +57,9 @@ class Dev:
         for line in process.stdout:
             said += line
             if line.startswith("Ctrl-C"):
-                assert eventually(lambda: "grandchild" in self.child("worker"))
+                assert eventually(
+                    lambda: (self.folder / "worker.json").exists() and "grandchild" in self.child("worker")
+                )
                 return said
         raise AssertionError(f"{said}{process.communicate()[1]}")
 
