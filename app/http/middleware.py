@@ -19,8 +19,9 @@ from app.errors import PaymentsError
 from app.http import problems
 from app.http.cors import CheckoutCors
 from app.http.forwarding import Forwarding
+from app.http.paths import keep_encoded_slashes
 from app.http.request_limits import BodyReader, check_json, has_body, read_headers, replay
-from app.http.request_log import MAX_LOGGED_PATH, log_answer, request_id
+from app.http.request_log import log_answer, logged_path, request_id
 from app.http.security_headers import secured
 from app.settings import Settings
 
@@ -48,11 +49,12 @@ class HttpMiddleware:
             await self._app(scope, receive, send)
             return
         began = time.monotonic()
+        keep_encoded_slashes(scope)
         exchange = Exchange(scope, send, has_page=self._settings.has_docs and scope["path"] == DOCS_PATH)
         try:
             await self._answer(scope, receive, exchange.send)
         except ClientDisconnect:
-            log.info("request.abandoned", method=scope["method"], path=scope["path"][:MAX_LOGGED_PATH])
+            log.info("request.abandoned", method=scope["method"], path=logged_path(scope))
         except Exception as error:
             await exchange.fail(error, receive)
         finally:
@@ -103,7 +105,7 @@ class Exchange:
         """Answer what nobody below has answered, with a problem; without details if nobody foresaw it."""
         problem = error if isinstance(error, PaymentsError) else None
         if problem is None:
-            method, path = self._scope["method"], self._scope["path"][:MAX_LOGGED_PATH]
+            method, path = self._scope["method"], logged_path(self._scope)
             log.error("request.failed", method=method, path=path, exc_info=error)
             problem = PaymentsError("Something went wrong here; send the same request again.")
         if self.status:

@@ -218,7 +218,7 @@ def _methods(request: Request) -> list[str]:
     return sorted(
         method.upper()
         for shape, operations in shapes.items()
-        if re.fullmatch(shape, request.url.path)
+        if re.fullmatch(shape, request.scope["path"])
         for method in operations
     )
 

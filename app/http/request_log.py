@@ -7,6 +7,7 @@ import time
 import structlog
 from starlette.types import Scope
 
+from app.http.paths import shown
 from app.observability.metrics import PROBLEMS
 
 log = structlog.get_logger()
@@ -28,6 +29,10 @@ def request_id(sent: bytes | None) -> str:
     return os.urandom(16).hex()
 
 
+def logged_path(scope: Scope) -> str:
+    return shown(scope["path"][:MAX_LOGGED_PATH])
+
+
 def log_answer(scope: Scope, *, status: int, began: float) -> None:
     """Write the line of one request, without its query string, and count it when it is a problem."""
     problem = scope["state"].get("problem")
@@ -42,7 +47,7 @@ def log_answer(scope: Scope, *, status: int, began: float) -> None:
     write(
         "request.answered",
         method=scope["method"],
-        path=scope["path"][:MAX_LOGGED_PATH],
+        path=logged_path(scope),
         status=status,
         milliseconds=round((time.monotonic() - began) * 1000, 1),
         **why,

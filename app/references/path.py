@@ -7,6 +7,7 @@ from fastapi import Depends, Path
 from pydantic import Field, StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 
+from app.http.paths import decoded
 from app.payment_intents.protocol.terms import KINDS as REFERENCE_KINDS
 from app.payment_intents.protocol.terms import Kind, Reference
 
@@ -17,7 +18,7 @@ class Segment(Convertor[str]):
     regex = "[^/]*"
 
     def convert(self, value: str) -> str:
-        return value
+        return decoded(value)
 
     def to_string(self, value: str) -> str:
         return value
@@ -27,12 +28,20 @@ register_url_convertor("segment", Segment())
 
 KINDS: dict[str, Kind] = {"carts": "cart", "sessions": "session"}
 
-ReferenceId = Annotated[str, StringConstraints(min_length=1, max_length=128, pattern=r"^[A-Za-z0-9][A-Za-z0-9._~-]*$")]
+# What nobody sees: control and format characters, line separators, and what is no character.
+_UNPRINTABLE = r"\x00-\x1f\x7f-\x9f\u00ad\u061c\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff0-\uffff"
+
+# One or two dots are a step in a path, which browsers and proxies take before we see it.
+_ID = rf"([^.{_UNPRINTABLE}]|\.[^.{_UNPRINTABLE}]|\.\.[^{_UNPRINTABLE}])[^{_UNPRINTABLE}]*"
+
+MAX_LENGTH = 255
+
+ReferenceId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH, pattern=f"^{_ID}$")]
 
 # A reference in one word, as a query has it.
 ReferenceName = Annotated[
     str,
-    StringConstraints(pattern=r"^(cart|session):[A-Za-z0-9][A-Za-z0-9._~-]{0,127}$"),
+    StringConstraints(max_length=len("session:") + MAX_LENGTH, pattern=f"^(cart|session):{_ID}$"),
     Field(description="`cart:` or `session:` and your id.", examples=["cart:cart-1001"]),
 ]
 
@@ -45,7 +54,8 @@ def reference_named(name: ReferenceName) -> Reference:
 _PathId = Annotated[
     ReferenceId,
     Path(
-        description="Your id of the cart or session: 1 to 128 of `A-Z a-z 0-9 . _ ~ -`, first a letter or digit.",
+        description="Your id of the cart or session: 1 to 255 printable characters, percent-encoded (a slash as "
+        "`%2F`). Not `.` or `..`.",
         examples=["cart-1001"],
     ),
 ]

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, SecretStr
@@ -146,7 +147,9 @@ class PaymentsApi:
         headers: Mapping[str, str] | None = None,
     ) -> Any:
         try:
-            answer = await self._http.request(method, f"/v1/carts/{cart_id}/{path}", json=body, headers=headers)
+            answer = await self._http.request(
+                method, f"/v1/carts/{quote(cart_id, safe='')}/{path}", json=body, headers=headers
+            )
         except httpx.TransportError as error:
             raise PaymentsUnavailable("no_answer") from error
         if answer.is_success:

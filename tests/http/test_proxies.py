@@ -6,6 +6,7 @@ import shutil
 from collections.abc import AsyncIterator
 from ipaddress import ip_network
 from pathlib import Path
+from urllib.parse import quote
 
 import httpx
 import pytest
@@ -96,6 +97,14 @@ async def test_a_payment_passes(proxy_url: str, api: httpx.AsyncClient) -> None:
     answer = await api.put(f"{proxy_url}{CART}", json={"amount": 1000, "currency": "eur"})
     assert answer.status_code == 201
     assert answer.headers["x-request-id"]
+
+
+@pytest.mark.parametrize("cart_id", ["gid://shopify/Cart/1", "a b", "a?b%2Fc", "Körbchen"])
+async def test_any_id_of_a_cart_passes_unchanged(proxy_url: str, api: httpx.AsyncClient, cart_id: str) -> None:
+    url = f"{proxy_url}/v1/carts/{quote(cart_id, safe='')}/payment-intent"
+    made = await api.put(url, json={"amount": 1000, "currency": "eur"})
+    assert (made.status_code, made.json()["reference"]["id"]) == (201, cart_id)
+    assert (await api.get(url)).json()["id"] == made.json()["id"]
 
 
 async def test_a_trailer_authenticates_nobody(proxy_url: str, api: httpx.AsyncClient) -> None:

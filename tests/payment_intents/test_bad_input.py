@@ -67,12 +67,15 @@ async def test_amount_0_says_what_to_do_instead(api: httpx.AsyncClient) -> None:
 
 IDS = {
     "empty": "/v1/carts//payment-intent",
-    "over-long": f"/v1/carts/{'x' * 129}/payment-intent",
-    "with a space": "/v1/carts/a%20b/payment-intent",
+    "over-long": f"/v1/carts/{'x' * 256}/payment-intent",
     "with a NUL": "/v1/carts/a%00b/payment-intent",
     "with a newline": "/v1/carts/a%0A/payment-intent",
-    "not ASCII": "/v1/carts/%E2%82%AC/payment-intent",
-    "only dots": "/v1/carts/%2E%2E/payment-intent",
+    "with a line separator": "/v1/carts/a%E2%80%A8b/payment-intent",
+    "of no width": "/v1/carts/%E2%80%8B/payment-intent",
+    "written backwards": "/v1/carts/a%E2%80%AEb/payment-intent",
+    "one dot": "/v1/carts/%2E/payment-intent",
+    "two dots": "/v1/carts/%2E%2E/payment-intent",
+    "a slash and a NUL": "/v1/carts/a%2F%00/payment-intent",
     "bad UTF-8": "/v1/carts/%FF/payment-intent",
 }
 
