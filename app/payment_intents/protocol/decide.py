@@ -66,7 +66,7 @@ def next_step(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> D
         run = run._replace(must_search=False, has_searched=False)  # that was for the one before
     row, run, step = _take_lease(row, run._replace(about=row.id), change.context)
     row = change.put(row)
-    if is_refused_before(step, run):
+    if is_refused_before(step, run, row.status):
         end = give_up(change, row, run, step)
         return next_step(change, change.state.get(row.id) or row, run) if end is None else Decision(change, run, end)
     return Decision(change, run, step)
@@ -98,7 +98,7 @@ def _take_lease(
     leased, after, step = _next(leased, run._replace(version=row.version), context)
     if isinstance(step, Done):
         return _agreed(leased), after, step
-    if is_refused_before(step, run):
+    if is_refused_before(step, run, row.status):
         return leased, run, step
     if run.calls == MAX_CALLS:
         row = _agreed(row)

@@ -192,7 +192,8 @@ def _record_refusal(
     """Record Stripe's "no": look at the state that it speaks of, or end what was refused."""
     consequence, is_mine = consequence_of(call, refused), row.lease_token == run.token
     if consequence == "look":
-        run = _record_state(change, row, run._replace(refused=call), call, refused)
+        shown = refused.snapshot.status if refused.snapshot else None
+        run = _record_state(change, row, run._replace(refused=call, refused_in=shown), call, refused)
     elif consequence == "close" and is_mine:
         row = change.close(row, "refused")
         change.append(row, "payment_intent.refused", stripe_code=refused.stripe_code)

@@ -6,7 +6,7 @@
 | update, cancel, capture | the state: shown, or said by the code (`STATE_CODES`) | `look` at it, and decide again |
 | update | `customer`, without a code: a late request may have set one | `look` |
 | update, cancel, capture | anything else | `give up`: the caller is told in Stripe's words |
-| the very same, decided again | that state after all | `give up`; the call is not made again |
+| the same, decided again in the same status | that state after all | `give up`; the call is not made again |
 | retrieve, list | anything | `tell` the caller; nothing changes |
 """
 
@@ -64,9 +64,13 @@ def consequence_of(call: Call, refused: Refused) -> Consequence:
     return "look" if is_about_state else "give up"
 
 
-def is_refused_before(step: Step, run: ConvergeRun) -> TypeGuard[UpdateCall | CancelCall | CaptureCall]:
-    """Whether the run would make the very call that Stripe refused already."""
+def is_refused_before(
+    step: Step, run: ConvergeRun, status: str | None
+) -> TypeGuard[UpdateCall | CancelCall | CaptureCall]:
+    """Whether the run would make the very call that Stripe refused already, in the same status if it showed that."""
     refused = run.refused
+    if run.refused_in not in (None, status):
+        return False
     if isinstance(step, UpdateCall | CancelCall | CaptureCall) and isinstance(refused, type(step)):
         return replace(step, key=refused.key) == refused
     return False
@@ -108,7 +112,8 @@ def _give_up_request(change: Change, row: PaymentIntentState, run: ConvergeRun) 
         return Done()
     is_other_price = applied is not None and applied.terms.price != wanted.price
     change.append(row, "payment_intent.request_refused", revision=row.revision, amount=wanted.amount)
-    change.put(roll_back(row)._replace(refused_revision=row.revision if is_other_price else row.refused_revision))
+    row = row._replace(refused_revision=row.revision) if is_other_price else row
+    change.put(roll_back(row))
     return Fail()
 
 
@@ -120,8 +125,14 @@ def roll_back(row: PaymentIntentState) -> PaymentIntentState:
     applied = row.applied_terms
     if applied is None or applied.covers(row.requested_terms):
         return row
-    row = row._replace(applied_terms=replace(applied, is_of_session=False))
-    return row._replace(requested_terms=applied.terms, revision=row.revision + 1, is_rolled_back=True)
+    revision = row.revision + 1
+    return row._replace(
+        requested_terms=applied.terms,
+        applied_terms=replace(applied, is_of_session=False),
+        revision=revision,
+        is_rolled_back=True,
+        refused_revision=None if row.refused_revision is None else revision,  # this one is not accepted either
+    )
 
 
 def withdraw(row: PaymentIntentState, run: ConvergeRun) -> PaymentIntentState:

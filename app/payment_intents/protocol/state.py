@@ -84,7 +84,7 @@ class PaymentIntentState(NamedTuple):
     Of Stripe we know: `stripe_id`, `status` (its words; None until it answers), the amounts, and `applied_terms`.
     Desired state: `requested_terms` with their `revision`, which only grows, over generations too
     (`is_rolled_back`: the newest request was given up, and these are what Stripe held; `refused_revision`: Stripe
-    refused the price of that one, and has accepted nothing since), `is_cancel_requested` and `capture_amount`.
+    refused a price, and has accepted nothing newer than this), `is_cancel_requested` and `capture_amount`.
     Who writes: `lease_token` until `lease_until`. `version` grows with each recorded change. Stripe must be asked
     while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more;
     such a request may set the `unconfirmed_fields`.

@@ -25,6 +25,8 @@ class ConvergeRun(NamedTuple):
     `revision` is a PUT's own; jobs have none. `about` is the PaymentIntent of the last step, `version` that one's when
     the lease was taken. `sent` are the terms of the last update with their revision; `is_first` says that nobody had
     an answer about this PaymentIntent before. `is_fresh`: this run has Stripe's own answer since it took the lease.
+    `refused` is the call that Stripe refused because of a state, `refused_in` the status that it showed with that.
+    `displaced` is the price that a PUT's own took the place of.
     """
 
     token: UUID
@@ -39,6 +41,7 @@ class ConvergeRun(NamedTuple):
     is_first: bool = False
     sent: AppliedTerms | None = None
     refused: "Call | None" = None
+    refused_in: str | None = None
     displaced: tuple[int, str] | None = None
 
     @property

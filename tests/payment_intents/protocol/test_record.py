@@ -196,7 +196,7 @@ def test_only_an_unknown_outcome_is_asked_about(answer: Answer, needs_refresh: b
         pytest.param(
             UPDATE,
             {"requested_terms": TWENTY},
-            {"revision": 2, "is_rolled_back": True, "refused_revision": 1, "version": 3},
+            {"revision": 2, "is_rolled_back": True, "refused_revision": 2, "version": 3},
             id="update",
         ),
         pytest.param(
@@ -220,7 +220,7 @@ def test_only_an_unknown_outcome_is_asked_about(answer: Answer, needs_refresh: b
         pytest.param(
             CancelCall("pi_1", None, "key"),
             {"is_cancel_requested": True, "requested_terms": TWENTY, "status": "requires_action"},
-            {"status": "requires_action", "revision": 2, "is_rolled_back": True, "refused_revision": 1},
+            {"status": "requires_action", "revision": 2, "is_rolled_back": True, "refused_revision": 2},
             id="cancel for another price",
         ),
     ],
