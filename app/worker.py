@@ -42,6 +42,7 @@ DATABASE_PAUSE_SECONDS = 1.0
 EVERY_MINUTE = "* * * * *"
 EVERY_FIVE_MINUTES = "*/5 * * * *"
 EVERY_HOUR = "17 * * * *"
+HALF_AN_HOUR_LATER = "47 * * * *"
 
 
 def register(queue: PgQueuer, resources: Resources) -> None:
@@ -91,6 +92,10 @@ def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
     @queue.schedule("reconcile", EVERY_FIVE_MINUTES)
     async def reconcile_(_: Schedule) -> None:
         await reconcile.reconcile(resources.unhurried())
+
+    @queue.schedule("reconcile_recent", HALF_AN_HOUR_LATER)
+    async def reconcile_recent(_: Schedule) -> None:
+        await reconcile.reconcile_recent(resources)
 
     @queue.schedule("purge_webhook_events", EVERY_HOUR)
     async def purge_webhook_events(_: Schedule) -> None:

@@ -14,12 +14,16 @@ from app.db.errors import DatabaseUnavailable
 from app.doctor.production_checks import find_unsafe
 from app.errors import PaymentsError
 from app.observability.redaction import redact
-from app.resources import open_resources
+from app.resources import Resources, open_resources
 from app.settings import Settings
-from app.stripe_gateway import API_VERSION, AccountSnapshot, StripeGateway, WebhookEndpointSnapshot
+from app.stripe_gateway import API_VERSION, AccountSnapshot, StripeGateway, WebhookEndpointSnapshot, Window
 from app.stripe_gateway.errors import StripeMisconfigured
+from app.webhooks.repository import find_received
 from app.webhooks.router import PATH
 from app.webhooks.subscription import EVENTS
+
+# So far back an endpoint that brought nothing is called silent.
+SILENCE = timedelta(days=1)
 
 # Stripe's signatures are valid for five minutes; a clock that is this far off is drifting towards that.
 MAX_SKEW = timedelta(seconds=30)
@@ -40,6 +44,7 @@ async def examine(settings: Settings) -> list[Result]:
     async with open_resources(settings) as resources:
         results.append(await _examine_database(settings, resources.database))
         results += await _examine_stripe(resources.stripe)
+        results += await _examine_silence(resources)
     return results
 
 
@@ -84,6 +89,23 @@ def _examine_clock(account: AccountSnapshot) -> Result:
     if skew > MAX_SKEW:
         return Result("Clock", seconds, "Synchronize this machine's clock (NTP): signatures are checked against it.")
     return Result("Clock", seconds)
+
+
+async def _examine_silence(resources: Resources) -> list[Result]:
+    """Compare Stripe's newest events with those that webhooks brought; nothing where either can't be read."""
+    grace = resources.settings.reconcile_grace
+    try:
+        until = await resources.database.fetchval("SELECT now()") - grace
+        page = await resources.stripe.page_of_events(Window(until - SILENCE, until, is_undelivered=False), after=None)
+        received = await find_received(resources.database, [event.id for event in page.events])
+    except (PaymentsError, asyncpg.PostgresError):
+        return []  # another finding says so
+    brought = [each for each in page.events if each.id in received and received[each.id] - each.created <= grace]
+    if page.events and not brought:
+        seen = f"no webhook brought any of Stripe's newest {len(page.events)}, of the last day"
+        remedy = "Check that the endpoint is enabled and leads here; it is silent, and payments are known late."
+        return [Result("Events", seen, remedy)]
+    return [Result("Events", f"webhooks brought {len(brought)} of Stripe's newest {len(page.events)}, of the last day")]
 
 
 def examine_webhooks(endpoints: list[WebhookEndpointSnapshot]) -> list[Result]:

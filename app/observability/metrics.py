@@ -1,7 +1,7 @@
 """What is counted, for Prometheus; each process counts what it did itself."""
 
 import structlog
-from prometheus_client import Counter, start_http_server
+from prometheus_client import Counter, Gauge, start_http_server
 
 log = structlog.get_logger()
 
@@ -9,6 +9,12 @@ WEBHOOKS = Counter("payments_webhook_events", "Events of Stripe's by what became
 
 # Anything above zero was missed by the webhooks: look why.
 REPAIRS = Counter("payments_repairs", "What was found here unlike at Stripe, by kind.", ["kind"])
+
+# What none but the hourly look at all of Stripe's events found: an endpoint is disabled, or lacks types.
+MISSED = Counter("payments_webhook_events_missed", "Events that Stripe sent to no endpoint of ours.")
+
+# Silence: since when this process has had no event that is proved to be Stripe's.
+LAST_EVENT = Gauge("payments_webhook_last_event_timestamp_seconds", "When Stripe last sent an event.")
 
 PROBLEMS = Counter(
     "payments_problems", "Answers that were problems, by the route and the problem's code.", ["route", "code"]

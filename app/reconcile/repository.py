@@ -2,16 +2,18 @@
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Literal
 
 from app.db.engine import Database
 
-TASK = "undelivered"
+# Those that an endpoint did not accept; and all, also those that none was sent.
+Task = Literal["undelivered", "recent"]
 
 # Two that begin at once wait for each other's row; what runs is left as it is.
 _BEGIN = """
 INSERT INTO reconcile_progress AS p (task, since, until, after) VALUES ($1, $2, $3, NULL)
 ON CONFLICT (task) DO UPDATE
-SET since = CASE WHEN p.until IS NULL THEN greatest($2, p.since - $4::interval) ELSE p.since END,
+SET since = CASE WHEN p.until IS NULL THEN greatest($5, p.since - $4::interval) ELSE p.since END,
     until = coalesce(p.until, excluded.until)
 RETURNING since, until, after
 """
@@ -26,19 +28,24 @@ class Progress:
     after: str | None
 
 
-async def begin(database: Database, *, first: datetime, until: datetime, overlap: timedelta) -> Progress:
-    """Return the pass that runs, or one that was broken off, or a new one from where the last had ended."""
-    found = await database.fetchone(_BEGIN, TASK, first, until, overlap)
+async def begin(
+    database: Database, task: Task, *, first: datetime, oldest: datetime, until: datetime, overlap: timedelta
+) -> Progress:
+    """Return the pass that runs, or one that was broken off, or a new one from where the last had ended.
+
+    The very first one begins at `first`, a later one never before `oldest`.
+    """
+    found = await database.fetchone(_BEGIN, task, first, until, overlap, oldest)
     return Progress(found["since"], found["until"], found["after"])
 
 
-async def advance(database: Database, after: str | None) -> None:
+async def advance(database: Database, task: Task, after: str | None) -> None:
     """Note the last event that was taken; None: begin the pass anew."""
-    await database.execute("UPDATE reconcile_progress SET after = $2 WHERE task = $1", TASK, after)
+    await database.execute("UPDATE reconcile_progress SET after = $2 WHERE task = $1", task, after)
 
 
-async def finish(database: Database, until: datetime) -> None:
+async def finish(database: Database, task: Task, until: datetime) -> None:
     """Note that everything until then was taken."""
     await database.execute(
-        "UPDATE reconcile_progress SET since = $2, until = NULL, after = NULL WHERE task = $1", TASK, until
+        "UPDATE reconcile_progress SET since = $2, until = NULL, after = NULL WHERE task = $1", task, until
     )

@@ -11,19 +11,24 @@ import structlog
 
 from app.db.errors import DatabaseUnavailable
 from app.errors import PaymentsError
-from app.observability.metrics import REPAIRS
+from app.observability.metrics import MISSED, REPAIRS
 from app.payment_intents.protocol.state import PaymentIntentState
 from app.reconcile import adoption, repository
+from app.reconcile.repository import Task
 from app.reconcile.sync import sync_related
 from app.resources import Resources
 from app.stripe_gateway import EventPage, StripeEvent, Window
 from app.stripe_gateway.errors import InvalidEvent, StripeRefused, UnknownObject
 from app.webhooks import ingest
 from app.webhooks.errors import RecoveryPending
+from app.webhooks.repository import find_received
 
 log = structlog.get_logger()
 
 STRIPE_EVENT_RETENTION = timedelta(days=30)
+
+# How far back the first hourly pass of an installation reads; after that each goes on where the last had ended.
+FIRST_RECENT = timedelta(days=1)
 
 # An event may be listed a little later than its `created` says, and clocks differ.
 OVERLAP = timedelta(minutes=10)
@@ -47,21 +52,36 @@ class Tally:
 
 
 async def reconcile(resources: Resources) -> Tally:
-    """Take every event that no endpoint took, since the last pass. One that was broken off goes on where it was.
+    """Take every event that an endpoint did not accept, since the last pass.
 
-    Raises Unavailable; the next run goes on.
+    One that was broken off goes on where it was. Raises Unavailable; the next run goes on.
     """
+    return await _pass(resources, "undelivered", first=STRIPE_EVENT_RETENTION)
+
+
+async def reconcile_recent(resources: Resources) -> Tally:
+    """Take every event since the last such pass, also what Stripe sent to no endpoint of ours.
+
+    An endpoint that was disabled, or did not ask for that type, leaves nothing undelivered. Raises Unavailable.
+    """
+    tally = await _pass(resources, "recent", first=FIRST_RECENT)
+    MISSED.inc(tally.repaired)
+    return tally
+
+
+async def _pass(resources: Resources, task: Task, *, first: timedelta) -> Tally:
     database = resources.database
     now: datetime = await database.fetchval("SELECT now()")
     until = now - resources.settings.reconcile_grace
-    progress = await repository.begin(database, first=now - STRIPE_EVENT_RETENTION, until=until, overlap=OVERLAP)
-    window = Window(progress.since, progress.until, is_undelivered=True)
+    oldest = now - STRIPE_EVENT_RETENTION
+    progress = await repository.begin(database, task, first=now - first, oldest=oldest, until=until, overlap=OVERLAP)
+    window = Window(progress.since, progress.until, is_undelivered=task == "undelivered")
     tally = Tally()
     async for page in _pages(resources, window, after=progress.after):
         await _ingest_page(resources, page, tally)
         if not tally.failed:  # else a pass that is broken off goes on before what failed
-            await repository.advance(database, page.next_after)
-    await repository.finish(database, tally.oldest_failed or window.until)
+            await repository.advance(database, task, page.next_after)
+    await repository.finish(database, task, tally.oldest_failed or window.until)
     _log("reconcile.finished", tally)
     return tally
 
@@ -106,9 +126,11 @@ async def _pages(resources: Resources, window: Window, *, after: str | None) -> 
 
 async def _ingest_page(resources: Resources, page: EventPage, tally: Tally) -> None:
     tally.unreadable += page.unreadable
+    tally.read += len(page.events)
+    stored = await find_received(resources.database, [event.id for event in page.events])
     for event in reversed(page.events):
-        tally.read += 1
-        await _ingest_one(resources, event, tally)
+        if event.id not in stored:
+            await _ingest_one(resources, event, tally)
 
 
 async def _ingest_one(resources: Resources, event: StripeEvent, tally: Tally) -> None:

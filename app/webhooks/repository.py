@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 import msgspec
@@ -76,6 +77,12 @@ async def read_batch(
         frozenset(records[0]["stored_events"]),
         msgspec.json.decode(attempts, type=dict[str, KnownAttempt]) if attempts else {},
     )
+
+
+async def find_received(database: Database, event_ids: Sequence[str]) -> dict[str, datetime]:
+    """Return which of these events are stored, and since when."""
+    records = await database.fetch("SELECT id, received_at FROM webhook_events WHERE id = ANY ($1)", event_ids)
+    return {record["id"]: record["received_at"] for record in records}
 
 
 def row_of(event: StripeEvent, outcome: str, reference: Reference | None) -> Row:

@@ -7,7 +7,7 @@ from structlog.contextvars import bind_contextvars
 
 from app.db import queue
 from app.errors import PaymentsError
-from app.observability.metrics import WEBHOOKS
+from app.observability.metrics import LAST_EVENT, WEBHOOKS
 from app.resources import Resources
 from app.stripe_gateway import check_signature_form, verify
 from app.webhooks.errors import RecoveryPending
@@ -52,6 +52,7 @@ async def _receive(
 ) -> Outcome | Literal["wrong_mode"]:
     settings = resources.settings
     event = verify(body, signature, settings.stripe_webhook_secret)
+    LAST_EVENT.set_to_current_time()
     bind_contextvars(stripe_event=event.id, type=event.type, object_id=event.object_id)
     if event.is_live != (settings.mode == "live"):
         log.warning("event.of_other_mode", is_live=event.is_live, mode=settings.mode)

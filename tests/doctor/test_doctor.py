@@ -15,6 +15,7 @@ from app.settings import Settings
 from app.stripe_gateway import API_VERSION, WebhookEndpointSnapshot
 from app.webhooks.subscription import EVENTS
 from sandbox.client import SandboxClient
+from tests.cart import Cart
 from tests.processes import environment
 
 ENDPOINT = WebhookEndpointSnapshot("we_1", "https://pay.example/v1/stripe/webhook", True, API_VERSION, EVENTS)
@@ -32,7 +33,7 @@ async def test_a_migrated_database_and_a_registered_webhook_have_no_findings(
     assert _faults(results) == {}
     assert seen["Stripe key"] == "valid, of account acct_sandbox (Sandbox)"
     assert "migrated to" in seen["Database"]
-    assert seen.keys() == {"Settings", "Database", "Stripe key", "Clock", "Webhook we_configured"}
+    assert seen.keys() == {"Settings", "Database", "Stripe key", "Clock", "Webhook we_configured", "Events"}
 
 
 async def test_a_wrong_stripe_key_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
@@ -74,6 +75,22 @@ async def test_a_database_without_our_tables_is_reported(
     await connection.execute("DROP DATABASE bare WITH (FORCE)")
     await connection.close()
     assert "app migrate" in faults["Database"]
+
+
+async def test_a_silent_webhook_is_reported(cart: Cart, settings: Settings, sandbox: SandboxClient) -> None:
+    lenient = settings.model_copy(update={"reconcile_grace": timedelta(seconds=2)})
+    await sandbox.lose_webhooks()
+    await cart.owe()
+    await cart.pay()
+    await asyncio.sleep(2.1)  # so old must an event be
+    silent = await examine(lenient)
+    await sandbox.restore_webhooks()
+    await cart.another("/v1/carts/c2").owe()
+    await sandbox.wait_idle()
+    await asyncio.sleep(2.1)
+    heard = await examine(lenient)
+    assert "endpoint is enabled" in _faults(silent)["Events"]
+    assert "Events" not in _faults(heard)
 
 
 @pytest.mark.parametrize(

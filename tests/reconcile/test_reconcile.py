@@ -182,6 +182,31 @@ async def test_an_event_that_fails_for_now_is_taken_by_the_next_pass(
     assert (await api.get(CART)).json()["attempts"]["count"] == 2
 
 
+@pytest.mark.parametrize(
+    "change",
+    [{"disabled": "true"}, {"enabled_events[0]": "payment_intent.succeeded"}],
+    ids=["it was disabled", "it lacked the type"],
+)
+async def test_what_stripe_sent_to_no_endpoint_is_found_within_an_hour(
+    change: dict[str, str], api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources
+) -> None:
+    stripe_id = await _pay(api, sandbox, "c1")
+    await sandbox.wait_idle()
+    key = resources.settings.stripe_secret_key.get_secret_value()
+    async with httpx.AsyncClient(base_url=str(resources.settings.stripe_api_base), auth=(key, "")) as stripe:
+        [endpoint] = (await stripe.get("/v1/webhook_endpoints")).json()["data"]
+        await stripe.post(f"/v1/webhook_endpoints/{endpoint['id']}", data=change)
+    await sandbox.dashboard_refund(stripe_id, 300)
+    await sandbox.wait_idle()
+    missed = REGISTRY.get_sample_value("payments_webhook_events_missed_total") or 0
+    undelivered = await reconcile.reconcile(resources)
+    first, second = [await reconcile.reconcile_recent(resources) for _ in range(2)]
+    assert undelivered.repaired == second.repaired == 0
+    assert first.repaired > 0
+    assert REGISTRY.get_sample_value("payments_webhook_events_missed_total") == missed + first.repaired
+    assert (await api.get(CART)).json()["amount_refunded"] == 300
+
+
 async def test_a_replay_repeats_safely(api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources) -> None:
     await sandbox.lose_webhooks(2)
     await _pay(api, sandbox, "c1")
