@@ -17,7 +17,7 @@ from app.stripe_gateway.errors import (
     UnknownObject,
 )
 from app.stripe_gateway.retries import headers_of, is_replay, retry_after
-from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot
+from app.stripe_gateway.snapshots import Json, PaymentIntentSnapshot, read
 
 
 def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> PaymentsError:
@@ -29,7 +29,7 @@ def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> Paym
     error_body: Json = body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping) else {}
     match error:
         case stripe.AuthenticationError() | stripe.PermissionError():
-            return StripeMisconfigured()
+            return StripeMisconfigured(reason=read.word(error_body.get("message")))  # names a missing permission
         case stripe.IdempotencyError():
             return IdempotencyKeyConflict()
         case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):

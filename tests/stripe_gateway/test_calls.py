@@ -12,7 +12,7 @@ from app.dev.ports import free_port
 from app.errors import Unavailable
 from app.settings import Settings
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway, open_gateway
-from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
+from app.stripe_gateway.errors import StripeMisconfigured, StripeNotReached, StripeRefused, StripeUnavailable
 from sandbox.client import SandboxClient
 from tests.stripe_gateway.conftest import INTENT, Behaviour, Play, answer, hang, trickle
 from tests.waiting import until_held
@@ -90,6 +90,16 @@ async def test_a_definite_answer_is_not_retried(play: Play, status: int) -> None
     with pytest.raises((StripeRefused, Unavailable)):
         await _create(gateway)
     assert len(script.times) == 1
+
+
+@pytest.mark.parametrize("status", [401, 403])
+async def test_our_log_has_stripes_reason_why_the_key_is_not_accepted(play: Play, status: int) -> None:
+    message = "The provided key does not have the required permissions: rak_charge_read."
+    gateway, _ = await play(answer(status, json.dumps({"error": {"type": "x", "message": message}}).encode()))
+    with pytest.raises(StripeMisconfigured) as caught:
+        await _create(gateway)
+    assert caught.value.reason == message
+    assert message not in caught.value.detail
 
 
 async def test_a_refusal_carries_stripes_code_and_parameter(play: Play) -> None:
