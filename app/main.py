@@ -12,9 +12,9 @@ from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
 from app.disputes.router import router as disputes
-from app.http import openapi, problems
+from app.http import docs_page, openapi, problems
 from app.http.health import router as health
-from app.http.middleware import DOCS_PATH, HttpMiddleware
+from app.http.middleware import HttpMiddleware
 from app.http.request_limits import BodyReader
 from app.payment_intents.list_router import router as payment_intent_lists
 from app.payment_intents.router import moves
@@ -68,7 +68,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         openapi_tags=[{"name": name} for name in TAGS],
-        docs_url=DOCS_PATH if settings.has_docs else None,
+        docs_url=None,  # it would be a page of other hosts' scripts
         openapi_url="/openapi.json" if settings.has_docs else None,
         redoc_url=None,
         telemetry={"tracing": False, "metrics": False, "logs": False},  # a twentieth of a request, and nobody's choice
@@ -79,6 +79,8 @@ def create_app(settings: Settings) -> FastAPI:
     for router in ROUTERS:
         _add_routes(app, router)
     openapi.install(app, is_served=settings.has_docs)
+    if settings.has_docs:
+        docs_page.install(app)
     return app
 
 

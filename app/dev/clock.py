@@ -35,7 +35,7 @@ _MOVE = "UPDATE development.clock SET ahead = greatest(ahead, make_interval(secs
 
 
 def set_up(postgres: EmbeddedPostgres, database: str) -> None:
-    """Give a database a clock that can be moved; it stays where it was."""
+    """Let a database have a clock that can be moved; it stays where it was."""
     postgres.execute(database, _SET_UP.format(database=database))
 
 

@@ -27,9 +27,6 @@ from app.settings import Settings
 
 log = structlog.get_logger()
 
-# Development's page about the API, which takes its script and style from elsewhere.
-DOCS_PATH = "/docs"
-
 
 class HttpMiddleware:
     """Surrounds the application. `direct` are paths whose POST is answered without it, the body unread."""
@@ -50,7 +47,7 @@ class HttpMiddleware:
             return
         began = time.monotonic()
         keep_encoded_slashes(scope)
-        exchange = Exchange(scope, send, has_page=self._settings.has_docs and scope["path"] == DOCS_PATH)
+        exchange = Exchange(scope, send)
         try:
             await self._answer(scope, receive, exchange.send)
         except ClientDisconnect:
@@ -79,13 +76,12 @@ class HttpMiddleware:
 class Exchange:
     """One request and its answer."""
 
-    __slots__ = ("_has_page", "_id", "_scope", "_send", "status")
+    __slots__ = ("_id", "_scope", "_send", "status")
 
-    def __init__(self, scope: Scope, send: Send, *, has_page: bool) -> None:
+    def __init__(self, scope: Scope, send: Send) -> None:
         self.status = 0
         self._scope = scope
         self._send = send
-        self._has_page = has_page
         sent = next((value for name, value in scope["headers"] if name == b"x-request-id"), None)
         name = request_id(sent)
         self._id = (b"x-request-id", name.encode())
@@ -97,8 +93,7 @@ class Exchange:
         """Send a part of the answer, its headers completed."""
         if message["type"] == "http.response.start":
             self.status = int(message["status"])
-            headers = message["headers"] if self._has_page else secured(message["headers"])
-            message["headers"] = [*headers, self._id]
+            message["headers"] = [*secured(message["headers"]), self._id]
         await self._send(message)
 
     async def fail(self, error: Exception, receive: Receive) -> None:
