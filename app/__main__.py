@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from app.auth.cli import keys
 from app.doctor.cli import doctor
 from app.reconcile import cli as reconcile
+from app.stripe_account.cli import accept_account
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,6 +59,7 @@ app.add_typer(keys, name="keys")
 app.command("doctor")(doctor)
 app.add_typer(reconcile.events, name="events")
 app.command("sync")(reconcile.sync)
+app.command("accept-account")(accept_account)
 
 
 @app.callback()
@@ -68,11 +70,13 @@ def _main() -> None:
 def _start(host: str | None = None) -> Settings:
     """Read the settings, refuse unsafe ones with a line for each, and begin to log.
 
-    A database that is not there yet is no reason; one that is reached in a way that can't work is.
+    A database that is not there yet is no reason; one that is reached in a way that can't work is. Nor is a Stripe that
+    does not answer; a key of another account is.
     """
     from app.db.connect import check_sessions
     from app.doctor import production_checks
     from app.observability.logging import configure_logging
+    from app.stripe_account.service import why_refused
 
     settings, findings = production_checks.read_settings(host=host)
     if settings is None or findings:
@@ -80,6 +84,8 @@ def _start(host: str | None = None) -> Settings:
     configure_logging(is_json=settings.environment == "production", level=settings.log_level, secrets=settings.secrets)
     if (reason := asyncio.run(check_sessions(settings))) is not None:
         _refuse([reason])
+    if (another := asyncio.run(why_refused(settings))) is not None:
+        _refuse([another])
     return settings
 
 

@@ -44,6 +44,10 @@ class Configuration:
     refuses: frozenset[str] = frozenset()
     first: int | PaymentTerms = 1
 
+    @property
+    def has_adoption(self) -> bool:
+        return "ADOPT" in self.others
+
     def begin(self) -> State:
         """Return the state in which it begins."""
         ours = intern(steps.EMPTY)
@@ -122,6 +126,8 @@ SMALL = (
     _begun("PUT of a note, time-out, processing, job", _notes((1, "a")), "JOB", WAITS, time_out=1, confirm=1),
     _begun("2 PUTs, database restored, payment", (2, 3), "", PAYS, restore=1, confirm=1),
     _begun("PUT, capture, expiry", (2,), "CAPTURE, EXPIRE", HOLDS, confirm=1),
+    _first("first 2 PUTs, database restored, adoption, payment", (2, 3), "ADOPT", PAYS, restore=1, confirm=1),
+    _begun("2 PUTs, all deleted at Stripe, job", (2, 3), "JOB", PAYS, wipe=1, confirm=1),
     replace(_begun("PUT, attach, payment", (2,), "ATTACH", PAYS, crash=1, confirm=1), kind="session"),
     _begun("PUT, payment", (2,), "", PAYS + ASKS, confirm=2),
     _begun("PUT of a refused price, payment", (0,), "", PAYS + ASKS, confirm=1),
@@ -215,6 +221,12 @@ LARGE = (
     ),
     _begun("3 PUTs of notes, 2 time-outs", NOTES + _notes((2, "a")), time_out=2),
     _begun("2 PUTs of notes, crash, processing that fails", NOTES, "", WAITS + DECLINES, crash=1, confirm=2),
+    _first("first 3 PUTs, database restored, adoption, 2 payments", (2, 3, 2), "ADOPT", PAYS, restore=1, confirm=2),
+    _first(
+        "first 2 PUTs, restored, adoption, time-out", (2, 3), "ADOPT", HOLDS + PAYS, restore=1, confirm=2, time_out=1
+    ),
+    _first("first 2 PUTs, restored, adoption, cancel", (2, 3), "ADOPT, CANCEL", PAYS, restore=1, confirm=1),
+    _first("first 2 PUTs, sync, all deleted, crash", (2, 3), "SYNC", PAYS + HOLDS, wipe=1, confirm=1, crash=1),
     replace(_begun("2 PUTs of notes, database restored, crash", NOTES, restore=1, crash=1), excused=RESTORED),
     _begun("PUT, sync, database restored, crash, payment", (2,), "SYNC", PAYS, restore=1, crash=1, confirm=1),
     _first("first 2 PUTs, a 500 for good, a day, crash, payment", (2, 3), "", PAYS, fail=1, day=1, confirm=1, crash=2),

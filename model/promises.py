@@ -4,12 +4,12 @@ from collections.abc import Iterator
 from datetime import datetime
 
 from app.payment_intents.protocol.commands import is_abandoned
-from app.payment_intents.protocol.state import Context, PaymentIntentState, due_at
+from app.payment_intents.protocol.state import PAID_AFTER_CLOSE, SURPLUS, Context, PaymentIntentState, due_at
 from app.payment_intents.protocol.steps import Wait
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
 from model import steps, stripe, workers
 from model.configurations import Configuration
-from model.state import CAN_CHANGE, TERMINAL, Intent, Interned, Ours, Replies, State, Worker, intern
+from model.state import CAN_CHANGE, GONE, TERMINAL, Intent, Interned, Ours, Replies, State, Worker, intern
 from model.steps import CONFIG, LONG_SILENT, MINUTE, NOTHING_LATE, SECRETS, SILENT, remembered
 
 
@@ -38,10 +38,11 @@ def broken(state: State, configuration: Configuration) -> Iterator[str]:
 def _check(state: State, configuration: Configuration) -> None:
     """Check what must hold always."""
     ours = state.ours.value
-    live = [row.reference for each in state.intents if each.status not in TERMINAL and (row := ours.get(each.row))]
+    here = [(each, row) for each in state.intents if (row := ours.get(each.row))]
+    live = [row.reference for each, row in here if each.status not in TERMINAL and not row.is_watched]
     if len(live) > 1 and len(live) != len(set(live)):
         raise Violation("one: two PaymentIntents of a reference are live at Stripe")
-    if sum(each.status == "succeeded" for each in state.intents) > 1:
+    if sum(each.status == "succeeded" and row.closed_reason != SURPLUS for each, row in here) > 1:
         raise Violation("one: it was paid twice")
     if broken_rows := _broken_rows(state.ours):
         raise Violation(broken_rows)
@@ -55,8 +56,8 @@ def _broken_rows(ours: Interned[Ours]) -> str:
     live = [row.reference for row in ours.value.rows if row.closed_at is None]
     if len(live) != len(set(live)):
         return "one: two rows of a reference are live"
-    if any(row.is_open and due_at(row, CONFIG) is None for row in ours.value.rows):
-        return "due: nobody would ever look at an open row again"
+    if any((row.is_open or row.is_watched) and due_at(row, CONFIG) is None for row in ours.value.rows):
+        return "due: nobody would ever look again at a row that is open, or may be paid at Stripe"
     return ""
 
 
@@ -73,7 +74,8 @@ def _check_paid(state: State) -> None:
 def _is_quiet(state: State) -> bool:
     """Whether nobody does anything any more but the sweep."""
     is_done = all(worker.point == "start" and worker.name != "PUT" for worker in state.workers)
-    return is_done and not state.late and not state.webhooks
+    is_adopting = state.missing and any(worker.name == "ADOPT" for worker in state.workers)
+    return is_done and not is_adopting and not state.late and not state.webhooks
 
 
 def _check_quiet(state: State, configuration: Configuration) -> None:
@@ -81,15 +83,24 @@ def _check_quiet(state: State, configuration: Configuration) -> None:
     swept = _sweep_all(state, configuration)
     for intent in swept.intents:
         row = swept.ours.value.at_stripe(intent.id)
-        if row is None:
+        if row is None and intent.status != GONE:
             raise Violation(f"agree: {intent.id} is {intent.status} at Stripe and unknown here")
-        _check_agreement(intent, row)
+        if row is not None:
+            _check_agreement(intent, row)
     if not {"PUT AT CART", "CANCEL"} & set(configuration.others):
         _check_requests(state, swept, configuration)
     _check_not_stuck(swept)
 
 
 def _check_agreement(intent: Intent, row: PaymentIntentState) -> None:
+    if intent.status == GONE:
+        if row.is_open:
+            raise Violation(f"gone: Stripe does not have {intent.id}, and it stays open here")
+        return
+    if row.closed_at is not None and intent.status in CAN_CHANGE:
+        raise Violation(f"beside: {intent.id} is closed here, and can be paid")
+    if row.closed_reason == SURPLUS and intent.status != "canceled" and PAID_AFTER_CLOSE not in row.flags:
+        raise Violation(f"flag: {intent.id} is closed here and {intent.status} at Stripe, and nothing says so")
     if (row.status, row.amount) != (intent.status, intent.amount):
         raise Violation(f"agree: {intent.id} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
     if row.is_open and intent.status in CAN_CHANGE and not _is_held(row.requested_terms, intent):
@@ -196,7 +207,7 @@ def _put_alone(state: State, kind: Kind, wanted: PaymentTerms) -> State:
 
 def _sweep_all(state: State, configuration: Configuration) -> State:
     """Let the sweep work alone, long after everything; once with what a long silence adds, if that is needed."""
-    is_silent = bool({"lose", "restore"} & set(configuration.budget))
+    is_silent = bool({"lose", "restore", "wipe"} & set(configuration.budget))
     is_expiry_refused = _is_expiry_refused(state, configuration)
     state = state._replace(workers=(), late=(), budget=state.budget._replace(webhooks=0))
     kinds: tuple[Kind, ...] = ("cart", "session")
@@ -214,7 +225,22 @@ def _sweep_all(state: State, configuration: Configuration) -> State:
                 break
         else:
             raise Violation("agree: the sweep never finds that nothing is left to do")
-    return state
+    return _sweep_closed(state, SILENT if is_silent else NOTHING_LATE)
+
+
+def _sweep_closed(state: State, now: datetime) -> State:
+    """Let the sweep end at Stripe what is closed here."""
+    for _ in range(MAX_LOOKS):
+        due = steps.next_of_closed(state.ours, now)
+        if due is None:
+            return state
+        row, call = due
+        due_since = due_at(row, CONFIG)
+        if due_since is None or due_since > now:
+            raise Violation("due: there is something to do about a closed row, and no look is due")
+        state, answer = stripe.execute(state, call, "JOB")[:2]
+        state, now = state._replace(ours=steps.record_closed(state.ours, call, answer)), NOTHING_LATE
+    raise Violation("agree: the sweep never finds that nothing is left to do about a closed row")
 
 
 def _silent_until(row: PaymentIntentState) -> datetime:

@@ -3,7 +3,7 @@
 from app.payment_intents.protocol.reply import is_displaced, is_satisfied
 from app.payment_intents.protocol.state import PaymentIntentState
 from app.payment_intents.protocol.steps import Answer, Answered, Done, Fail, Refused, Rejected
-from model.state import TERMINAL, Interned, State, Worker
+from model.state import Interned, State, Worker
 from model.steps import Outcome
 
 DONE, REFUSED, UNKNOWN = "200", "refused", "503"
@@ -55,7 +55,7 @@ def reply(state: State, worker: Worker, outcome: Outcome, said: str) -> State:
 
 
 def _check_synced(state: State, worker: Worker, row: PaymentIntentState | None) -> State:
-    if row is None or row.generation != worker.seen or row.status in TERMINAL:
+    if row is None or row.generation != worker.seen or not row.is_open:
         return state
     return with_untruth(state, f"fresh: {worker} was told {row.status}, though it had ended at Stripe before it asked")
 

@@ -16,7 +16,8 @@ T = TypeVar("T", bound=Hashable)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CAN_CHANGE = frozenset({"requires_payment_method", "requires_action"})
-TERMINAL = frozenset({"succeeded", "canceled"})
+GONE = "gone"  # our word: Stripe does not have it any more
+TERMINAL = frozenset({"succeeded", "canceled", GONE})
 
 
 class Interned(Generic[T]):
@@ -64,10 +65,11 @@ def forget_interned() -> None:
 
 
 class Ours(NamedTuple):
-    """Our database: a cart and a session, with all their PaymentIntents."""
+    """Our database: a cart and a session, with all their PaymentIntents. Their ids are numbers from `first_id` on."""
 
     cart: ReferenceState
     session: ReferenceState
+    first_id: int = 1
 
     def of(self, kind: Kind) -> ReferenceState:
         return self.cart if kind == "cart" else self.session
@@ -176,6 +178,7 @@ class Budget(NamedTuple):
     take_key: int = 0
     fail: int = 0
     restore: int = 0
+    wipe: int = 0
     webhooks: int = 1
 
 
@@ -201,6 +204,12 @@ class State(NamedTuple):
 
     def newest(self, kind: Kind) -> PaymentIntentState | None:
         return self.ours.value.of(kind).newest
+
+    @property
+    def missing(self) -> tuple[Intent, ...]:
+        """What Stripe has of ours and is not here: a backup was restored."""
+        ours = self.ours.value
+        return tuple(each for each in self.intents if each.status != GONE and ours.get(each.row) is None)
 
     def without(self, worker: Worker) -> "State":
         return self._replace(workers=tuple(each for each in self.workers if each.number != worker.number))

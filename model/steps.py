@@ -12,7 +12,8 @@ from functools import lru_cache
 from typing import NamedTuple, TypeVar
 from uuid import UUID
 
-from app.payment_intents.protocol import attach, commands, decide, record
+from app.payment_intents.protocol import attach, closed, commands, decide, record
+from app.payment_intents.protocol.adopt import adopt as adopt_missing
 from app.payment_intents.protocol.attach import SessionToCart
 from app.payment_intents.protocol.decide import Decision
 from app.payment_intents.protocol.state import (
@@ -23,8 +24,18 @@ from app.payment_intents.protocol.state import (
     ProtocolConfig,
     ReferenceState,
 )
-from app.payment_intents.protocol.steps import Answer, Call, ConvergeRun, FindCall, GiveUp, Rejected, RetrieveCall, Step
-from app.payment_intents.protocol.terms import Kind, PaymentTerms, Reference
+from app.payment_intents.protocol.steps import (
+    Answer,
+    Call,
+    CancelCall,
+    ConvergeRun,
+    FindCall,
+    GiveUp,
+    Rejected,
+    RetrieveCall,
+    Step,
+)
+from app.payment_intents.protocol.terms import Kind, PaymentTerms, Reference, metadata_in
 from model.state import NOW, Intent, Interned, Ours, forget_interned, intern
 
 F = TypeVar("F", bound=Callable[..., object])
@@ -45,6 +56,9 @@ LONG_SILENT = NOW + CONFIG.abandoned_after + MINUTE  # and about any open one
 # Of what happened before, no more is known than this.
 ABANDONED = NOW - CONFIG.abandoned_after - 2 * HOUR
 KEY_FORGOTTEN = NOW - 21 * HOUR
+
+# More rows than these are not opened before a restore.
+AFTER_RESTORE = 5
 
 ACTOR = Actor("model")
 SECRETS = frozenset(f"pi_{number}" for number in range(9))
@@ -148,7 +162,7 @@ def attach_to_cart(ours: Interned[Ours], now: datetime) -> Interned[Ours] | Step
     session, cart = ours.value.session, ours.value.cart
     attachment = attach.attach(session, cart, _context(ours, now), ACTOR)
     if isinstance(attachment, SessionToCart):
-        return intern(_canonical(Ours(attachment.cart.state, attachment.session.state)))
+        return intern(_canonical(ours.value._replace(cart=attachment.cart.state, session=attachment.session.state)))
     return attachment
 
 
@@ -183,13 +197,54 @@ def abandon(ours: Interned[Ours]) -> Interned[Ours]:
     return _with_rows(ours.value, lambda row: row._replace(last_activity_at=ABANDONED))
 
 
+@remembered
+def restore(backup: Interned[Ours]) -> Interned[Ours]:
+    """Go back to a backup; what is opened from then on has other ids than what was."""
+    return intern(backup.value._replace(first_id=AFTER_RESTORE))
+
+
+@remembered
+def adopt(ours: Interned[Ours], missing: Intent) -> Interned[Ours]:
+    """Make the row again that is missing here."""
+    marked = metadata_in(missing.metadata, CONFIG.instance)
+    assert marked is not None
+    kind = marked.reference.kind
+    change = Change(ours.value.of(kind), _context(ours, NOW), ACTOR)
+    adopt_missing(change, missing, marked)
+    return _replaced(ours, kind, change.state)
+
+
+@remembered
+def next_of_closed(ours: Interned[Ours], now: datetime) -> tuple[PaymentIntentState, Interned[Call]] | None:
+    """Return a closed row about which there is something to do, and the call."""
+    for row in ours.value.rows:
+        call = closed.next_call(row, _context(ours, now))
+        if call is not None:
+            return row, intern(_timeless(call))
+    return None
+
+
+@remembered
+def record_closed(ours: Interned[Ours], call: Interned[Call], answer: Interned[Answer]) -> Interned[Ours]:
+    """Record how the call about a closed row ended."""
+    assert isinstance(call.value, CancelCall | RetrieveCall)
+    row = ours.value.at_stripe(call.value.stripe_id)
+    assert row is not None
+    change = Change(ours.value.of(row.reference.kind), _context(ours, NOW), ACTOR)
+    closed.record_answer(change, row, answer.value)
+    return _replaced(ours, row.reference.kind, change.state)
+
+
 def _with_rows(ours: Ours, change: Callable[[PaymentIntentState], PaymentIntentState]) -> Interned[Ours]:
-    states = (state._replace(payment_intents=tuple(map(change, state.payment_intents))) for state in ours)
-    return intern(Ours(*states))
+    def changed(state: ReferenceState) -> ReferenceState:
+        return state._replace(payment_intents=tuple(map(change, state.payment_intents)))
+
+    return intern(ours._replace(cart=changed(ours.cart), session=changed(ours.session)))
 
 
 def _context(ours: Interned[Ours], now: datetime) -> Context:
-    return Context(CONFIG, now, UUID(int=len(ours.value.rows) + 1), UUID(int=0), SECRETS)
+    new_id = UUID(int=ours.value.first_id + len(ours.value.rows))
+    return Context(CONFIG, now, new_id, UUID(int=0), SECRETS)
 
 
 def _go_on(
@@ -215,12 +270,13 @@ def _replaced(
     ours: Interned[Ours], kind: Kind, state: ReferenceState, run: ConvergeRun | None = None
 ) -> Interned[Ours]:
     known = ours.value
-    return intern(_canonical(Ours(state, known.session) if kind == "cart" else Ours(known.cart, state), run))
+    after = known._replace(cart=state) if kind == "cart" else known._replace(session=state)
+    return intern(_canonical(after, run))
 
 
 def _canonical(ours: Ours, run: ConvergeRun | None = None) -> Ours:
     """Set back what only grows."""
-    return Ours(*(_canonical_reference(state, run) for state in ours))
+    return ours._replace(cart=_canonical_reference(ours.cart, run), session=_canonical_reference(ours.session, run))
 
 
 def _canonical_reference(state: ReferenceState, run: ConvergeRun | None) -> ReferenceState:

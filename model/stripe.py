@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from app.payment_intents.protocol import steps as protocol
 from app.payment_intents.protocol.steps import Answer, Call
-from model.state import CAN_CHANGE, Intent, Interned, State, Worker, intern
+from model.state import CAN_CHANGE, GONE, Intent, Interned, State, Worker, intern
 from model.steps import remembered
 
 # Stripe refuses such an amount for good.
@@ -31,6 +31,10 @@ def _refused(intent: Intent) -> Interned[Answer]:
 def execute(state: State, interned: Interned[Call], who: str) -> Executed:
     """Do what a request asks for, at the moment when it reaches Stripe."""
     match interned.value:
+        case protocol.RetrieveCall() | protocol.UpdateCall() | protocol.CancelCall() | protocol.CaptureCall() if (
+            _named(state, interned.value.stripe_id).status == GONE
+        ):
+            return Executed(state, intern(protocol.Gone()))
         case protocol.CreateCall(key=key):
             return _create(state, interned, key)
         case protocol.FindCall(metadata=metadata):
@@ -77,7 +81,7 @@ def _created(call: Interned[Call], number: int) -> Intent:
 def _find(state: State, metadata: dict[str, str]) -> Interned[Answer]:
     row = _row(metadata)
     for intent in state.intents:
-        if intent.row == row:
+        if intent.row == row and intent.status != GONE:
             return _shown(intent)
     return intern(protocol.FoundNothing())
 
@@ -138,6 +142,12 @@ def change(state: State, intent: Intent) -> State:
     intents = (*state.intents[:number], intent, *state.intents[number + 1 :])
     state = state._replace(intents=intents, workers=tuple(_see(worker, intent) for worker in state.workers))
     return state if before == intent.status else send_webhook(state, intent)
+
+
+def wipe(state: State) -> State:
+    """Delete everything, as a person may with test data."""
+    intents = tuple(intent._replace(status=GONE) for intent in state.intents)
+    return state._replace(intents=intents, keys=(), webhooks=())
 
 
 def send_webhook(state: State, intent: Intent) -> State:

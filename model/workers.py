@@ -12,7 +12,7 @@ from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
 from model.configurations import Configuration
 from model.replies import DONE, reply, reply_of, with_untruth
-from model.state import NOW, TERMINAL, Budget, Interned, State, Worker, intern
+from model.state import GONE, NOW, TERMINAL, Budget, Interned, State, Worker, intern
 from model.steps import A_MINUTE_LATER, LEASE_OVER, OWNER_GONE, Outcome
 
 Next: TypeAlias = tuple[str, State]
@@ -48,7 +48,7 @@ def _attach(state: State, worker: Worker) -> Iterator[Next]:
         yield f"{worker}: {after.reason}", state.without(worker)
     elif not isinstance(after, Wait):
         ours = after if isinstance(after, Interned) else state.ours
-        yield f"{worker} makes it the cart's", _with(state._replace(ours=ours), worker._replace(kind="cart"))
+        yield f"{worker} makes it the cart's", with_worker(state._replace(ours=ours), worker._replace(kind="cart"))
 
 
 def _is_known_hold(state: State, row: PaymentIntentState | None) -> bool:
@@ -67,8 +67,8 @@ def _committed(state: State, worker: Worker, outcome: Outcome) -> State:
         return state
     held = [intent for intent in state.intents if intent.row == row.id.int]
     if worker.name == "SYNC":
-        has_ended = any(intent.status in TERMINAL for intent in held)
-        return _with(state, worker._replace(seen=row.generation if has_ended else 0))
+        has_ended = any(intent.status in TERMINAL - {GONE} for intent in held)
+        return with_worker(state, worker._replace(seen=row.generation if has_ended else 0))
     is_written = outcome.ours is not state.ours
     if not is_written and not (isinstance(outcome.step, Done) and row.is_payable):
         return state
@@ -76,7 +76,7 @@ def _committed(state: State, worker: Worker, outcome: Outcome) -> State:
     for intent in held:
         seen |= 1 << intent.amount
     state = state._replace(replies=state.replies._replace(orders=order))
-    return _with(state, worker._replace(order=order, seen=seen))
+    return with_worker(state, worker._replace(order=order, seen=seen))
 
 
 def _moments(state: State, worker: Worker, now: datetime = NOW) -> Iterator[tuple[datetime, str]]:
@@ -109,10 +109,10 @@ def _go_on(state: State, worker: Worker, outcome: Outcome, what: str, answer: In
     worker = _same(state, worker)
     if outcome.call is not None:
         after = worker._replace(run=outcome.run, point="call", call=outcome.call, answer=None)
-        return f"{worker} {what}: will make {outcome.call}", _with(state, after)
+        return f"{worker} {what}: will make {outcome.call}", with_worker(state, after)
     if isinstance(outcome.step, Wait):
         after = worker._replace(run=outcome.run, point="wait", call=None, answer=None)
-        return f"{worker} {what}: waits", _with(state, after)
+        return f"{worker} {what}: waits", with_worker(state, after)
     said = reply_of(worker, outcome, answer)
     return f"{worker} {what}: {said}", reply(state, worker, outcome, said)
 
@@ -238,7 +238,7 @@ def _same(state: State, worker: Worker) -> Worker:
     return next(each for each in state.workers if each.number == worker.number)
 
 
-def _with(state: State, worker: Worker) -> State:
+def with_worker(state: State, worker: Worker) -> State:
     workers = tuple(worker if each.number == worker.number else each for each in state.workers)
     return state._replace(workers=workers)
 
@@ -257,4 +257,4 @@ def _sent(state: State, worker: Worker) -> State:
 
 def _answered(state: State, worker: Worker, answer: Interned[Answer]) -> State:
     """Let an answer be on its way back; what a PUT saw at Stripe meanwhile is in the state."""
-    return _with(state, _same(state, worker)._replace(point="answer", answer=answer))
+    return with_worker(state, _same(state, worker)._replace(point="answer", answer=answer))

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from model import steps, stripe, workers
+from model import adoption, steps, stripe, workers
 from model.configurations import Configuration
 from model.replies import with_untruth
-from model.state import CAN_CHANGE, Intent, State, distinct, without
+from model.state import CAN_CHANGE, NOW, Intent, State, distinct, without
 from model.workers import Next, spend
 
 
@@ -15,6 +15,10 @@ def successors(state: State, configuration: Configuration) -> Iterator[Next]:
         state = with_untruth(state, "")
     for worker in state.workers:
         match worker.point:
+            case "start" if worker.name == "ADOPT":
+                yield from adoption.start(state, worker)
+            case "answer" if worker.name == "ADOPT":
+                yield from adoption.answer(state, worker)
             case "start":
                 yield from workers.start(state, worker)
             case "call":
@@ -24,7 +28,7 @@ def successors(state: State, configuration: Configuration) -> Iterator[Next]:
             case _:
                 yield from workers.wait(state, worker, configuration)
     yield from _late(state)
-    yield from _webhooks(state)
+    yield from _webhooks(state, configuration)
     yield from _shopper(state, configuration)
     yield from _misfortune(state)
 
@@ -37,8 +41,10 @@ def _late(state: State) -> Iterator[Next]:
         yield f"a late {call} arrives: {answer}", done
 
 
-def _webhooks(state: State) -> Iterator[Next]:
+def _webhooks(state: State, configuration: Configuration) -> Iterator[Next]:
     for number, webhook in distinct(state.webhooks):
+        if configuration.has_adoption and webhook.value in state.missing:
+            continue  # it is sent again until it finds a row
         rest = state._replace(webhooks=without(state.webhooks, number))
         what = f"webhook {webhook}"
         taken = rest._replace(ours=steps.take_webhook(rest.ours, webhook))
@@ -73,10 +79,15 @@ def _misfortune(state: State) -> Iterator[Next]:
         if intent.status in CAN_CHANGE:
             ended = intent._replace(status="canceled", ended_by="dashboard")
             yield f"the dashboard cancels {intent.id}", stripe.change(spend(state, "dashboard"), ended)
-    if not (budget.day or budget.restore) or state.late or any(each.point != "start" for each in state.workers):
+    is_rare = budget.day or budget.restore or budget.wipe
+    if not is_rare or state.late or any(each.point != "start" for each in state.workers):
         return
     if budget.day:
         aged = spend(state, "day")._replace(ours=steps.age(state.ours), keys=())
         yield "a day passes, and Stripe forgets its keys", aged
     if budget.restore and state.ours is not state.backup:
-        yield "the database is restored from its backup", spend(state, "restore")._replace(ours=state.backup)
+        older = tuple(intent._replace(created=NOW - steps.HOUR) for intent in state.intents)
+        restored = spend(state, "restore")._replace(ours=steps.restore(state.backup), intents=older)
+        yield "the database is restored from its backup", restored
+    if budget.wipe and state.intents:
+        yield "all is deleted at Stripe", stripe.wipe(spend(state, "wipe"))

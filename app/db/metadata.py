@@ -9,8 +9,11 @@ from app.payment_intents import models as payment_intents
 from app.reconcile import models as reconcile
 from app.references import models as references
 from app.refunds import models as refunds
+from app.stripe_account import models as stripe_account
 from app.webhooks import models as webhooks
 
-MODELS = (attempts, auth, disputes, events, payment_intents, reconcile, references, refunds, webhooks)
+MODELS = (
+    *(attempts, auth, disputes, events, payment_intents, reconcile, references, refunds, stripe_account, webhooks),
+)
 
 metadata = Base.metadata

@@ -16,7 +16,9 @@ from app.errors import PaymentsError
 from app.observability.redaction import redact
 from app.resources import Resources, open_resources
 from app.settings import Settings
-from app.stripe_gateway import API_VERSION, AccountSnapshot, StripeGateway, WebhookEndpointSnapshot, Window
+from app.stripe_account import service as stripe_account
+from app.stripe_account.errors import AnotherAccount
+from app.stripe_gateway import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot, Window
 from app.stripe_gateway.errors import StripeMisconfigured
 from app.webhooks.repository import find_received
 from app.webhooks.router import PATH
@@ -43,7 +45,7 @@ async def examine(settings: Settings) -> list[Result]:
     results = _examine_settings(settings)
     async with open_resources(settings) as resources:
         results.append(await _examine_database(settings, resources.database))
-        results += await _examine_stripe(resources.stripe)
+        results += await _examine_stripe(resources)
         results += await _examine_silence(resources)
     return results
 
@@ -68,7 +70,8 @@ async def _examine_database(settings: Settings, database: Database) -> Result:
     return Result("Database", f"reachable and migrated to {migrations.head()}")
 
 
-async def _examine_stripe(stripe: StripeGateway) -> list[Result]:
+async def _examine_stripe(resources: Resources) -> list[Result]:
+    stripe = resources.stripe
     try:
         account = await stripe.retrieve_account()
         endpoints = await stripe.list_webhook_endpoints()
@@ -78,7 +81,19 @@ async def _examine_stripe(stripe: StripeGateway) -> list[Result]:
     except PaymentsError as error:
         return [Result("Stripe", f"did not answer: {error.detail}", "Check the network, and Stripe's status page.")]
     name = f"{account.id} ({account.name})" if account.name else account.id
-    return [Result("Stripe key", f"valid, of account {name}"), _examine_clock(account), *examine_webhooks(endpoints)]
+    key = await _compare_account(resources) or Result("Stripe key", f"valid, of account {name}")
+    return [key, _examine_clock(account), *examine_webhooks(endpoints)]
+
+
+async def _compare_account(resources: Resources) -> Result | None:
+    """Find a key of another account than the one that has what is here. An unusable database is another finding."""
+    try:
+        await stripe_account.check(resources)
+    except AnotherAccount as error:
+        return Result("Stripe key", error.problem, error.remedy)
+    except (PaymentsError, asyncpg.PostgresError):
+        return None
+    return None
 
 
 def _examine_clock(account: AccountSnapshot) -> Result:

@@ -1,7 +1,7 @@
 """Cancel a PaymentIntent: that is committed as desired, then Stripe is brought to it; cancelled already is done."""
 
 from app.auth.api_keys import Caller
-from app.payment_intents import repository, service
+from app.payment_intents import closing, repository, service
 from app.payment_intents.convergence import converge
 from app.payment_intents.errors import AlreadyPaid, PaymentInProgress
 from app.payment_intents.protocol.commands import Cancel
@@ -21,8 +21,10 @@ async def cancel(
     target_id = await service.named(resources, reference, params.payment_intent)
     await converge(resources, reference, Cancel(target_id, params.reason), actor_of(caller))
     row = await repository.get(resources.database, target_id)
+    if row.is_watched:  # closed here, and somebody may pay it at Stripe
+        row = await closing.cancel(resources, target_id, actor_of(caller), params.reason)
     if row.status == "succeeded":
         raise AlreadyPaid("It is paid; refund it instead.")
-    if row.closed_at is None:
+    if row.closed_at is None or row.is_watched:
         raise PaymentInProgress
     return await service.view(resources, row)

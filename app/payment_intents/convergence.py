@@ -104,7 +104,7 @@ class Convergence:
             return await self._wait()
         if time.monotonic() - self._committed_at > self._config.send_within.total_seconds():
             return await self._look_again()
-        answer, error = await answer_of(self._resources.stripe, step)
+        answer, error = await answer_of(self._resources, step)
         self._error = error or self._error
         actor = self._actor
         if isinstance(answer, Answered):

@@ -10,12 +10,10 @@ import structlog
 
 from app.db import queue
 from app.observability.metrics import REPAIRS
-from app.payment_intents import attempt_recording, repository
-from app.payment_intents.changes import change_one
+from app.payment_intents import attempt_recording, closing, repository
 from app.payment_intents.convergence import context_at, converge
 from app.payment_intents.protocol.commands import Expire, Recover, Refresh, is_abandoned
-from app.payment_intents.protocol.record import record_late_success
-from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
+from app.payment_intents.protocol.state import Actor, PaymentIntentState
 from app.payment_intents.repository import Read
 from app.resources import Resources
 
@@ -59,7 +57,7 @@ async def recover(resources: Resources, payment_intent_id: UUID) -> None:
     found = await repository.read_one(resources.database, payment_intent_id)
     [row] = found.state.payment_intents
     if row.closed_at is not None:
-        await _record_late_success(resources, row)
+        await closing.finish(resources, row.id, Actor("job:recover"))
     elif _is_to_expire(resources, found, row):
         await converge(resources, row.reference, Expire(row.id), Actor("job:expire"))
     else:
@@ -73,8 +71,8 @@ async def refresh(resources: Resources, payment_intent_id: UUID) -> None:
     row = await repository.get(resources.database, payment_intent_id)
     if row.closed_at is None:
         await converge(resources, row.reference, Refresh(), Actor("job:sync"))
-    else:
-        await _record_late_success(resources, row)
+    elif row.stripe_id is not None and row.status != "succeeded":
+        await closing.ask_again(resources, row.id, Actor("job:sync"))
 
 
 async def _find_due(resources: Resources) -> list[UUID]:
@@ -98,16 +96,3 @@ async def _repair(resources: Resources, before: PaymentIntentState, after: Payme
     REPAIRS.labels("payment_intent").inc()
     REPAIRS.labels("attempt").inc(attempts)
     log.warning("payment_intent.repaired", stripe_id=before.stripe_id, status=after.status, attempts=attempts)
-
-
-async def _record_late_success(resources: Resources, row: PaymentIntentState) -> None:
-    """Ask Stripe about a row that we hold as closed and that was said to have succeeded."""
-    if row.stripe_id is None or row.status == "succeeded":
-        return
-    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)
-    actor = Actor("job:recover", snapshot.request_id)
-
-    async def decide(change: Change, row: PaymentIntentState) -> None:
-        record_late_success(change, row, snapshot)
-
-    await change_one(resources, row.id, actor, decide)

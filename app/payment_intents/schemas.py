@@ -321,7 +321,8 @@ class PaymentIntentRead(BaseModel):
         description="The succeeded PaymentIntent that this one follows, by our id."
     )
     flags: list[str] = Field(
-        description="What a person should check: `amount_mismatch`, `duplicate_payment`, `disputed`."
+        description="What a person should check: `amount_mismatch`, `duplicate_payment`, "
+        "`paid_after_close`, `disputed`."
     )
     attempts: AttemptSummary
     payment_method: PaymentMethodRead | None = Field(description="Of the attempt that took the money or holds it.")
@@ -340,7 +341,8 @@ class PaymentIntentRead(BaseModel):
         "(`closed_by` did), `card_testing` (too many attempts failed), `replaced` (other terms needed the next one). "
         "Stripe did: `hold_expired` (not captured in time), `stripe` (for a reason of its own). Somebody else did at "
         "Stripe: `dashboard`. Stripe made nothing of it: `refused`, `failed`. A next payment follows it: `followed`. "
-        "It came back from Stripe after a backup had lost it, and another one was open: `surplus`."
+        "It came back from Stripe after a backup had lost it, and another one was open: `surplus`. Stripe does not "
+        "have it any more, as when test data were deleted: `gone`."
     )
     closed_by: str | None = Field(
         description="With `requested`: who asked for the cancel, as `client:shop/` and the id of the API key."

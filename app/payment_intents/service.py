@@ -34,6 +34,7 @@ from app.payment_intents.repository import Read
 from app.payment_intents.schemas import PaymentIntentName, PaymentIntentPage, PaymentIntentPut, PaymentIntentRead
 from app.resources import Resources
 from app.stripe_gateway import PaymentIntentSnapshot
+from app.stripe_gateway.errors import UnknownObject
 
 # A caller makes us ask Stripe about one reference at most once in this time.
 ASK_AGAIN_AFTER = timedelta(seconds=2)
@@ -151,7 +152,11 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     secret = resources.stripe.client_secret(row.stripe_id)
     if secret is not None and row.recheck_after is None:
         return secret
-    snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have arrived
+    try:
+        snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have arrived
+    except UnknownObject:
+        await converge(resources, reference, Refresh(), Actor("sync"))  # closes it if it is gone
+        raise ClientSecretUnavailable from None
     secret = resources.stripe.client_secret(row.stripe_id)
     if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
         await _record_disagreement(resources, reference, snapshot)

@@ -12,6 +12,7 @@ from app.payment_intents.protocol.steps import (
     CreateCall,
     FindCall,
     FoundNothing,
+    Gone,
     KeyConflict,
     NotSent,
     Refused,
@@ -20,19 +21,25 @@ from app.payment_intents.protocol.steps import (
     Unknown,
     UpdateCall,
 )
+from app.resources import Resources
+from app.stripe_account import service as stripe_account
 from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway
 from app.stripe_gateway.errors import (
     IdempotencyKeyConflict,
     ReplayedServerError,
     StripeNotReached,
     StripeRefused,
+    UnknownObject,
 )
 
 
-async def answer_of(stripe: StripeGateway, call: Call) -> tuple[Answer, PaymentsError | None]:
+async def answer_of(resources: Resources, call: Call) -> tuple[Answer, PaymentsError | None]:
     """Make a call; return how it ended, with the error to raise if that is the answer to the request."""
     try:
-        snapshot = await perform(stripe, call)
+        snapshot = await perform(resources.stripe, call)
+    except UnknownObject as missing:
+        is_gone = await stripe_account.is_remembered(resources)
+        return Gone() if is_gone else Unknown(), missing
     except IdempotencyKeyConflict as conflict:
         return KeyConflict(), conflict
     except ReplayedServerError as failure:

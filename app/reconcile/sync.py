@@ -7,7 +7,7 @@ from app.disputes import recording as disputes
 from app.observability.metrics import REPAIRS
 from app.payment_intents import attempt_recording, recovery
 from app.payment_intents import repository as payment_intents
-from app.payment_intents.protocol.state import Actor, PaymentIntentState
+from app.payment_intents.protocol.state import GONE, Actor, PaymentIntentState
 from app.reconcile.adoption import find_or_adopt
 from app.refunds import finishing as refunds
 from app.resources import Resources
@@ -34,8 +34,8 @@ async def sync(resources: Resources, stripe_id: str) -> tuple[PaymentIntentState
         return None
     before = row.status
     await recovery.refresh(resources, row.id)
-    attempts, disputed = await sync_related(resources, row.id)
     row = await payment_intents.get(resources.database, row.id)
+    attempts, disputed = (0, 0) if row.closed_reason == GONE else await sync_related(resources, row.id)
     is_changed = before != row.status
     REPAIRS.labels("payment_intent").inc(is_changed)
     return row, Repairs(is_changed, attempts, disputed)

@@ -19,7 +19,7 @@ from app.dev.drift import shape
 from app.dev.postgres import EmbeddedPostgres, temporary_postgres
 from tests.database import Database
 
-RELEASES = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0013", "0014", "0015", "0016", "0017")
+RELEASES = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0013", "0014", "0015", "0016", "0017", "0018")
 ID = "00000000-0000-7000-8000-000000000001"
 TERMS = '{"amount": 1000, "currency": "eur"}'
 

@@ -214,7 +214,10 @@ async def test_a_late_success_of_a_cancelled_one_is_recorded_and_flagged(
         await sandbox.wait_idle()
     await jobs()
     rows = await database.payment_intents()
-    assert [(row["status"], row["flags"]) for row in rows] == [("succeeded", ["duplicate_payment"]), ("succeeded", [])]
+    assert [(row["status"], row["flags"]) for row in rows] == [
+        ("succeeded", ["duplicate_payment", "paid_after_close"]),
+        ("succeeded", []),
+    ]
 
 
 # Keys and replays.

@@ -154,7 +154,11 @@ async def test_two_payments_of_one_following_order_are_a_duplicate(
     await sandbox.confirm(second["stripe_id"])
     await sandbox.wait_idle()
     await recovery.recover(resources, UUID(second["id"]))
-    assert [row["flags"] for row in await database.payment_intents()] == [[], ["duplicate_payment"], []]
+    assert [row["flags"] for row in await database.payment_intents()] == [
+        [],
+        ["duplicate_payment", "paid_after_close"],
+        [],
+    ]
 
 
 # A claim without an answer.

@@ -4,11 +4,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import httpx
+import pytest
 
+from app.payment_intents import recovery
+from app.reconcile import adoption
 from app.reconcile import service as reconcile
 from app.reconcile.service import Tally
 from app.reconcile.sync import sync
 from app.resources import Resources
+from app.stripe_gateway.errors import StripeUnavailable
 from sandbox.client import SandboxClient
 from tests.conftest import Jobs
 from tests.database import Database
@@ -78,7 +82,11 @@ async def test_an_adopted_one_is_found_and_updated_by_the_next_put(
     assert [each["path"] for each in await sandbox.requests() if each["method"] == "POST"] == []
     assert await put(api, amount=2000, cart_version=8) == stripe_id
     [intent] = await sandbox.objects("payment_intents")
-    assert (intent["amount"], intent["description"], intent["shipping"]) == (2000, None, None)
+    assert (intent["amount"], intent["description"], intent["shipping"]) == (
+        2000,
+        "Ten",
+        None,
+    )  # what Stripe can not unset stays
 
 
 _SHIPPING = {"name": "Ada", "address": {"line1": "1 Main Street", "country": "GB"}}
@@ -137,6 +145,76 @@ async def test_an_old_one_that_a_new_one_has_replaced_is_cancelled(
     assert (await api.get(CART)).json()["stripe_id"] == new
     assert [row["generation"] for row in await database.payment_intents()] == [1, 2]
     assert (await api.put(CART, json=TEN_EUROS | {"amount": 3000, "cart_version": 9})).json()["stripe_id"] == new
+
+
+async def _race(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, patch: pytest.MonkeyPatch
+) -> tuple[str, str]:
+    """Adopt one, and have a PUT open another just before it is written; return both ids at Stripe."""
+    old = await put(api)
+    await sandbox.wait_idle()
+    await database.restore_empty_backup()
+    refresh, new = adoption._refresh, []
+
+    async def overtaken(*arguments: Any) -> None:
+        await refresh(*arguments)
+        new.append(await put(api, amount=2000))
+
+    patch.setattr(adoption, "_refresh", overtaken)
+    await adoption.adopt(resources, old)
+    return old, new[0]
+
+
+async def test_one_that_a_put_overtakes_is_cancelled(
+    api: httpx.AsyncClient,
+    sandbox: SandboxClient,
+    resources: Resources,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    old, new = await _race(api, sandbox, resources, database, monkeypatch)
+    statuses = {each["id"]: each["status"] for each in await sandbox.objects("payment_intents")}
+    assert statuses == {old: "canceled", new: "requires_payment_method"}
+    assert (await api.get(CART)).json()["stripe_id"] == new
+
+
+async def test_one_that_could_not_be_cancelled_is_cancelled_by_the_sweep(
+    api: httpx.AsyncClient,
+    sandbox: SandboxClient,
+    resources: Resources,
+    database: Database,
+    jobs: Jobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await sandbox.drop_next(path="/v1/payment_intents/*/cancel", count=3)
+    with pytest.raises(StripeUnavailable):
+        await _race(api, sandbox, resources, database, monkeypatch)
+    await recovery.sweep(resources)
+    await jobs()
+    assert [row["status"] for row in await database.payment_intents()] == ["canceled", "requires_payment_method"]
+
+
+async def test_one_that_is_paid_meanwhile_is_recorded_and_flagged(
+    api: httpx.AsyncClient,
+    sandbox: SandboxClient,
+    resources: Resources,
+    database: Database,
+    jobs: Jobs,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    await sandbox.drop_next(path="/v1/payment_intents/*/cancel", count=3)
+    with pytest.raises(StripeUnavailable):
+        await _race(api, sandbox, resources, database, monkeypatch)
+    old = (await database.payment_intents())[0]["stripe_id"]
+    await sandbox.lose_webhooks()
+    await sandbox.confirm(old)
+    await recovery.sweep(resources)
+    await jobs()
+    rows = await database.payment_intents()
+    assert [(row["status"], row["flags"]) for row in rows] == [
+        ("succeeded", ["paid_after_close"]),
+        ("requires_payment_method", []),
+    ]
 
 
 async def test_one_of_another_installation_is_never_adopted(

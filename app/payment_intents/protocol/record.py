@@ -14,6 +14,9 @@ from app.payment_intents.protocol.refusals import give_up as give_up_refused
 from app.payment_intents.protocol.state import (
     AMOUNT_MISMATCH,
     DUPLICATE_PAYMENT,
+    FROZEN,
+    GONE,
+    PAID_AFTER_CLOSE,
     PAYABLE,
     TERMINAL,
     Actor,
@@ -34,6 +37,7 @@ from app.payment_intents.protocol.steps import (
     Fail,
     FoundNothing,
     GiveUp,
+    Gone,
     KeyConflict,
     NotSent,
     Refused,
@@ -75,6 +79,8 @@ def record_answer(
             run = _record_snapshot(change, row, run, call, answer.snapshot)
         case FoundNothing():
             run = run._replace(has_searched=True)
+        case Gone():
+            record_gone(change, row)
         case KeyConflict():
             run = _search(change, row, run)
         case ReplayedFailure():
@@ -101,20 +107,21 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntent
     """Record what a webhook shows: a terminal state is taken; another status costs a retrieve, by a job.
 
     So do other amounts of a frozen one, which only Stripe can have changed; else they are ignored, since they may be
-    old. A success of a row that we hold as closed is asked for too.
+    old. What disagrees with a closed row is asked about too.
     """
     row = change.put(_name(row, snapshot))
     if row.stripe_id != snapshot.id:
         return row
-    if row.is_open and snapshot.status in TERMINAL:
-        return _apply(change, row, snapshot, run=None)
+    if snapshot.status in TERMINAL and row.status not in TERMINAL:
+        return apply_snapshot(change, row, snapshot)
     if row.is_open and (_differs(row, snapshot) or _is_behind(row, snapshot)):
         change.enqueue("recover", row)
         return _distrust(change, row, snapshot)
     if row.is_open and row.lease_token is not None:
         return change.put(row._replace(version=row.version + 1))
-    if not row.is_open and snapshot.status == "succeeded" and row.status != "succeeded":
+    if row.closed_at is not None and _is_unknown(row, snapshot):
         change.enqueue("recover", row)
+        return change.put(row._replace(needs_refresh=True))
     return row
 
 
@@ -124,17 +131,11 @@ def record_disagreement(change: Change, row: PaymentIntentState, snapshot: Payme
     change.enqueue("recover", row)
 
 
-def record_late_success(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
-    """Record the success of a row that we held as closed, just retrieved: Stripe is right."""
-    if row.status != "succeeded" and snapshot.status == "succeeded" and row.stripe_id == snapshot.id:
-        _apply(change, row, snapshot, run=None)
-
-
-def record_adopted(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
-    """Record a row that was made again from what Stripe holds, just retrieved."""
-    row = change.touch(row)
-    change.append(row, "payment_intent.adopted", stripe_id=snapshot.id, generation=row.generation)
-    _apply(change, row, snapshot, run=None)
+def record_gone(change: Change, row: PaymentIntentState) -> None:
+    """Close what Stripe does not have any more: nobody can pay it."""
+    if row.is_open or row.is_watched:
+        row = change.close(row._replace(needs_refresh=False, closed_reason=None), GONE)
+        change.append(row, "payment_intent.gone", stripe_id=row.stripe_id)
 
 
 def _go_on(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> Decision:
@@ -153,11 +154,11 @@ def _record_snapshot(
     if snapshot.is_replay:
         row = _distrust(change, row, snapshot)
     elif snapshot.status in TERMINAL:
-        row = _apply(change, row, snapshot, run)
+        row = apply_snapshot(change, row, snapshot, run)
     elif row.lease_token != run.token:
         row = change.put(mark_outcome_unknown(row, change.context))
     elif _is_current(row, run, snapshot):
-        row = _apply(change, row, snapshot, run)
+        row = apply_snapshot(change, row, snapshot, run)
         run = run._replace(is_fresh=True)
         if isinstance(call, RetrieveCall) and row.recheck_after is not None and call.began_at >= row.recheck_after:
             row = change.put(row._replace(recheck_after=None))
@@ -259,8 +260,14 @@ def _is_behind(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool
     return is_of_row and revision_in(snapshot.metadata) > row.revision
 
 
-def _apply(
-    change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: ConvergeRun | None
+def _is_unknown(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether Stripe must be asked about a closed row: what it says does not come before what is known."""
+    is_late_success = row.status == "canceled" and snapshot.status == "succeeded"
+    return is_late_success or (row.status not in TERMINAL and row.status != snapshot.status)
+
+
+def apply_snapshot(
+    change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: ConvergeRun | None = None
 ) -> PaymentIntentState:
     """Take what Stripe shows as what it holds."""
     if _is_behind(row, snapshot):
@@ -278,6 +285,8 @@ def _apply(
         row = change.close(row, _why_canceled(row, snapshot))
     if snapshot.status == "succeeded":
         row = _check_received_amount(change, withdraw(row, run) if run else row)
+    if row.closed_at is not None and snapshot.status in FROZEN | {"succeeded"}:
+        row = change.flag(row, PAID_AFTER_CLOSE)
     return change.put(row)
 
 

@@ -15,7 +15,8 @@ PAYABLE = frozenset({"requires_payment_method", "requires_confirmation", "requir
 
 # Why a PaymentIntent was closed: we canceled it (nobody acted for long, a caller asked, too many attempts failed,
 # other terms need the next one), Stripe did (a hold was not captured in time, or for a reason of its own), or somebody
-# else did at Stripe; Stripe made nothing of it; a next payment follows it; or a backup had lost it.
+# else did at Stripe; Stripe made nothing of it; a next payment follows it; a backup had lost it while another one was
+# opened; or Stripe does not have it any more.
 ClosedReason = Literal[
     "abandoned",
     "requested",
@@ -28,12 +29,16 @@ ClosedReason = Literal[
     "failed",
     "followed",
     "surplus",
+    "gone",
 ]
+SURPLUS: ClosedReason = "surplus"
+GONE: ClosedReason = "gone"
 
 # What a person should check: another amount than owed was paid, two were paid, the shopper's bank wants the money back.
-Flag = Literal["amount_mismatch", "duplicate_payment", "disputed"]
+Flag = Literal["amount_mismatch", "duplicate_payment", "paid_after_close", "disputed"]
 AMOUNT_MISMATCH: Flag = "amount_mismatch"
 DUPLICATE_PAYMENT: Flag = "duplicate_payment"
+PAID_AFTER_CLOSE: Flag = "paid_after_close"
 
 # Why a row was closed that Stripe never made anything for: it refused, or failed for good.
 NEVER_MADE = frozenset({"refused", "failed"})
@@ -148,6 +153,13 @@ class PaymentIntentState(NamedTuple):
     def is_open(self) -> bool:
         """Whether anything is left to converge: neither closed nor paid."""
         return self.closed_at is None and self.status != "succeeded"
+
+    @property
+    def is_watched(self) -> bool:
+        """Whether it is closed here and not known to have ended at Stripe: it may be paid there."""
+        if self.closed_at is None or self.stripe_id is None:
+            return False
+        return self.needs_refresh or (self.status not in TERMINAL and self.closed_reason != GONE)
 
     @property
     def is_payable(self) -> bool:
@@ -410,6 +422,8 @@ def due_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
     Events that no webhook brought are taken from Stripe's list. So Stripe is asked about a silent one as often as
     `silent_after` says only while money is under way; about an open cart once, when it would be abandoned.
     """
+    if row.is_watched:
+        return row.updated_at if row.needs_refresh or row.is_cancel_requested else row.updated_at + config.silent_after
     if not row.is_open:
         return None
     if row.lease_until is not None:

@@ -165,6 +165,11 @@ class FoundNothing:
 
 
 @dataclass(frozen=True, slots=True)
+class Gone:
+    """The account does not have the PaymentIntent any more, as when its test data were deleted."""
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """Stripe's "no": nothing was done. `refusals` says what it means; `snapshot` is there if Stripe showed it."""
 
@@ -197,4 +202,4 @@ class NotSent:
     """Certainly nothing was done: the call was turned away, or there was no time left for it."""
 
 
-Answer: TypeAlias = Answered | FoundNothing | Refused | KeyConflict | ReplayedFailure | Unknown | NotSent
+Answer: TypeAlias = Answered | FoundNothing | Gone | Refused | KeyConflict | ReplayedFailure | Unknown | NotSent

@@ -7,10 +7,10 @@ from typing import Any, cast
 
 import pytest
 
-from app.payment_intents.protocol import commands, decide, record, refusals, state
+from app.payment_intents.protocol import adopt, closed, commands, decide, record, refusals, state
 from app.payment_intents.protocol.commands import PutTerms
 from app.payment_intents.protocol.decide import Decision, next_step
-from app.payment_intents.protocol.record import record_adopted, record_hint
+from app.payment_intents.protocol.record import apply_snapshot, record_gone, record_hint
 from app.payment_intents.protocol.refusals import is_refused_before, roll_back, withdraw
 from app.payment_intents.protocol.state import (
     Change,
@@ -43,7 +43,7 @@ def test_every_order_keeps_every_promise(configuration: Configuration) -> None:
 def _put_in_place(patch: Patch, function: Callable[..., Any], other: Callable[..., Any]) -> None:
     """Replace a public function of the protocol wherever it is used."""
     name = cast(FunctionType, function).__name__
-    for module in (commands, decide, record, refusals, state, promises):
+    for module in (adopt, closed, commands, decide, record, refusals, state, promises):
         if hasattr(module, name):
             patch.setattr(module, name, other)
 
@@ -82,7 +82,7 @@ def _forget_what_is_late(patch: Patch) -> None:
 def _trust_webhooks(patch: Patch) -> None:
     def believe(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
         if row.is_open:
-            record_adopted(change, row._replace(stripe_id=snapshot.id), snapshot)
+            apply_snapshot(change, row._replace(stripe_id=snapshot.id), snapshot)
 
     _put_in_place(patch, record_hint, believe)
 
@@ -130,6 +130,33 @@ def _replace_property(patch: Patch, name: str, *, value: bool) -> None:
     patch.setattr(PaymentIntentState, name, value)
 
 
+def _take_what_is_adopted_for_the_newest(patch: Patch) -> None:
+    _put_in_place(patch, adopt.comes_next, lambda *_: True)
+
+
+def _watch_nothing_that_is_closed(patch: Patch) -> None:
+    patch.setattr(PaymentIntentState, "is_watched", property(lambda _: False))
+
+
+def _look_at_nothing_that_is_closed(patch: Patch) -> None:
+    _put_in_place(patch, due_at, lambda row, config: due_at(row, config) if row.closed_at is None else None)
+
+
+def _cancel_nothing_that_is_closed(patch: Patch) -> None:
+    def retrieve_only(row: PaymentIntentState, context: Context) -> object:
+        return closed_next_call(row._replace(is_cancel_requested=False), context)
+
+    closed_next_call = closed.next_call
+    _put_in_place(patch, closed_next_call, retrieve_only)
+
+
+def _keep_what_is_gone(patch: Patch) -> None:
+    _put_in_place(patch, record_gone, lambda *_: None)
+
+
+ADOPTION = "first 2 PUTs, database restored, adoption, payment"
+
+
 @pytest.mark.parametrize(
     ("take_away", "name", "broken"),
     [
@@ -147,6 +174,11 @@ def _replace_property(patch: Patch, name: str, *, value: bool) -> None:
         (_unset_what_stays, "PUT of another customer, payment", "stuck"),
         (_forget_the_refused_price, "PUT of a refused price, payment", "price"),
         (_leave_a_trace, "PUT, payment", "trace"),
+        (_take_what_is_adopted_for_the_newest, ADOPTION, "one"),
+        (_watch_nothing_that_is_closed, ADOPTION, "one"),
+        (_look_at_nothing_that_is_closed, ADOPTION, "due"),
+        (_cancel_nothing_that_is_closed, ADOPTION, "beside"),
+        (_keep_what_is_gone, "2 PUTs, all deleted at Stripe, job", "due"),
     ],
     ids=[
         "leases",
@@ -163,6 +195,11 @@ def _replace_property(patch: Patch, name: str, *, value: bool) -> None:
         "what can't be unset",
         "the refused price",
         "withdrawing",
+        "the newest by its own right",
+        "watching what is closed",
+        "a look at what is closed",
+        "canceling what is closed",
+        "closing what is gone",
     ],
 )
 def test_without_one_rule_a_promise_is_broken(

@@ -53,6 +53,7 @@ from tests.payment_intents.protocol.values import (
     RUN,
     SECOND,
     SNAPSHOT,
+    SURPLUS,
     TEN,
     TOKEN,
     TWENTY,
@@ -252,7 +253,11 @@ def test_a_run_without_time_releases_its_lease_alone() -> None:
         pytest.param(LEASED, SNAPSHOT, {"version": 1}, 0, id="the same status, leased"),
         pytest.param({}, CHALLENGED, {"version": 1, "needs_refresh": True}, 1, id="another status"),
         pytest.param(CLOSED, CHALLENGED, {}, 0, id="closed"),
-        pytest.param(CLOSED, replace(SNAPSHOT, status="succeeded"), {}, 1, id="closed, and it succeeded"),
+        pytest.param(
+            CLOSED, replace(SNAPSHOT, status="succeeded"), {"needs_refresh": True}, 1, id="closed, and it succeeded"
+        ),
+        pytest.param(SURPLUS, SNAPSHOT, {}, 0, id="closed here alone, the same status"),
+        pytest.param(SURPLUS, CHALLENGED, {"needs_refresh": True}, 1, id="closed here alone, another status"),
         pytest.param({}, replace(CHALLENGED, id="pi_2"), {}, 0, id="another PaymentIntent"),
         pytest.param({"status": "succeeded"}, SNAPSHOT, {}, 0, id="paid"),
     ],

@@ -72,6 +72,7 @@ LEASED: Changes = {"lease_token": OTHER, "lease_until": NOW + SECOND}
 LEFT: Changes = {"lease_token": OTHER, "lease_until": NOW - SECOND}
 HELD: Changes = {"status": "requires_capture", "amount_capturable": 1000}
 CLOSED: Changes = {"status": "canceled", "closed_at": NOW, "closed_reason": "canceled"}
+SURPLUS: Changes = {"closed_at": NOW, "closed_reason": "surplus"}
 REFUSED: Changes = NOT_CREATED | {"closed_at": NOW, "closed_reason": "refused"}
 
 

@@ -1,0 +1,61 @@
+"""What is done about a PaymentIntent that is closed here and may still be paid at Stripe.
+
+Nobody changes its terms any more, so it needs no lease: it is canceled, or asked about until it has ended.
+"""
+
+from app.payment_intents.protocol.record import apply_snapshot, record_gone
+from app.payment_intents.protocol.state import PAYABLE, TERMINAL, Change, Context, PaymentIntentState
+from app.payment_intents.protocol.steps import Answer, Answered, CancelCall, Gone, Refused, RetrieveCall
+from app.payment_intents.protocol.terms import PaymentIntentSnapshot
+
+
+def request_cancel(change: Change, row: PaymentIntentState, reason: str | None) -> PaymentIntentState:
+    """Have it canceled, and what it holds released."""
+    if not row.is_watched or row.is_cancel_requested:
+        return row
+    change.append(row, "payment_intent.cancel_requested", reason=reason)
+    return change.put(row._replace(is_cancel_requested=True, cancel_reason=reason))
+
+
+def next_call(row: PaymentIntentState, context: Context) -> CancelCall | RetrieveCall | None:
+    """Return the call that is to be made now. What is unknown is asked about first: money may be held."""
+    if not row.is_watched or row.stripe_id is None:
+        return None
+    if row.needs_refresh or row.updated_at < context.now - context.config.silent_after:
+        return RetrieveCall(row.stripe_id, context.now)
+    if row.is_cancel_requested:
+        key = f"payment_intent:{row.id}:cancel:{context.call_id}"
+        return CancelCall(row.stripe_id, row.cancel_reason or "duplicate", key)
+    return None
+
+
+def record_answer(change: Change, row: PaymentIntentState, answer: Answer) -> None:
+    """Record how such a call ended. What can be paid is to be canceled; what holds money only if somebody asked.
+
+    What Stripe refuses to cancel is tried again after an hour of silence.
+    """
+    if not row.is_watched:
+        return
+    match answer:
+        case Answered(snapshot):
+            _take(change, row, snapshot)
+        case Refused(snapshot=snapshot) if snapshot is not None:
+            _take(change, row, snapshot)
+        case Refused():
+            change.touch(row._replace(needs_refresh=False, is_cancel_requested=False))
+        case Gone():
+            record_gone(change, row)
+        case _:
+            pass  # it is due again
+
+
+def _take(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
+    """Take what Stripe shows; what has ended stays so."""
+    if row.status in TERMINAL and snapshot.status not in TERMINAL:
+        change.touch(row._replace(needs_refresh=False))
+        return
+    row = apply_snapshot(change, row, snapshot)
+    is_unsure = snapshot.is_replay and snapshot.status not in TERMINAL
+    is_to_release = row.is_cancel_requested and row.status == "requires_capture"
+    is_to_cancel = row.status in PAYABLE or is_to_release
+    change.touch(row._replace(needs_refresh=is_unsure, is_cancel_requested=is_to_cancel))
