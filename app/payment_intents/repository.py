@@ -59,6 +59,16 @@ PAYMENT_INTENTS = Table(
     ON CONFLICT (id) DO UPDATE SET {", ".join(f"{name} = excluded.{name}" for name in _CHANGED)}
     RETURNING known.id
     """,  # noqa: S608 - our own names
+    held="""
+    SELECT reference_kind, reference_id
+    FROM payment_intents
+    WHERE id IN (SELECT (each ->> 'id')::uuid FROM jsonb_array_elements($1::jsonb -> 'payment_intents') AS each)
+        AND id NOT IN (
+            SELECT id FROM payment_intents
+            WHERE id IN (SELECT (each ->> 'id')::uuid FROM jsonb_array_elements($1::jsonb -> 'payment_intents') AS each)
+            FOR NO KEY UPDATE SKIP LOCKED
+        )
+    """,
 )
 
 # Another payment of the reference is looked for only if there may be one; failed attempts are counted only if there

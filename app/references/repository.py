@@ -29,12 +29,14 @@ class Table:
     """How a table's rows are written: a data-modifying CTE named `<name>_written` that reads `$1 -> '<name>'`.
 
     It joins `written`, the references that were compared and set, or another table's `…_written`. `result` selects
-    what the caller wants to know of it, as (kind, id).
+    what the caller wants to know of it, as (kind, id). `held` selects the (kind, id) of references of which somebody
+    else holds a row of this table that is to be written: a batch leaves them out.
     """
 
     name: str
     sql: str
     result: str | None = None
+    held: str | None = None
 
 
 @dataclass(slots=True)
@@ -57,10 +59,12 @@ WITH wanted AS MATERIALIZED (
         moved_to text
     )
 ),
+{held}
 locked AS MATERIALIZED (
     SELECT r.kind, r.id
     FROM payment_references AS r
     JOIN wanted ON wanted.kind = r.kind AND wanted.id = r.id AND wanted.version = r.version
+    {and_free}
     ORDER BY r.kind DESC, r.id
     FOR NO KEY UPDATE OF r {skip_locked}
 ),
@@ -88,7 +92,10 @@ written AS (SELECT * FROM updated UNION ALL SELECT * FROM inserted)
 @cache
 def statement(tables: Sequence[Table], mode: Mode) -> str:
     """Return the statement that writes references with rows of these tables."""
+    held = " UNION ALL ".join(table.held for table in tables if table.held and mode == "batch")
     begin = _COMPARE_AND_SET.format(
+        held=f"held AS MATERIALIZED ({held})," if held else "",
+        and_free="WHERE (r.kind, r.id) NOT IN (SELECT * FROM held)" if held else "",
         skip_locked="SKIP LOCKED" if mode == "batch" else "",
         all_or_none="AND (SELECT count(*) FROM locked) = (SELECT count(*) FROM wanted)" if mode == "all" else "",
     )

@@ -13,7 +13,7 @@ from app.settings import Settings
 from tests.conftest import settings_for
 from tests.faults.proxy import Proxy, proxy_to
 
-STATEMENT, LOCK = timedelta(seconds=1), timedelta(milliseconds=500)
+STATEMENT, LOCK = timedelta(seconds=2), timedelta(seconds=1)
 
 # A statement's bound, ours on top of it, and some time for a busy machine.
 BOUND_SECONDS = STATEMENT.total_seconds() + 1 + 1.5

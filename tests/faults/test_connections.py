@@ -99,8 +99,8 @@ async def test_each_wait_of_a_session_has_a_bound_of_ours(settings: Settings, da
             ["statement_timeout", "lock_timeout", "idle_in_transaction_session_timeout"],
         )
         assert {row["name"]: row["setting"] for row in rows} == {
-            "statement_timeout": "1000",
-            "lock_timeout": "500",
+            "statement_timeout": "2000",
+            "lock_timeout": "1000",
             "idle_in_transaction_session_timeout": "10000",
         }
         with pytest.raises(DatabaseUnavailable):
@@ -116,18 +116,27 @@ async def test_a_held_lock_is_answered_503_within_its_bound(api: httpx.AsyncClie
     await put(api, amount=2000, cart_version=8)
 
 
+@pytest.mark.parametrize(
+    "lock",
+    [
+        "SELECT * FROM payment_references WHERE id = 'c1' FOR UPDATE",
+        "SELECT * FROM payment_intents WHERE reference_id = 'c1' FOR UPDATE",
+    ],
+    ids=["of its reference", "of its PaymentIntent"],
+)
 async def test_one_held_lock_stops_nobody_elses_events(
-    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
+    lock: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events of the locked cart come first in each batch, and more of them than there are connections."""
     await put(api)
-    monkeypatch.setattr(ingest, "DEADLINE_SECONDS", 2)
+    monkeypatch.setattr(ingest, "DEADLINE_SECONDS", 3)
     assert (await api.put(OTHER_CART, json=TEN_EUROS)).status_code == 201
     await sandbox.lose_webhooks(1000)
     [first, second] = [event for event in await sandbox.events() if event["type"] == "payment_intent.created"]
+    first["data"]["object"]["status"] = "processing"  # else its PaymentIntent is not written
     locked = [{**first, "id": f"evt_locked_{number}"} for number in range(40)]
     free = [{**second, "id": f"evt_free_{number}"} for number in range(15)]
-    async with database.locked("SELECT * FROM payment_references WHERE id = 'c1' FOR UPDATE"):
+    async with database.locked(lock):
         held = [asyncio.create_task(send(api, event)) for event in locked]
         await asyncio.sleep(0.1)
         began = time.monotonic()
