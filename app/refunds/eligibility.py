@@ -21,6 +21,8 @@ def choose(moved_to: str | None, generations: Sequence[PaymentIntentState], name
     """
     candidates = [row for row in generations if named is None or named.lower() == str(row.id) or named == row.stripe_id]
     paid = [row for row in candidates if row.status == "succeeded"]
+    if moved_to is not None and named is None:
+        raise Moved(cart_id=moved_to)  # what is left here is of an order before
     if len(paid) > 1:
         raise PaymentIntentAmbiguous(payment_intents=[str(row.id) for row in paid])
     if paid:

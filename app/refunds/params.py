@@ -4,9 +4,11 @@ import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
-from uuid import UUID
+from uuid import UUID, uuid5
 
 from app.payment_intents.protocol.terms import Reference, StripeMetadata
+
+NAMESPACE = UUID("6b0f6a0e-5f0c-4d0e-9b53-2f6c8a1d7e42")  # any that nobody else uses
 
 # Our own keys in the metadata of a refund.
 METADATA_KEYS = frozenset({"instance", "payment_intent_id", "reference_kind", "reference_id", "refund_id"})
@@ -31,6 +33,14 @@ def create_params(
         "metadata": {**metadata, **ours.identity(), "refund_id": str(refund_id)},
     }
     return json.dumps(params | ({"reason": reason} if reason else {}))
+
+
+def id_of(payment_intent_id: UUID, client: str, key: str) -> UUID:
+    """Return the id of the refund that this Idempotency-Key makes of a payment.
+
+    It is made from the key, and stands in the refund's metadata: so a refund that a backup had lost answers its key.
+    """
+    return uuid5(NAMESPACE, json.dumps([str(payment_intent_id), client, key]))
 
 
 def own_metadata(params: str | None) -> dict[str, str]:

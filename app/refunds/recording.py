@@ -47,7 +47,7 @@ def record(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, kn
     `known` are the refunds of the PaymentIntent by our id, and are kept up.
     """
     row = change.state.get(row.id) or row
-    refund = _match(change, row, snapshot, known) or _adopted(change, row, snapshot)
+    refund = _match(change, row, snapshot, known) or _adopted(change, row, snapshot, known)
     if not _is_new(refund, snapshot):
         return refund
     previous, refund = refund.status, _updated(change, refund, snapshot)
@@ -104,10 +104,16 @@ def _match(
     return ours
 
 
-def _adopted(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot) -> Refund:
-    """Take a refund as our own that was made in Stripe's dashboard: it counts against what is left."""
+def _adopted(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, known: dict[str, Refund]) -> Refund:
+    """Take a refund as our own that was made in Stripe's dashboard: it counts against what is left.
+
+    One that we made ourselves, and that a backup had lost, gets its id again.
+    """
+    instance = change.context.config.instance
+    ours = id_in(snapshot.metadata, instance, "refund_id")
+    is_ours = ours is not None and str(ours) not in known and id_in(snapshot.metadata, instance) == row.id
     return Refund(
-        id=UUID(str(uuid7())),
+        id=ours if ours is not None and is_ours else UUID(str(uuid7())),
         payment_intent_id=row.id,
         origin="stripe",
         amount=snapshot.amount,

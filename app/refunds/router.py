@@ -8,7 +8,7 @@ from app.auth.dependencies import PaymentsRead, RefundsWrite
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, WITH_BODY, documented
-from app.payment_intents.errors import Moved, PaymentIntentNotFound
+from app.payment_intents.errors import Moved, PaymentIntentNotFound, SyncPending
 from app.references.path import ReferenceName, ReferencePath, reference_named
 from app.refunds import service
 from app.refunds.errors import (
@@ -22,7 +22,7 @@ from app.refunds.errors import (
 )
 from app.refunds.schemas import IdempotencyKey, RefundCreate, RefundPage, RefundRead
 from app.resources import ResourcesDependency
-from app.stripe_gateway.errors import StripeRefused
+from app.stripe_gateway.errors import StripeMisconfigured, StripeRefused, StripeUnavailable
 
 router = APIRouter(prefix="/v1", tags=["Refunds"])
 
@@ -57,6 +57,9 @@ RefundName = Annotated[
             PaymentNotRefundable,
             RefundExceedsPayment,
             StripeRefused,
+            SyncPending,
+            StripeMisconfigured,
+            StripeUnavailable,
         ),
     },
 )

@@ -5,22 +5,20 @@ import random
 import time
 from dataclasses import dataclass
 from datetime import datetime
-from uuid import UUID
-
-from uuid_utils.compat import uuid7
 
 from app.auth.api_keys import Caller
 from app.db import queue
 from app.errors import Unavailable
 from app.http.pagination import Cursor, Page
 from app.payment_intents import repository as payment_intents
-from app.payment_intents.convergence import RACE_PAUSE, context_at
+from app.payment_intents.convergence import RACE_PAUSE, context_at, converge
 from app.payment_intents.errors import PaymentIntentNotFound, SyncPending
+from app.payment_intents.protocol.commands import Refresh
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, ReferenceState
 from app.payment_intents.protocol.terms import Reference, StripeMetadata
-from app.payment_intents.service import actor_of
+from app.payment_intents.service import ASK_AGAIN_AFTER, actor_of
 from app.refunds import eligibility, params, recording, repository
-from app.refunds.errors import IdempotencyKeyReused, RefundNotFound
+from app.refunds.errors import IdempotencyKeyReused, PaymentNotRefundable, RefundNotFound
 from app.refunds.refund import REFUSED, Refund, reserved
 from app.refunds.schemas import RefundCreate, RefundPage, RefundRead
 from app.refunds.sending import send
@@ -49,7 +47,10 @@ async def create_refund(
     fingerprint = params.fingerprint(reference, body.model_dump(mode="json"))
     request = RefundRequest(body, caller.client, key, fingerprint)
     actor = actor_of(caller)
-    async with resources.single_flight.of(reference).admission:
+    try:
+        refund, is_new = await _reserve(resources, reference, request, actor)
+    except PaymentNotRefundable:
+        await converge(resources, reference, Refresh(ASK_AGAIN_AFTER), actor)  # its webhook may be on its way
         refund, is_new = await _reserve(resources, reference, request, actor)
     if is_new:
         try:
@@ -64,19 +65,22 @@ async def _reserve(
 ) -> tuple[Refund, bool]:
     """Reserve the amount, so that all refunds together never exceed what was received; return whether it is new."""
     deadline = time.monotonic() + resources.settings.converge_deadline.total_seconds()
-    while time.monotonic() < deadline:
-        known = await _find_same(resources, request)
-        if known is not None:
-            return known, False
-        found = await payment_intents.read_generations(resources.database, reference)
-        if found is None:
-            raise PaymentIntentNotFound
-        change = Change(found.state, context_at(resources, found), actor)
-        refund = await _decide(resources, change, request)
-        async with resources.database.connection() as connection:
-            if await payment_intents.write(connection, change):
-                return refund, True
-        await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
+    async with resources.single_flight.of(reference).admission:
+        while time.monotonic() < deadline:
+            known = await _find_same(resources, request)
+            if known is not None:
+                return known, False
+            found = await payment_intents.read_generations(resources.database, reference)
+            if found is None:
+                raise PaymentIntentNotFound
+            change = Change(found.state, context_at(resources, found), actor)
+            refund = await _decide(resources, change, request)
+            if change.is_empty:
+                return refund, False
+            async with resources.database.connection() as connection:
+                if await payment_intents.write(connection, change):
+                    return refund, True
+            await asyncio.sleep(random.uniform(0, RACE_PAUSE))  # noqa: S311 - no secret
     raise SyncPending
 
 
@@ -93,6 +97,9 @@ async def _decide(resources: Resources, change: Change, request: RefundRequest) 
     newest_first = state.payment_intents[::-1]
     row = eligibility.choose(state.moved_to, newest_first, request.params.payment_intent)
     known = await repository.read_of(resources.database, [row.id])
+    lost = known.get(str(params.id_of(row.id, request.client, request.key)))
+    if lost is not None:
+        return lost  # it came back from Stripe after a backup had lost it
     left = max(0, row.amount_received - reserved(known.values()))
     amount = eligibility.amount_of(request.params.amount, left=left)
     # By then the call that follows has ended.
@@ -108,7 +115,7 @@ def _reserved(
 ) -> Refund:
     assert row.stripe_id is not None, "it was paid at Stripe"  # noqa: S101 - narrows the types
     assert row.currency is not None, "it was paid at Stripe"  # noqa: S101 - narrows the types
-    refund_id = UUID(str(uuid7()))
+    refund_id = params.id_of(row.id, request.client, request.key)
     return Refund(
         id=refund_id,
         payment_intent_id=row.id,
