@@ -8,7 +8,10 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.auth.access import AccessDependency
 from app.auth.dependencies import PaymentsWrite
 from app.http.problems import AUTHENTICATED, documented
+from app.references import repository
+from app.references.errors import ReferenceNotFound
 from app.references.path import ReferencePath
+from app.resources import ResourcesDependency
 
 router = APIRouter(prefix="/v1/{kind}/{reference_id:segment}", tags=["Checkout tokens"])
 
@@ -24,13 +27,20 @@ class CheckoutTokenRead(BaseModel):
     expires_at: datetime
 
 
-@router.post("/checkout-token", status_code=201, summary="Make a checkout token", responses=documented(*AUTHENTICATED))
+@router.post(
+    "/checkout-token",
+    status_code=201,
+    summary="Make a checkout token",
+    responses=documented(*AUTHENTICATED, ReferenceNotFound),
+)
 async def create_checkout_token(
-    reference: ReferencePath, _: PaymentsWrite, access: AccessDependency
+    reference: ReferencePath, _: PaymentsWrite, access: AccessDependency, resources: ResourcesDependency
 ) -> CheckoutTokenRead:
     """Make a token that lets a browser read the state of this cart or session and fetch its client secret.
 
-    It expires after 15 minutes; make a new one for each page. The reference need not have a PaymentIntent yet.
+    It expires after 15 minutes; make a new one for each page. The cart or session must have had a PaymentIntent.
     """
+    if not await repository.exists(resources.database, reference):
+        raise ReferenceNotFound
     token, expires_at = access.tokens.issue(reference)
     return CheckoutTokenRead(token=token, expires_at=expires_at)

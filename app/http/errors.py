@@ -46,6 +46,12 @@ class BodyTooLarge(InvalidRequest):
     extension_types: ClassVar[Mapping[str, Any]] = {"max_bytes": int}
 
 
+class UnsupportedMediaType(InvalidRequest):
+    """The header `Content-Type` is missing or wrong; a body is JSON: send `Content-Type: application/json`."""
+
+    status, code, title = HTTPStatus.UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", "Unsupported media type"
+
+
 class HeadersTooLarge(InvalidRequest):
     """The headers, or the address with its query, are larger than this service accepts."""
 

@@ -38,6 +38,7 @@ from app.http.errors import (
     MalformedJson,
     MethodNotAllowed,
     Overloaded,
+    UnsupportedMediaType,
 )
 from app.observability.redaction import redact
 
@@ -99,7 +100,7 @@ AUTHENTICATED = (
 )
 
 # What every operation with a JSON body may answer, too.
-WITH_BODY = (BodyTooLarge, MalformedJson, DuplicateKey, JsonTooDeep)
+WITH_BODY = (BodyTooLarge, MalformedJson, DuplicateKey, JsonTooDeep, UnsupportedMediaType)
 
 
 def documented(*errors: type[PaymentsError]) -> dict[int | str, dict[str, Any]]:
@@ -197,10 +198,13 @@ def _explain(error: Mapping[str, Any]) -> str:
     return str(error["msg"])
 
 
+SLASH = "There is nothing at this address: no address here ends in a slash."
+
+
 def _of_http(error: HTTPException, request: Request) -> PaymentsError:
     match error.status_code:
         case HTTPStatus.NOT_FOUND:
-            return NotFound()
+            return NotFound(SLASH if request.url.path.endswith("/") else None)
         case HTTPStatus.METHOD_NOT_ALLOWED:
             return MethodNotAllowed(allowed=_methods(request))
         case HTTPStatus.UNAUTHORIZED | HTTPStatus.FORBIDDEN:

@@ -8,7 +8,15 @@ from typing import Any
 from starlette.requests import ClientDisconnect
 from starlette.types import Message, Receive, Scope
 
-from app.http.errors import BodyTooLarge, DuplicateHeader, DuplicateKey, HeadersTooLarge, JsonTooDeep, Overloaded
+from app.http.errors import (
+    BodyTooLarge,
+    DuplicateHeader,
+    DuplicateKey,
+    HeadersTooLarge,
+    JsonTooDeep,
+    Overloaded,
+    UnsupportedMediaType,
+)
 
 # Two of one of these would leave it to chance which one counts.
 SINGLE_HEADERS = frozenset(
@@ -43,6 +51,15 @@ def read_headers(scope: Scope, limit: int) -> dict[bytes, bytes]:
     if repeated is not None:
         raise DuplicateHeader(header=repeated.decode())
     return headers
+
+
+def check_media_type(headers: Mapping[bytes, bytes]) -> None:
+    """Raise UnsupportedMediaType unless the body is said to be JSON."""
+    media_type = headers.get(b"content-type", b"").partition(b";")[0].strip().lower()
+    if media_type != b"application/json" and not (
+        media_type.startswith(b"application/") and media_type.endswith(b"+json")
+    ):
+        raise UnsupportedMediaType
 
 
 def has_body(headers: Mapping[bytes, bytes]) -> bool:

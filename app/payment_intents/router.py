@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Response
+from fastapi import APIRouter, Body, Query, Response
 
 from app.attempts.schemas import AttemptPage
 from app.auth.api_keys import Caller
@@ -174,7 +174,10 @@ CHANGING = (
 
 @router.post("/payment-intent/cancel", summary="Cancel the PaymentIntent", responses=documented(*CHANGING))
 async def cancel_payment_intent(
-    reference: ReferencePath, params: CancelRequest, caller: PaymentsWrite, resources: ResourcesDependency
+    reference: ReferencePath,
+    params: Annotated[CancelRequest, Body(default_factory=CancelRequest)],
+    caller: PaymentsWrite,
+    resources: ResourcesDependency,
 ) -> PaymentIntentRead:
     """Cancel it at Stripe, so that nobody can pay it any more; 200 if it is cancelled already.
 
@@ -189,7 +192,10 @@ async def cancel_payment_intent(
     responses=documented(*CHANGING, NotCapturable, CaptureExceedsAuthorization),
 )
 async def capture_payment_intent(
-    reference: ReferencePath, params: CaptureRequest, caller: PaymentsWrite, resources: ResourcesDependency
+    reference: ReferencePath,
+    params: Annotated[CaptureRequest, Body(default_factory=CaptureRequest)],
+    caller: PaymentsWrite,
+    resources: ResourcesDependency,
 ) -> PaymentIntentRead:
     """Capture all or a part of what a manual `capture_method` authorized; 200 if it is captured already."""
     return _state(await capture(resources, reference, params, caller), resources)

@@ -96,9 +96,15 @@ def sync(
 async def _sync(settings: Settings, stripe_id: str) -> str | None:
     from app.reconcile.sync import sync as sync_one
     from app.resources import open_resources
+    from app.stripe_gateway.errors import UnknownObject
 
     async with open_resources(settings, is_background=True) as resources:
-        synced = await sync_one(resources, stripe_id)
+        try:
+            synced = await sync_one(resources, stripe_id)
+        except UnknownObject as error:
+            raise UnknownObject(
+                f"Stripe knows no PaymentIntent {stripe_id}: compare the id, and the key's account and mode."
+            ) from error
     if synced is None:
         return None
     row, repairs = synced

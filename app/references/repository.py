@@ -14,7 +14,7 @@ from typing import Any, Literal
 import asyncpg
 import msgspec
 
-from app.db.engine import Connection
+from app.db.engine import Connection, Database
 from app.payment_intents.protocol.state import ReferenceState
 from app.payment_intents.protocol.terms import Reference
 
@@ -122,6 +122,12 @@ async def compare_and_set(connection: Connection, writes: Sequence[Write], mode:
             raise  # of many references one is at fault: each is written by itself
         return set()  # somebody else has what this change claims, under another reference
     return {(kind, row_id) for kind, row_id in written}
+
+
+async def exists(database: Database, reference: Reference) -> bool:
+    """Whether there ever was a PaymentIntent for it."""
+    query = "SELECT EXISTS (SELECT FROM payment_references WHERE kind = $1 AND id = $2)"
+    return bool(await database.fetchval(query, reference.kind, reference.id))
 
 
 async def insert_missing(connection: Connection, reference: Reference) -> None:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Body, Path, Query, Response
 
 from app.auth.dependencies import PaymentsRead, RefundsWrite
 from app.http.errors import InvalidCursor
@@ -65,7 +65,7 @@ RefundName = Annotated[
 )
 async def create_refund(
     reference: ReferencePath,
-    params: RefundCreate,
+    params: Annotated[RefundCreate, Body(default_factory=RefundCreate)],
     key: IdempotencyKey,
     caller: RefundsWrite,
     resources: ResourcesDependency,

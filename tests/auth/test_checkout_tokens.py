@@ -172,6 +172,11 @@ class TestRate:
         assert of_other.status_code == 200
 
 
+async def test_no_token_is_made_for_a_cart_that_does_not_exist(api: httpx.AsyncClient) -> None:
+    answer = await api.post("/v1/carts/none/checkout-token")
+    assert (answer.status_code, answer.json()["code"]) == (404, "reference_not_found")
+
+
 class TestCors:
     ORIGIN = "https://shop.example"
 

@@ -14,6 +14,8 @@ from structlog.testing import capture_logs
 from app.http.problems import MAX_ERRORS, MAX_NAME
 from app.http.security_headers import HEADERS
 from app.settings import Settings
+from tests.conftest import NewKey
+from tests.database import Database
 
 CART = "/v1/carts/c1/payment-intent"
 JSON = {"Content-Type": "application/json"}
@@ -31,6 +33,42 @@ API_KEY = f"pay_0123456789abcdef_{'5e' * 32}"
 async def test_a_json_key_that_stands_twice_is_a_400(api: httpx.AsyncClient, body: str) -> None:
     answer = await api.put(CART, content=body, headers=JSON)
     assert (answer.status_code, answer.json()["code"]) == (400, "duplicate_json_key")
+
+
+@pytest.mark.parametrize("sent", [None, "text/plain", "application/x-www-form-urlencoded", "application/xml; a=+json"])
+async def test_a_body_that_is_not_said_to_be_json_is_a_415_that_names_the_header(
+    api: httpx.AsyncClient, database: Database, sent: str | None
+) -> None:
+    headers = {} if sent is None else {"Content-Type": sent}
+    answer = await api.put(CART, content=b'{"amount": 1000, "currency": "eur"}', headers=headers)
+    assert (answer.status_code, answer.json()["code"]) == (415, "unsupported_media_type")
+    assert "Content-Type: application/json" in answer.json()["detail"]
+    assert await database.is_untouched()
+
+
+@pytest.mark.parametrize("sent", ["application/json", "Application/JSON; charset=utf-8", "application/vnd.shop+json"])
+async def test_a_body_of_json_is_read(api: httpx.AsyncClient, sent: str) -> None:
+    answer = await api.put(CART, content=b'{"amount": 1000, "currency": "eur"}', headers={"Content-Type": sent})
+    assert answer.status_code == 201
+
+
+@pytest.mark.parametrize("path", ["payment-intent/cancel", "payment-intent/capture", "refunds"])
+async def test_a_body_of_which_nothing_is_required_may_be_left_out(
+    new_key: NewKey, api: httpx.AsyncClient, path: str
+) -> None:
+    await api.put(CART, json={"amount": 1000, "currency": "eur"})
+    key = await new_key("payments:write", "refunds:write")
+    headers = {"Authorization": f"Bearer {key}", "Idempotency-Key": "return-1"}
+    bare = await api.post(f"/v1/carts/c1/{path}", headers=headers)
+    empty = await api.post(f"/v1/carts/c1/{path}", headers=headers, json={})
+    assert bare.status_code == empty.status_code != 422
+    assert bare.json().get("code") == empty.json().get("code")
+
+
+async def test_a_slash_at_the_end_is_named(api: httpx.AsyncClient) -> None:
+    answer = await api.get(f"{CART}/")
+    assert (answer.status_code, answer.json()["code"]) == (404, "not_found")
+    assert "slash" in answer.json()["detail"]
 
 
 def cursor(time: str) -> str:
