@@ -36,7 +36,7 @@ Amounts are integers in minor units, times are RFC 3339 in UTC. Errors are probl
 
 
 # In the order in which a reader wants them; the routes stand in the order in which requests look for them.
-TAGS = ["PaymentIntents", "Refunds", "Disputes", "Checkout tokens", "Webhooks", "Health"]
+TAGS = ["PaymentIntents", "Refunds", "Disputes", "Events", "Checkout tokens", "Webhooks", "Health"]
 
 
 # In the order in which requests look through them.

@@ -33,8 +33,8 @@ OUTCOME = {
     " outcome_type, three_d_secure, card_last4 FROM payment_attempts ORDER BY key",
     "disputes": "SELECT stripe_id, status, amount FROM disputes ORDER BY stripe_id",
     "told": "SELECT type, data ->> 'attempt_id' IS NOT NULL AS of_attempt, count(*) FROM domain_events"
-    " WHERE type IN ('payment_attempt.succeeded', 'payment_attempt.failed', 'payment_intent.succeeded',"
-    " 'payment_intent.canceled', 'payment_intent.flagged') GROUP BY 1, 2 ORDER BY 1, 2",
+    " WHERE type IN ('attempt.succeeded', 'attempt.failed', 'payment.succeeded', 'payment.canceled',"
+    " 'payment.flagged') GROUP BY 1, 2 ORDER BY 1, 2",
     "gaps": "SELECT max(sequence) - count(*) AS missing FROM domain_events",
 }
 

@@ -11,11 +11,13 @@ from app.disputes.dispute import CLOSED, Dispute, disputed, lost
 from app.disputes.repository import DISPUTES
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.changes import change_one
-from app.payment_intents.protocol.state import Actor, Change, Flag, PaymentIntentState
+from app.payment_intents.protocol.events import DisputeClosed, DisputeOpened, DisputeUpdated, Flag, FraudWarningCreated
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.resources import Resources
-from app.stripe_gateway import DisputeSnapshot
+from app.stripe_gateway import DisputeSnapshot, FraudWarningSnapshot
 
 DISPUTED: Flag = "disputed"
+FRAUD_WARNING: Flag = "fraud_warning"
 
 
 def record_hint(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: dict[str, Dispute]) -> None:
@@ -25,6 +27,14 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: DisputeSnapsh
         _record(change, row, snapshot, known)
     elif dispute.status != snapshot.status:
         change.enqueue("sync_disputes", row)
+
+
+def record_warning(change: Change, row: PaymentIntentState, warning: FraudWarningSnapshot) -> None:
+    """Record that a payment is suspected, once: it has one Charge that was paid, and a Charge has one warning."""
+    if FRAUD_WARNING not in row.flags:
+        facts = (warning.id, warning.charge_id, warning.fraud_type)
+        change.append(row, FraudWarningCreated(*facts, is_actionable=warning.is_actionable))
+        change.mark(row, FRAUD_WARNING)
 
 
 async def sync(resources: Resources, payment_intent_id: UUID) -> int:
@@ -50,16 +60,12 @@ async def sync(resources: Resources, payment_intent_id: UUID) -> int:
 
 def _record(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, known: dict[str, Dispute]) -> None:
     """Record the dispute as it is now, and bring the PaymentIntent's sums to what its disputes say."""
+    is_known = snapshot.id in known
     dispute = known[snapshot.id] = Dispute.of(row.id, snapshot, known.get(snapshot.id))
     of_this = [each for each in known.values() if each.payment_intent_id == row.id]
     row = row._replace(amount_disputed=disputed(of_this), amount_lost=lost(of_this))
     change.save(DISPUTES, dispute.stripe_id, repository.row_of(dispute, now=change.now))
-    row = change.flag(change.touch(row), DISPUTED)
-    change.append(
-        row,
-        f"dispute.{snapshot.status}",
-        stripe_id=snapshot.id,
-        amount=snapshot.amount,
-        currency=snapshot.currency,
-        reason=snapshot.reason,
-    )
+    row = change.mark(change.touch(row), DISPUTED)
+    told = DisputeClosed if dispute.is_closed else DisputeUpdated if is_known else DisputeOpened
+    price = (dispute.amount, dispute.currency)
+    change.append(row, told(dispute.stripe_id, *price, dispute.status, dispute.reason, dispute.due_by))

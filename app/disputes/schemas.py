@@ -9,7 +9,8 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from app.disputes.dispute import Dispute
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import UUID, ReferenceRead
+from app.payment_intents.schemas import UUID
+from app.references.schemas import ReferenceRead
 
 DisputeName = Annotated[
     str,

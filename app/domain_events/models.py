@@ -43,7 +43,10 @@ class Event(Base):
     reference_id: Mapped[str]
     sequence: Mapped[int]
     payment_intent_id: Mapped[uuid.UUID | None]
+    stripe_id: Mapped[str | None]
+    cart_version: Mapped[int | None]
     type: Mapped[str]
+    version: Mapped[int] = mapped_column(server_default=text("1"))
     data: Mapped[dict[str, Any]]
     actor: Mapped[str]
     stripe_request_id: Mapped[str | None]

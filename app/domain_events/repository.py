@@ -9,10 +9,11 @@ DOMAIN_EVENTS = Table(
     "domain_events",
     """
     INSERT INTO domain_events (
-        reference_kind, reference_id, sequence, payment_intent_id, type, data, actor, stripe_request_id
+        reference_kind, reference_id, sequence, payment_intent_id, stripe_id, cart_version, type, version, data, actor,
+        stripe_request_id
     )
-    SELECT e.reference_kind, e.reference_id, e.sequence, e.payment_intent_id, e.type, e.data, e.actor,
-        e.stripe_request_id
+    SELECT e.reference_kind, e.reference_id, e.sequence, e.payment_intent_id, e.stripe_id, e.cart_version, e.type,
+        e.version, e.data, e.actor, e.stripe_request_id
     FROM jsonb_populate_recordset(NULL::domain_events, $1::jsonb -> 'domain_events') AS e
     JOIN written ON written.kind = e.reference_kind AND written.id = e.reference_id
     ORDER BY e.reference_kind, e.reference_id, e.sequence
@@ -27,7 +28,10 @@ def rows_of(events: Iterable[DomainEvent]) -> list[Row]:
             "reference_id": event.reference.id,
             "sequence": event.sequence,
             "payment_intent_id": event.payment_intent_id,
-            "type": event.type,
+            "stripe_id": event.stripe_id,
+            "cart_version": event.cart_version,
+            "type": event.data.type,
+            "version": event.data.version,
             "data": event.data,
             "actor": event.actor.name,
             "stripe_request_id": event.actor.stripe_request_id,

@@ -11,9 +11,10 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from app.auth.dependencies import CHECKOUT_TOKEN
+from app.domain_events.schemas import openapi_schemas, openapi_webhooks
 from app.http.problems import schemas_of_problems
 from app.payment_intents.list_query import Status
-from app.payment_intents.protocol.state import ClosedReason, Flag
+from app.payment_intents.protocol.events import ClosedReason, Flag
 from app.payment_intents.protocol.terms import Kind
 from app.payment_intents.schemas import CancelReason, CaptureMethod, SetupFutureUsage
 from app.references.path import KINDS
@@ -65,7 +66,8 @@ def _generate(app: FastAPI) -> dict[str, Any]:
         routes=app.routes,
         tags=app.openapi_tags,
     )
-    document["components"]["schemas"] |= schemas_of_problems()
+    document["components"]["schemas"] |= schemas_of_problems() | openapi_schemas()
+    document["webhooks"] = openapi_webhooks()
     _restore_examples(document["components"]["schemas"])
     _name_enums(document)
     _drop_unused(document)

@@ -11,6 +11,7 @@ from app.attempts.repository import PAYMENT_ATTEMPTS, KnownAttempt
 from app.payment_intents import card_testing
 from app.payment_intents import repository as payment_intents
 from app.payment_intents.changes import change_one
+from app.payment_intents.protocol.events import AttemptFailed, AttemptSucceeded
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.resources import Resources
 
@@ -29,16 +30,11 @@ def record_attempt(
     attempt = replace(attempt, id=UUID(str(earlier["id"]))) if earlier is not None else attempt
     change.save(PAYMENT_ATTEMPTS, attempt.key, repository.row_of(attempt, created_at=change.now))
     row = change.touch(row._replace(last_activity_at=change.now, attempt_notifications=row.attempt_notifications + 1))
-    change.append(
-        row,
-        f"payment_attempt.{attempt.status}",
-        attempt_id=str(attempt.id),
-        amount=attempt.amount,
-        currency=attempt.currency,
-        failure_code=attempt.failure_code,
-        decline_code=attempt.decline_code,
-    )
+    if attempt.status == "succeeded":
+        change.append(row, AttemptSucceeded(attempt.id, attempt.amount, attempt.currency))
     if attempt.status == "failed":
+        price = (attempt.amount, attempt.currency)
+        change.append(row, AttemptFailed(attempt.id, *price, attempt.failure_code, attempt.decline_code))
         _count_failure(change, attempt.attempted_at)
         card_testing.cancel_if_tested(change, row)
     return True

@@ -14,6 +14,4 @@ def cancel_if_tested(change: Change, row: PaymentIntentState) -> None:
     if not row.is_payable or blocked_for(change.state, row, change.context) is None:
         return
     row = change.put(row._replace(is_cancel_requested=True, cancel_reason=REASON))
-    limit = change.context.config.max_failed_attempts
-    change.append(row, "payment_intent.too_many_failed_attempts", limit=limit)
     change.enqueue("recover", row)

@@ -7,7 +7,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringCons
 
 from app.http.pagination import EARLIEST, LATEST
 from app.payment_intents.listing import Filters, Range
-from app.payment_intents.protocol.state import Flag
+from app.payment_intents.protocol.events import Flag
 from app.payment_intents.schemas import MAX_AMOUNT, Currency, CustomerId
 from app.references.path import ReferenceName, reference_named
 

@@ -13,7 +13,8 @@ from uuid import UUID
 from app.db.conditions import Conditions, fetch_planned
 from app.db.engine import Database
 from app.http.pagination import Page
-from app.payment_intents.protocol.state import Flag, PaymentIntentState
+from app.payment_intents.protocol.events import Flag
+from app.payment_intents.protocol.state import PaymentIntentState
 from app.payment_intents.protocol.terms import Kind, Reference
 from app.payment_intents.repository import payment_intent_of
 

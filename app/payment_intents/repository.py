@@ -16,10 +16,10 @@ from app.db.engine import Connection, Database, Record
 from app.domain_events import repository as domain_events
 from app.domain_events.repository import DOMAIN_EVENTS
 from app.payment_intents.email import email_hash
+from app.payment_intents.protocol.events import ClosedReason
 from app.payment_intents.protocol.state import (
     FAILURE_WINDOW,
     Change,
-    ClosedReason,
     PaidIntent,
     PaymentIntentState,
     ProtocolConfig,

@@ -10,9 +10,11 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptRead, AttemptSummary
 from app.payment_intents.currencies import CURRENCIES, display
-from app.payment_intents.protocol.state import ClosedReason, PaymentIntentState
-from app.payment_intents.protocol.terms import METADATA_KEYS, Kind, PaymentTerms, terms_of
+from app.payment_intents.protocol.events import ClosedReason
+from app.payment_intents.protocol.state import PaymentIntentState
+from app.payment_intents.protocol.terms import METADATA_KEYS, PaymentTerms, terms_of
 from app.references.path import ReferenceId
+from app.references.schemas import ReferenceRead
 from app.settings import Settings
 
 # Stripe accepts up to 12 digits for cards, and refuses amounts that a card network or a payment method does not allow.
@@ -175,13 +177,6 @@ class MoveRequest(Strict):
     cart_version: CartVersion | None = Field(
         None, description="The cart's version that has this price. The session's own versions do not count any more."
     )
-
-
-class ReferenceRead(BaseModel):
-    """What the payment is for."""
-
-    kind: Kind
-    id: str
 
 
 class AddressRead(BaseModel):

@@ -9,6 +9,7 @@ from uuid import UUID
 
 from uuid_utils.compat import uuid7
 
+from app.payment_intents.protocol.events import RefundFailed, RefundRequested, RefundSucceeded
 from app.payment_intents.protocol.state import Change, PaymentIntentState
 from app.payment_intents.protocol.terms import id_in
 from app.refunds import repository
@@ -26,8 +27,6 @@ FIRST_LOOK = timedelta(minutes=10)
 
 # Stripe's reason for the refund of an authorization that ran out.
 UNCAPTURED = "expired_uncaptured_charge"
-
-NOT_REPAID = "The customer was not repaid after all: the money is back at Stripe. Repay them another way."
 
 
 def is_release(row: PaymentIntentState, snapshot: RefundSnapshot) -> bool:
@@ -52,11 +51,13 @@ def record(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, kn
         return refund
     previous, refund = refund.status, _updated(change, refund, snapshot)
     save(change, row, refund, known)
-    facts: dict[str, object] = {"previous_status": previous}
-    if STEPS.get(refund.status) == NOTHING_CAME_OF_IT:
-        facts |= {"failure_reason": refund.failure_reason, "is_customer_repaid": False}
-        facts |= {"notice": NOT_REPAID} if previous == "succeeded" else {}
-    append(change, row, refund, **facts)
+    is_first = previous is None and refund.origin == "stripe"
+    if refund.status == "succeeded":
+        change.append(row, RefundSucceeded(*_facts(refund)))
+    elif STEPS.get(refund.status) == NOTHING_CAME_OF_IT:
+        change.append(row, RefundFailed(*_facts(refund), snapshot.status, previous, refund.failure_reason))
+    elif is_first:
+        change.append(row, RefundRequested(*_facts(refund)))
     return refund
 
 
@@ -67,7 +68,7 @@ def refuse(
     reason = {"detail": refusal.detail, **refusal.extensions}
     refund = replace(refund, status=REFUSED, recheck_after=None, refusal=reason, updated_at=change.now)
     save(change, row, refund, known)
-    append(change, row, refund, stripe_code=refusal.extensions["stripe_code"])
+    change.append(row, RefundFailed(*_facts(refund), REFUSED, stripe_code=refusal.extensions["stripe_code"]))
     return refund
 
 
@@ -79,17 +80,14 @@ def save(change: Change, row: PaymentIntentState, refund: Refund, known: dict[st
     change.touch(row._replace(amount_refunded=refunded(of_this), amount_reserved=reserved(of_this)))
 
 
-def append(change: Change, row: PaymentIntentState, refund: Refund, **more: object) -> None:
-    """Append the domain event of a refund's present state."""
-    facts = {
-        "refund_id": str(refund.id),
-        "stripe_id": refund.stripe_id,
-        "amount": refund.amount,
-        "currency": refund.currency,
-        "reason": refund.reason,
-        "origin": refund.origin,
-    }
-    change.append(row, f"refund.{refund.status or 'requested'}", **facts, **more)
+def request(change: Change, row: PaymentIntentState, refund: Refund, known: dict[str, Refund]) -> None:
+    """Reserve the amount of a refund that a caller asks for, and tell it."""
+    change.append(row, RefundRequested(*_facts(refund)))
+    save(change, row, refund, known)
+
+
+def _facts(refund: Refund) -> tuple[UUID, str | None, int, str, str | None, str]:
+    return refund.id, refund.stripe_id, refund.amount, refund.currency, refund.reason, refund.origin
 
 
 def _match(

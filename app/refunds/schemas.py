@@ -14,10 +14,10 @@ from app.payment_intents.schemas import (
     MetadataKey,
     MetadataValue,
     PaymentIntentName,
-    ReferenceRead,
     Strict,
     refuse_keys,
 )
+from app.references.schemas import ReferenceRead
 from app.refunds.params import METADATA_KEYS, own_metadata
 from app.refunds.refund import Origin, Refund
 

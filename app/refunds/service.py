@@ -105,8 +105,7 @@ async def _decide(resources: Resources, change: Change, request: RefundRequest) 
     # By then the call that follows has ended.
     recheck_after = change.now + resources.settings.lease_duration
     refund = _reserved(change, row, request, amount=amount, recheck_after=recheck_after)
-    recording.append(change, row, refund)
-    recording.save(change, row, refund, known)
+    recording.request(change, row, refund, known)
     return refund
 
 

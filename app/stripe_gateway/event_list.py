@@ -11,8 +11,9 @@ from typing import Any
 
 from app.stripe_gateway.snapshots import Json, StripeEvent
 
-# Every type that this service reads, and as many as the list accepts. `charge.captured` and the changes of a dispute's
-# funds are left out: they say nothing that the others do not.
+# Every type that this service reads, and as many as the list accepts. `charge.captured`,
+# `payment_intent.partially_funded` and the changes of a dispute's funds are left out: they say nothing that the others
+# do not.
 TYPES = (
     *(
         f"payment_intent.{name}"
@@ -22,7 +23,6 @@ TYPES = (
             "processing",
             "payment_failed",
             "amount_capturable_updated",
-            "partially_funded",
             "succeeded",
             "canceled",
         )
@@ -30,6 +30,7 @@ TYPES = (
     *(f"charge.{name}" for name in ("pending", "succeeded", "failed", "expired", "updated", "refunded")),
     *(f"charge.dispute.{name}" for name in ("created", "updated", "closed")),
     *(f"refund.{name}" for name in ("created", "updated", "failed")),
+    "radar.early_fraud_warning.created",
 )
 
 

@@ -34,7 +34,14 @@ from app.refunds import recording as refunds
 from app.refunds import repository as refund_rows
 from app.refunds.refund import Refund
 from app.resources import Resources
-from app.stripe_gateway import ChargeSnapshot, DisputeSnapshot, PaymentIntentSnapshot, RefundSnapshot, StripeEvent
+from app.stripe_gateway import (
+    ChargeSnapshot,
+    DisputeSnapshot,
+    FraudWarningSnapshot,
+    PaymentIntentSnapshot,
+    RefundSnapshot,
+    StripeEvent,
+)
 from app.stripe_gateway.errors import InvalidEvent
 from app.webhooks import repository
 from app.webhooks.errors import RecoveryPending
@@ -43,7 +50,7 @@ from app.webhooks.repository import WEBHOOK_EVENTS, BatchRead
 log = structlog.get_logger()
 
 Outcome = Literal["recorded", "ignored", "duplicate"]
-WebhookObject = PaymentIntentSnapshot | ChargeSnapshot | DisputeSnapshot | RefundSnapshot
+WebhookObject = PaymentIntentSnapshot | ChargeSnapshot | DisputeSnapshot | RefundSnapshot | FraudWarningSnapshot
 
 # Stands for a PaymentIntent that is not looked up yet.
 _NO_ID = UUID(int=0)
@@ -135,6 +142,8 @@ def _object_of(event: StripeEvent) -> WebhookObject | None:
                 return RefundSnapshot.parse(event.object, request_id=event.request_id)
             case "dispute":
                 return DisputeSnapshot.parse(event.object)
+            case "radar.early_fraud_warning":
+                return FraudWarningSnapshot.parse(event.object)
             case _:
                 return None
     except (KeyError, TypeError, ValueError) as error:
@@ -150,7 +159,7 @@ def _lookup_of(found: WebhookObject | None, instance: str) -> PaymentIntentLooku
             return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
         case RefundSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
             return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
-        case DisputeSnapshot(payment_intent_id=str(stripe_id)):
+        case DisputeSnapshot(payment_intent_id=str(stripe_id)) | FraudWarningSnapshot(payment_intent_id=str(stripe_id)):
             return PaymentIntentLookup(stripe_id)
         case _:
             return None
@@ -301,5 +310,7 @@ class _Batch:
                 refunds.record(change, row, refund, self._refunds)
             case DisputeSnapshot() as dispute:
                 disputes.record_hint(change, row, dispute, self._disputes)
+            case FraudWarningSnapshot() as warning:
+                disputes.record_warning(change, row, warning)
             case _:
                 pass

@@ -20,6 +20,7 @@ EVENTS = frozenset(
         "charge.dispute.funds_reinstated",
         "charge.dispute.funds_withdrawn",
         "charge.dispute.updated",
+        "radar.early_fraud_warning.created",
         "refund.created",
         "refund.failed",
         "refund.updated",

@@ -1,9 +1,11 @@
 """Migrations: from each earlier release with its data, interrupted anywhere, by several at once, ahead of a release."""
 
 import asyncio
+import json
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager
+from dataclasses import fields
 from typing import Any
 
 import asyncpg
@@ -12,11 +14,13 @@ import pytest
 from alembic import command
 from alembic.config import Config
 from alembic.script import ScriptDirectory
+from pydantic import TypeAdapter
 from sqlalchemy import Engine, event
 
 from app.db import migrations
 from app.dev.drift import shape
 from app.dev.postgres import EmbeddedPostgres, temporary_postgres
+from app.payment_intents.protocol.events import FACTS
 from tests.database import Database
 
 RELEASES = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0013", "0014", "0015", "0016", "0017", "0018")
@@ -105,6 +109,58 @@ async def check_data(url: str, release: str) -> None:
         assert await connection.fetchval("SELECT count(*) FROM refunds") == int(release >= "0002")
         assert await connection.fetchval("SELECT count(*) FROM disputes") == int(release >= "0004")
         assert await connection.fetchval("SELECT count(*) FROM pg_index WHERE NOT indisvalid") == 0
+
+
+# What earlier releases told, and what became of it.
+TOLD = (
+    ("payment_intent.opened", {"generation": 1, "amount": 900}, "payment.opened"),
+    ("payment_intent.requires_payment_method", {"stripe_id": "pi_1", "amount": 900}, "payment.noted"),
+    ("payment_intent.requested", {"amount": 1000, "currency": "eur", "cart_version": 2}, "payment.noted"),
+    ("payment_attempt.failed", {"attempt_id": ID, "amount": 1, "currency": "eur"}, "attempt.failed"),
+    ("payment_intent.flagged", {"flag": "disputed"}, "payment.flagged"),
+    ("payment_intent.canceled", {"stripe_id": "pi_1", "amount": 1, "currency": "eur"}, "payment.canceled"),
+    ("payment_intent.refused", {"stripe_code": "amount_too_small"}, "payment.canceled"),
+    ("payment_intent.succeeded", {"amount": 1, "currency": "eur", "amount_received": 1}, "payment.succeeded"),
+    ("payment_intent.moved", {"session_id": "s1", "cart_id": "c1"}, "payment.attached_to_cart"),
+    ("refund.requested", {"refund_id": ID, "stripe_id": None, "origin": "api"}, "refund.requested"),
+    ("refund.pending", {"refund_id": ID, "stripe_id": "re_1", "origin": "api"}, "payment.noted"),
+    ("refund.failed", {"refund_id": ID, "stripe_id": "re_1", "origin": "api", "notice": "x"}, "refund.failed"),
+    ("dispute.needs_response", {"stripe_id": "dp_1", "amount": 1, "currency": "eur"}, "dispute.opened"),
+    ("dispute.under_review", {"stripe_id": "dp_1", "amount": 1, "currency": "eur"}, "dispute.updated"),
+    ("dispute.lost", {"stripe_id": "dp_1", "amount": 1, "currency": "eur"}, "dispute.closed"),
+)
+
+
+async def test_what_earlier_releases_told_is_carried_over_with_its_numbers(
+    new_database: Callable[[str], str],
+) -> None:
+    url = new_database("told")
+    await asyncio.to_thread(upgrade_to, "0001")
+    await fill(url, "0018")
+    async with connected(url) as connection:
+        for number, (type_, data, _) in enumerate(TOLD, start=2):
+            await connection.execute(
+                "INSERT INTO domain_events"
+                " (reference_kind, reference_id, sequence, payment_intent_id, type, data, actor)"
+                " VALUES ('cart', 'c1', $1, $2, $3, $4::jsonb, 'x')",
+                *(number, ID, type_, json.dumps(data)),
+            )
+    rows: list[Any] = []
+    for _ in range(2):  # an interrupted run's second one changes nothing more
+        await asyncio.to_thread(migrations.upgrade)
+        async with connected(url) as connection:
+            rows = await connection.fetch("SELECT * FROM domain_events ORDER BY id")
+            await connection.execute("UPDATE alembic_version SET version_num = '0018'")
+    assert [row["sequence"] for row in rows] == list(range(1, len(TOLD) + 2))
+    assert [row["type"] for row in rows] == ["payment.noted", *(name for _, _, name in TOLD)]
+    assert {row["stripe_id"] for row in rows} == {"pi_1"}
+    for row in rows:
+        [fact] = [each for each in FACTS if each.type == row["type"]]
+        data = json.loads(row["data"])
+        TypeAdapter(fact).validate_python(data)
+        assert set(data) == {each.name for each in fields(fact)}
+    assert json.loads(rows[3]["data"]) == {"earlier_type": "payment_intent.requested"}
+    assert rows[3]["cart_version"] == 2
 
 
 @pytest.mark.parametrize("release", RELEASES)

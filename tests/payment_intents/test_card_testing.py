@@ -94,6 +94,5 @@ async def test_the_reason_is_in_the_history(cart: Cart, sandbox: SandboxClient, 
     stripe_id = (await cart.owe())["stripe_id"]
     await _fail(sandbox, stripe_id, 4)
     await jobs()
-    [row] = await database.payment_intents()
-    assert len(await database.domain_events("payment_intent.too_many_failed_attempts")) == 1
-    assert row["closed_reason"] == "card_testing"
+    [canceled] = await database.domain_events("payment.canceled")
+    assert (canceled["data"]["reason"], canceled["data"]["canceled_by"]) == ("card_testing", "service")

@@ -190,7 +190,7 @@ async def test_a_flag_by_a_faster_webhook_is_taken_back(cart: Cart, sandbox: San
     assert (await late).json()["code"] == "already_paid"
     state = await cart.state()
     assert (state["requested_amount"], state["flags"]) == (1000, [])
-    assert (await database.domain_event_types())[-1] == "payment_intent.unflagged"
+    assert (await database.domain_event_types())[-1] == "payment.unflagged"
 
 
 # Whatever Stripe refuses: bounded calls, and none after it.

@@ -17,7 +17,7 @@ async def test_an_asynchronous_capture_changes_nothing_here(
     await sandbox.confirm(await put(api))
     await sandbox.wait_idle()
     assert "charge.updated" in [event["type"] for event in await sandbox.events()]
-    assert (await database.domain_event_types())[2:] == ["payment_attempt.succeeded", "payment_intent.succeeded"]
+    assert (await database.domain_event_types())[1:] == ["attempt.succeeded", "payment.succeeded"]
 
 
 @pytest.mark.parametrize(

@@ -18,6 +18,7 @@ from app.disputes.dispute import Dispute
 from app.disputes.repository import DISPUTES
 from app.payment_intents import repository
 from app.payment_intents.convergence import context_at
+from app.payment_intents.protocol.events import PaymentAmountChanged
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.payment_intents.protocol.terms import PaymentTerms, Reference
 from app.payment_intents.repository import Read
@@ -58,7 +59,7 @@ def _revised(resources: Resources, found: Read, writer: int) -> Change:
     row = change.state.newest
     assert row is not None
     change.put(row._replace(revision=row.revision + 1))
-    change.append(row, "test.written", writer=writer, saw=row.revision)
+    change.append(row, PaymentAmountChanged(writer, "eur", row.revision, "eur"))
     return change
 
 
@@ -103,10 +104,10 @@ async def test_in_every_order_of_two_writers_the_versions_have_no_fork_and_no_ga
 
     first, second = writers[order[-1] - 2], writers[order[-1] - 1]  # who wrote last is second
     is_apart = order in {(1, 1, 1, 2, 2, 2), (2, 2, 2, 1, 1, 1)}
-    events = await database.domain_events("test.written")
+    events = await database.domain_events("payment.amount_changed")
     final = (await _read(resources)).state
     assert (first.is_written, second.is_written) == (True, is_apart)
-    assert [event["data"]["saw"] for event in events] == list(range(1, len(events) + 1))
+    assert [event["data"]["previous_amount"] for event in events] == list(range(1, len(events) + 1))
     assert final.version == 1 + len(events)
     assert [event["sequence"] for event in await database.domain_events()] == list(range(1, final.next_sequence))
 
@@ -185,7 +186,7 @@ async def test_of_two_references_that_belong_together_both_are_written_or_none(
     writes = [repository.writes_of(_revised(resources, found, 2)) for found in (stale, current)]
     async with resources.database.connection() as connection:
         assert await compare_and_set(connection, writes, "all") == set()
-    assert [event["data"]["writer"] for event in await database.domain_events("test.written")] == [1]
+    assert [event["data"]["amount"] for event in await database.domain_events("payment.amount_changed")] == [1]
 
 
 WRITERS, REFERENCES, ROUNDS = 12, 6, 25

@@ -4,6 +4,7 @@ One that is still open here wins, since callers saw it last. The one brought bac
 if it could be paid: never two that a shopper can pay.
 """
 
+from app.payment_intents.protocol.events import PaymentOpened
 from app.payment_intents.protocol.record import apply_snapshot
 from app.payment_intents.protocol.state import SURPLUS, TERMINAL, Change, PaymentIntentState
 from app.payment_intents.protocol.terms import (
@@ -48,7 +49,8 @@ def adopt(change: Change, snapshot: PaymentIntentSnapshot, ours: StripeMetadata)
             closed_reason=None if is_next else SURPLUS,
         )
     )
-    change.append(row, "payment_intent.adopted", stripe_id=snapshot.id, generation=row.generation)
+    opened = PaymentOpened(snapshot.amount, snapshot.currency, row.generation, row.previous_id, is_adopted=True)
+    change.append(row, opened)
     row = apply_snapshot(change, row, snapshot)
     return row if row.status in TERMINAL else change.put(row._replace(needs_refresh=True))
 

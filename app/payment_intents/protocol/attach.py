@@ -3,6 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import TypeAlias
 
+from app.payment_intents.protocol.events import PaymentAttachedToCart
 from app.payment_intents.protocol.state import Actor, Change, Context, PaymentIntentState, ReferenceState
 from app.payment_intents.protocol.steps import Done, Rejected, Wait
 
@@ -47,8 +48,8 @@ def attach(
 def _move(changes: SessionToCart, row: PaymentIntentState, occupant: PaymentIntentState | None) -> None:
     """Make it the cart's next generation, with a revision that is newer than any request which still waits there."""
     session, cart = changes.session, changes.cart
-    facts = {"session_id": session.state.reference.id, "cart_id": cart.state.reference.id}
-    session.append(row, "payment_intent.moved", **facts)
+    attached = PaymentAttachedToCart(session_id=session.state.reference.id, cart_id=cart.state.reference.id)
+    session.append(row, attached)
     session.detach(row, cart.state.reference.id)
     generation = cart.state.next_generation
     cart.state = cart.state._replace(next_generation=generation + 1)
@@ -65,4 +66,4 @@ def _move(changes: SessionToCart, row: PaymentIntentState, occupant: PaymentInte
             applied_terms=applied,
         )
     )
-    cart.append(row, "payment_intent.moved", **facts)
+    cart.append(row, attached)

@@ -13,7 +13,6 @@ def request_cancel(change: Change, row: PaymentIntentState, reason: str | None) 
     """Have it canceled, and what it holds released."""
     if not row.is_watched or row.is_cancel_requested:
         return row
-    change.append(row, "payment_intent.cancel_requested", reason=reason)
     return change.put(row._replace(is_cancel_requested=True, cancel_reason=reason))
 
 

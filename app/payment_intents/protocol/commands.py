@@ -176,9 +176,6 @@ def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentS
 
 def _revise(change: Change, row: PaymentIntentState, wanted: PaymentTerms) -> PaymentIntentState:
     revision = row.revision + 1
-    if wanted != row.requested_terms:
-        facts = {"amount": wanted.amount, "currency": wanted.currency, "cart_version": wanted.cart_version}
-        change.append(row, "payment_intent.requested", revision=revision, **facts)
     return change.put(
         row._replace(requested_terms=wanted, revision=revision, is_rolled_back=False, last_activity_at=change.now)
     )
@@ -201,7 +198,6 @@ def _cancel(change: Change, command: Cancel, row: PaymentIntentState) -> Outcome
     if not row.is_cancel_requested:
         who = change.actor.name
         row = change.put(row._replace(is_cancel_requested=True, cancel_reason=command.reason, cancel_requested_by=who))
-        change.append(row, "payment_intent.cancel_requested", reason=command.reason)
     return row, True
 
 
@@ -215,7 +211,6 @@ def _capture(change: Change, command: Capture, row: PaymentIntentState) -> Outco
         return Rejected("capture_exceeds_authorization", {"amount_capturable": row.amount_capturable})
     if row.capture_amount is None:
         row = change.put(row._replace(capture_amount=amount))
-        change.append(row, "payment_intent.capture_requested", amount=amount)
     return row, True
 
 
@@ -239,9 +234,7 @@ def _recover(change: Change, command: Recover, row: PaymentIntentState) -> Outco
 def _expire(change: Change, command: Expire, row: PaymentIntentState) -> Outcome:
     if row.id != command.target_id or not is_abandoned(row, change.context):
         return row, False
-    row = change.put(row._replace(is_cancel_requested=True, cancel_reason="abandoned"))
-    change.append(row, "payment_intent.abandoned", idle_since=row.last_activity_at.isoformat())
-    return row, True
+    return change.put(row._replace(is_cancel_requested=True, cancel_reason="abandoned")), True
 
 
 def is_abandoned(row: PaymentIntentState, context: Context) -> bool:

@@ -9,6 +9,15 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from app.payment_intents.protocol.decide import Decision, next_step
+from app.payment_intents.protocol.events import (
+    ClosedReason,
+    PaymentActionRequired,
+    PaymentAmountChanged,
+    PaymentAuthorized,
+    PaymentCanceled,
+    PaymentProcessing,
+    PaymentSucceeded,
+)
 from app.payment_intents.protocol.refusals import consequence_of, withdraw
 from app.payment_intents.protocol.refusals import give_up as give_up_refused
 from app.payment_intents.protocol.state import (
@@ -21,7 +30,6 @@ from app.payment_intents.protocol.state import (
     TERMINAL,
     Actor,
     Change,
-    ClosedReason,
     Context,
     PaymentIntentState,
     ReferenceState,
@@ -65,6 +73,8 @@ CANCELED_BY_STRIPE: Mapping[str, ClosedReason] = {
     "failed_invoice": "stripe",
     "void_invoice": "stripe",
 }
+
+BY_STRIPE = frozenset({"hold_expired", "stripe", "refused", "failed", "gone"})
 
 
 def record_answer(
@@ -134,8 +144,7 @@ def record_disagreement(change: Change, row: PaymentIntentState, snapshot: Payme
 def record_gone(change: Change, row: PaymentIntentState) -> None:
     """Close what Stripe does not have any more: nobody can pay it."""
     if row.is_open or row.is_watched:
-        row = change.close(row._replace(needs_refresh=False, closed_reason=None), GONE)
-        change.append(row, "payment_intent.gone", stripe_id=row.stripe_id)
+        _close_canceled(change, row._replace(needs_refresh=False, closed_reason=None), GONE)
 
 
 def _go_on(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> Decision:
@@ -182,8 +191,7 @@ def _search(change: Change, row: PaymentIntentState, run: ConvergeRun) -> Conver
 def _fail_creation(change: Change, row: PaymentIntentState, run: ConvergeRun) -> Decision:
     """Close what Stripe made nothing of and, since it repeats its failure from memory, never will."""
     if row.lease_token == run.token:
-        row = change.close(row, "failed")
-        change.append(row, "payment_intent.failed", revision=row.revision)
+        _close_canceled(change, row, "failed")
     return Decision(change, run, Fail())
 
 
@@ -196,8 +204,7 @@ def _record_refusal(
         shown = refused.snapshot.status if refused.snapshot else None
         run = _record_state(change, row, run._replace(refused=call, refused_in=shown), call, refused)
     elif consequence == "close" and is_mine:
-        row = change.close(row, "refused")
-        change.append(row, "payment_intent.refused", stripe_code=refused.stripe_code)
+        row = _close_canceled(change, row, "refused", refused.stripe_code)
         if created_with(row.create_params).revision == run.revision:
             return Decision(change, run, Fail())
     elif consequence == "tell" and is_mine:
@@ -279,10 +286,11 @@ def apply_snapshot(
     if version is not None and row.closed_at is None:  # a closed one may be of an order before
         recorded = max(version, change.state.cart_version or 0)
         change.state = change.state._replace(cart_version=recorded)
+    is_told = row.status == "canceled" and row.closed_at is not None
     row = row._replace(applied_terms=applied, needs_refresh=False, version=row.version + 1)
     row = _take_status(change, row, snapshot)
-    if snapshot.status == "canceled":
-        row = change.close(row, _why_canceled(row, snapshot))
+    if snapshot.status == "canceled" and not is_told:
+        row = _close_canceled(change, row, _why_canceled(row, snapshot))
     if snapshot.status == "succeeded":
         row = _check_received_amount(change, withdraw(row, run) if run else row)
     if row.closed_at is not None and snapshot.status in FROZEN | {"succeeded"}:
@@ -291,7 +299,7 @@ def apply_snapshot(
 
 
 def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
-    is_changed = row.status != snapshot.status
+    before, is_changed = row, row.status != snapshot.status
     row = row._replace(
         status=snapshot.status,
         amount=snapshot.amount,
@@ -302,16 +310,54 @@ def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
         paid_at=change.now if is_changed and snapshot.status == "succeeded" else row.paid_at,
     )
     row = change.put(row)
+    _tell_price(change, before, row)
     if is_changed:
-        change.append(
-            row,
-            f"payment_intent.{snapshot.status}",
-            stripe_id=snapshot.id,
-            amount=snapshot.amount,
-            currency=snapshot.currency,
-            amount_received=snapshot.amount_received,
-        )
+        _tell_status(change, row, snapshot)
     return row
+
+
+def _tell_price(change: Change, before: PaymentIntentState, row: PaymentIntentState) -> None:
+    """Tell that Stripe holds another price; that of a payment which is under way or over, its own event tells."""
+    if before.amount is None or before.currency is None or row.amount is None or row.currency is None:
+        return
+    if row.status in PAYABLE and (row.amount, row.currency) != (before.amount, before.currency):
+        change.append(row, PaymentAmountChanged(row.amount, row.currency, before.amount, before.currency))
+
+
+def _tell_status(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
+    """Tell of a new status, unless another event does: it is open, an attempt failed, it was closed."""
+    amount, currency = snapshot.amount, snapshot.currency
+    match snapshot.status:
+        case "requires_action":
+            change.append(row, PaymentActionRequired(amount, currency))
+        case "processing":
+            change.append(row, PaymentProcessing(amount, currency))
+        case "requires_capture":
+            change.append(row, PaymentAuthorized(amount, currency, snapshot.amount_capturable))
+        case "succeeded":
+            change.append(row, PaymentSucceeded(amount, currency, snapshot.amount_received))
+        case _:
+            pass
+
+
+def _close_canceled(
+    change: Change, row: PaymentIntentState, reason: ClosedReason, stripe_code: str | None = None
+) -> PaymentIntentState:
+    """Close what nobody can pay any more, and tell by whom."""
+    row = change.close(row, reason)
+    reason = row.closed_reason or reason
+    price = (row.amount or row.requested_terms.amount, row.currency or row.requested_terms.currency)
+    change.append(row, PaymentCanceled(*price, reason, _canceled_by(row, reason), stripe_code))
+    return row
+
+
+def _canceled_by(row: PaymentIntentState, reason: ClosedReason) -> str:
+    """Return the actor that asked for it, or `service`, `stripe`, `dashboard`."""
+    if reason in BY_STRIPE:
+        return "stripe"
+    if reason == "dashboard":
+        return "dashboard"
+    return (row.cancel_requested_by if reason == "requested" else None) or "service"
 
 
 def _why_canceled(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> ClosedReason:

@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Literal, TypeGuard
 
+from app.payment_intents.protocol.events import PaymentCancelRefused, PaymentFlagged
 from app.payment_intents.protocol.state import (
     AMOUNT_MISMATCH,
     Change,
@@ -97,7 +98,7 @@ def give_up(change: Change, row: PaymentIntentState, run: ConvergeRun, call: Cal
 
 def _give_up_cancel(change: Change, row: PaymentIntentState) -> PaymentIntentState:
     """Give up the cancel; an abandoned PaymentIntent is left alone for as long as if somebody had acted."""
-    change.append(row, "payment_intent.cancel_refused", reason=row.cancel_reason)
+    change.append(row, PaymentCancelRefused(row.cancel_reason))
     last_activity_at = change.now if row.cancel_reason == "abandoned" else row.last_activity_at
     row = row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None)
     return change.put(row._replace(last_activity_at=last_activity_at))
@@ -111,8 +112,9 @@ def _give_up_request(change: Change, row: PaymentIntentState, run: ConvergeRun) 
     if not run.may_roll_back(row, change.context):
         return Done()
     is_other_price = applied is not None and applied.terms.price != wanted.price
-    change.append(row, "payment_intent.request_refused", revision=row.revision, amount=wanted.amount)
-    row = row._replace(refused_revision=row.revision) if is_other_price else row
+    if is_other_price:
+        change.append(row, PaymentFlagged("price_refused"))
+        row = row._replace(refused_revision=row.revision)
     change.put(roll_back(row))
     return Fail()
 

@@ -3,9 +3,17 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 from uuid import UUID
 
+from app.payment_intents.protocol.events import (
+    ClosedReason,
+    Fact,
+    Flag,
+    PaymentFlagged,
+    PaymentOpened,
+    PaymentUnflagged,
+)
 from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Reference, StripeMetadata, create_params
 
 # Stripe's words for a PaymentIntent's status.
@@ -13,29 +21,9 @@ TERMINAL = frozenset({"succeeded", "canceled"})
 FROZEN = frozenset({"processing", "requires_capture"})
 PAYABLE = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
 
-# Why a PaymentIntent was closed: we canceled it (nobody acted for long, a caller asked, too many attempts failed,
-# other terms need the next one), Stripe did (a hold was not captured in time, or for a reason of its own), or somebody
-# else did at Stripe; Stripe made nothing of it; a next payment follows it; a backup had lost it while another one was
-# opened; or Stripe does not have it any more.
-ClosedReason = Literal[
-    "abandoned",
-    "requested",
-    "card_testing",
-    "replaced",
-    "hold_expired",
-    "stripe",
-    "dashboard",
-    "refused",
-    "failed",
-    "followed",
-    "surplus",
-    "gone",
-]
 SURPLUS: ClosedReason = "surplus"
 GONE: ClosedReason = "gone"
 
-# What a person should check: another amount than owed was paid, two were paid, the shopper's bank wants the money back.
-Flag = Literal["amount_mismatch", "duplicate_payment", "paid_after_close", "disputed"]
 AMOUNT_MISMATCH: Flag = "amount_mismatch"
 DUPLICATE_PAYMENT: Flag = "duplicate_payment"
 PAID_AFTER_CLOSE: Flag = "paid_after_close"
@@ -271,13 +259,17 @@ class Actor:
 
 @dataclass(frozen=True, slots=True)
 class DomainEvent:
-    """Something that happened to a payment, with its number among those of its reference."""
+    """Something that happened to a payment, with its number among those of its reference.
+
+    `cart_version` is the one that it is about, None where the caller counts none.
+    """
 
     reference: Reference
     sequence: int
     payment_intent_id: UUID
-    type: str
-    data: dict[str, Any] = field(hash=False)
+    stripe_id: str | None
+    cart_version: int | None
+    data: Fact
     actor: Actor
 
 
@@ -331,10 +323,12 @@ class Change:
             self._changed.append(row.id)
         return row
 
-    def append(self, row: PaymentIntentState, type_: str, **data: Any) -> None:
+    def append(self, row: PaymentIntentState, fact: Fact) -> None:
         """Append a domain event with the reference's next number."""
         sequence, self.state = self.state.next_sequence, self.state._replace(next_sequence=self.state.next_sequence + 1)
-        self.events.append(DomainEvent(self.state.reference, sequence, row.id, type_, data, self.actor))
+        version = row.terms_at_stripe.cart_version
+        event = DomainEvent(self.state.reference, sequence, row.id, row.stripe_id, version, fact, self.actor)
+        self.events.append(event)
 
     def save(self, table: Hashable, key: Hashable, row: Mapping[str, Any]) -> None:
         """Have a row of another table written with this change: an attempt, a refund, a dispute."""
@@ -369,7 +363,7 @@ class Change:
                 previous_id=previous_id,
             )
         )
-        self.append(row, "payment_intent.opened", generation=generation, amount=requested.amount)
+        self.append(row, PaymentOpened(requested.amount, requested.currency, generation, previous_id))
         return row
 
     def close(self, row: PaymentIntentState, reason: ClosedReason) -> PaymentIntentState:
@@ -379,17 +373,20 @@ class Change:
         return self.put(row)
 
     def flag(self, row: PaymentIntentState, flag: Flag) -> PaymentIntentState:
-        """Mark a PaymentIntent for a person to look at."""
-        if flag in row.flags:
-            return row
-        self.append(row, "payment_intent.flagged", flag=flag)
-        return self.put(row._replace(flags=(*row.flags, flag)))
+        """Mark a PaymentIntent for a person to look at, and tell it."""
+        if flag not in row.flags:
+            self.append(row, PaymentFlagged(flag))
+        return self.mark(row, flag)
+
+    def mark(self, row: PaymentIntentState, flag: Flag) -> PaymentIntentState:
+        """Mark a PaymentIntent for what an event of its own tells."""
+        return row if flag in row.flags else self.put(row._replace(flags=(*row.flags, flag)))
 
     def unflag(self, row: PaymentIntentState, flag: Flag) -> PaymentIntentState:
         """Take a mark away again: nobody has to look."""
         if flag not in row.flags:
             return row
-        self.append(row, "payment_intent.unflagged", flag=flag)
+        self.append(row, PaymentUnflagged(flag))
         return self.put(row._replace(flags=tuple(each for each in row.flags if each != flag)))
 
 

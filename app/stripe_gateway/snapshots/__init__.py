@@ -7,6 +7,7 @@ unknown codes and statuses are kept as they are. Amounts are integers in minor u
 from app.stripe_gateway.snapshots.charge import ChargeSnapshot
 from app.stripe_gateway.snapshots.dispute import DisputeSnapshot
 from app.stripe_gateway.snapshots.event import StripeEvent
+from app.stripe_gateway.snapshots.fraud_warning import FraudWarningSnapshot
 from app.stripe_gateway.snapshots.payment_intent import FROZEN, PAYABLE, TERMINAL, Failure, PaymentIntentSnapshot
 from app.stripe_gateway.snapshots.read import Json
 from app.stripe_gateway.snapshots.refund import RefundSnapshot
@@ -18,6 +19,7 @@ __all__ = [
     "ChargeSnapshot",
     "DisputeSnapshot",
     "Failure",
+    "FraudWarningSnapshot",
     "Json",
     "PaymentIntentSnapshot",
     "RefundSnapshot",

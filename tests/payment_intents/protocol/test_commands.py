@@ -87,7 +87,7 @@ def test_the_first_put_opens_the_first_generation() -> None:
     assert (row.id, row.generation, row.revision, decision.run.revision) == (NEXT_ID, 1, 1, 1)
     assert decision.step == CreateCall(row.create_params, f"payment_intent:{NEXT_ID}:create")
     assert json.loads(row.create_params)["metadata"]["revision"] == "1"
-    assert [event.type for event in decision.change.events] == ["payment_intent.opened"]
+    assert [event.data.type for event in decision.change.events] == ["payment.opened"]
 
 
 def test_a_put_is_a_revision_of_its_own_and_the_last_sign_of_activity() -> None:
