@@ -23,6 +23,7 @@ from app.refunds.router import router as refunds
 from app.resources import Resources, open_resources
 from app.search.router import router as search
 from app.settings import Settings
+from app.timeline.router import router as timeline
 from app.webhooks.event_batcher import EventBatcher
 from app.webhooks.router import PATH as WEBHOOK_PATH
 from app.webhooks.router import answer_event
@@ -40,7 +41,18 @@ TAGS = ["PaymentIntents", "Refunds", "Disputes", "Events", "Checkout tokens", "W
 
 
 # In the order in which requests look through them.
-ROUTERS = (webhooks, payment_intents, moves, refunds, payment_intent_lists, disputes, search, checkout_tokens, health)
+ROUTERS = (
+    webhooks,
+    payment_intents,
+    moves,
+    refunds,
+    timeline,
+    payment_intent_lists,
+    disputes,
+    search,
+    checkout_tokens,
+    health,
+)
 
 
 class State(TypedDict):

@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from app.dev.postgres import EmbeddedPostgres
-from bench import figures, history, memory, report, slow_stripe, soak, startup, throughput
+from bench import figures, history, memory, reads, report, slow_stripe, soak, startup, throughput
 from bench.figures import Figures
 from bench.stack import postgres
 from bench.table import markdown
@@ -16,6 +16,7 @@ from bench.table import markdown
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 QUICK = throughput.Plan(rounds=1, seconds=0.5, payments=20)
 QUICK_HISTORY = history.Plan(rounds=1, payments=5_000, open_carts=5_000, requests=50)
+QUICK_READS = reads.Plan(payments=5_000, requests=10)
 QUICK_REQUESTS = 1_000
 
 Rounds = Annotated[int, typer.Option(min=1, help="Each value is the median of so many.")]
@@ -32,11 +33,13 @@ def everything(context: typer.Context, is_quick: IsQuick = False) -> None:
         _show(_run("memory", lambda server: memory.measure(server, QUICK_REQUESTS)))
         _show(_run("startup", lambda server: startup.measure(server, rounds=1)))
         _show(_run("history", lambda server: history.measure(server, QUICK_HISTORY)))
+        _show(_run("reads", lambda server: reads.measure(server, QUICK_READS)))
         return
     throughput_()
     memory_()
     startup_()
     history_()
+    reads_()
     report_()
 
 
@@ -60,6 +63,15 @@ def history_(
     """Compare a small history with a large one, and time the sweep's search. A million payments need 6 GB of disk."""
     plan = history.Plan(rounds, payments, open_carts)
     figures.write("history", _run("history", lambda server: history.measure(server, plan)))
+
+
+@app.command("reads")
+def reads_(
+    payments: Annotated[int, typer.Option(help="How many payments there are.")] = 2_000_000,
+) -> None:
+    """Time lists, searches and timelines among many payments. Two million need 6 GB of disk."""
+    plan = reads.Plan(payments)
+    figures.write("reads", _run("reads", lambda server: reads.measure(server, plan)))
 
 
 @app.command("memory")

@@ -49,6 +49,6 @@ FROM payment_intents AS p WHERE p.reference_id LIKE 'cart-%'
 
 -- name: fill domain_events
 INSERT INTO domain_events (reference_kind, reference_id, sequence, payment_intent_id, type, data, actor, created_at)
-SELECT 'cart', p.reference_id, 1, p.id, 'payment_intent.opened', jsonb_build_object('amount', p.amount, 'generation', 1),
-  'client:bench', p.created_at
+SELECT 'cart', p.reference_id, 1, p.id, 'payment.opened', jsonb_build_object('amount', p.amount, 'currency', p.currency,
+  'generation', 1), 'client:bench', p.created_at
 FROM payment_intents AS p WHERE p.reference_id LIKE 'cart-%'

@@ -99,15 +99,15 @@ class Service:
         return self.put(f"new-{run}-{number}" for number in itertools.count())
 
     def read(self, carts: Iterable[str]) -> Iterator[bytes]:
-        return self._get(f"/v1/carts/{cart}/payment-intent" for cart in carts)
+        return self.get(f"/v1/carts/{cart}/payment-intent" for cart in carts)
 
     def secret(self, carts: Iterable[str]) -> Iterator[bytes]:
-        return self._get(f"/v1/carts/{cart}/payment-intent/client-secret" for cart in carts)
+        return self.get(f"/v1/carts/{cart}/payment-intent/client-secret" for cart in carts)
 
     def webhook(self, bodies: Iterable[bytes]) -> Iterator[bytes]:
         return webhooks("/v1/stripe/webhook", bodies)
 
-    def _get(self, paths: Iterable[str]) -> Iterator[bytes]:
+    def get(self, paths: Iterable[str]) -> Iterator[bytes]:
         for path in paths:
             yield http("GET", path, Authorization=self._authorization)
 

@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query
+from fastapi import APIRouter, Path, Query, Response
 
 from app.auth.dependencies import PaymentsRead
+from app.http.answers import encode
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
@@ -26,18 +27,23 @@ AnyPaymentIntentName = Annotated[
 ]
 
 
-@router.get("", summary="List PaymentIntents", responses=documented(*AUTHENTICATED, InvalidCursor))
+@router.get(
+    "",
+    response_model=PaymentIntentPage,
+    summary="List PaymentIntents",
+    responses=documented(*AUTHENTICATED, InvalidCursor),
+)
 async def list_payment_intents(
     _: PaymentsRead,
     query: Annotated[PaymentIntentFilters, Query()],
     page: PageQuery,
     resources: ResourcesDependency,
-) -> PaymentIntentPage:
+) -> Response:
     """List the PaymentIntents of all carts and sessions that fit every filter, newest first.
 
     What is written meanwhile neither hides nor repeats one that was there when the first page was read.
     """
-    return await service.list_payment_intents(resources, query.filters(), page)
+    return encode(await service.list_payment_intents(resources, query.filters(), page))
 
 
 @router.get(

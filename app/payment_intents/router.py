@@ -221,14 +221,15 @@ async def move_payment_intent(
 
 @router.get(
     "/payment-intents",
+    response_model=PaymentIntentPage,
     summary="List the PaymentIntents of a cart or session",
     responses=documented(*AUTHENTICATED, PaymentIntentNotFound, InvalidCursor),
 )
 async def list_generations(
     _: PaymentsRead, reference: ReferencePath, page: PageQuery, resources: ResourcesDependency
-) -> PaymentIntentPage:
+) -> Response:
     """List every PaymentIntent that this cart or session ever had, newest first; at most one of them can be paid."""
-    return await service.list_generations(resources, reference, page)
+    return encode(await service.list_generations(resources, reference, page))
 
 
 @router.get(

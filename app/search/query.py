@@ -27,7 +27,6 @@ NUMBER = re.compile(r"(?P<about>~?)(?P<before>[€$£]?)(?P<number>[0-9]{1,12}(?
 ID = re.compile(rf"(pi|ch|py|re|pyr|dp|du|req|evt)_[A-Za-z0-9_]{{1,250}}|{UUID}")
 EMAIL = re.compile(r"[^@\s]{1,200}@[^@\s]{1,200}")
 LAST4 = re.compile(r"[0-9]{4}")
-REFERENCE = re.compile(r"(?:(?P<kind>cart|session):)?(?P<id>[A-Za-z0-9][A-Za-z0-9._~-]{0,127})")
 
 # Words that say nothing of a payment by themselves.
 FILLERS = frozenset(
@@ -60,6 +59,10 @@ class Search:
     def filters(self) -> Filters:
         return replace(Filters(), **{name: value for each in self.understood for name, value in each.filters.items()})
 
+    @property
+    def is_one_word(self) -> bool:
+        return len(self.understood) + len(self.ignored) == 1
+
     def text_of(self, meaning: Meaning) -> str | None:
         return next((each.text for each in self.understood if each.meaning == meaning), None)
 
@@ -80,10 +83,9 @@ def understand(query: str, now: datetime) -> Search:
     return Search(tuple(understood.values()), tuple(ignored))
 
 
-def as_reference(query: str) -> Search | None:
-    """Return what a query of one word says if it is taken for a cart or session, whatever else it looks like."""
-    found = _reference(query.strip(), datetime.now(UTC))
-    return Search((found,), ()) if found else None
+def as_reference(query: str, now: datetime) -> Search:
+    """Return what a query says if all of it is the beginning of a cart's or session's id, whatever it looks like."""
+    return Search((_reference(query.strip(), now),), ())
 
 
 def _phrases(query: str) -> Iterator[str]:
@@ -179,13 +181,13 @@ def _ranges(number: Decimal, currency: str | None, near: Decimal) -> Iterator[Am
             yield AmountRange(max(1, ceil(low)), floor(high), currencies)
 
 
-def _reference(phrase: str, _: datetime) -> Understood | None:
-    match = REFERENCE.fullmatch(phrase)
-    if match is None:
-        return None
-    kinds = (KINDS[match["kind"]],) if match["kind"] else tuple(KINDS.values())
-    explanation = f"a {' or '.join(kinds)} whose id begins with {match['id']}"
-    return Understood(phrase, "reference", explanation, {"reference_prefix": match["id"], "kinds": kinds})
+def _reference(phrase: str, _: datetime) -> Understood:
+    kind, *rest = phrase.split(":", 1)
+    after = "".join(rest)
+    is_named = kind in KINDS and after != ""
+    kinds, begins = ((KINDS[kind],), after) if is_named else (tuple(KINDS.values()), phrase)
+    explanation = f"a {' or '.join(kinds)} whose id begins with {begins}"
+    return Understood(phrase, "reference", explanation, {"reference_prefix": begins, "kinds": kinds})
 
 
 READERS: tuple[Callable[[str, datetime], Understood | None], ...] = (_id, _email, _day, _last4, _amount, _reference)

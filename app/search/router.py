@@ -2,9 +2,10 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Response
 
 from app.auth.dependencies import PaymentsRead
+from app.http.answers import encode
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
@@ -18,6 +19,7 @@ router = APIRouter(prefix="/v1/search", tags=["PaymentIntents"])
 
 @router.get(
     "",
+    response_model=SearchRead,
     summary="Find payments as a person would",
     responses=documented(*AUTHENTICATED, InvalidCursor, SearchNotUnderstood, EmailSearchDisabled),
 )
@@ -37,6 +39,6 @@ async def search_payments(
     ],
     page: PageQuery,
     resources: ResourcesDependency,
-) -> SearchRead:
+) -> Response:
     """Find the payments that fit all that `q` says; `understood` tells what each part of it was taken for."""
-    return await service.search(resources, q, page)
+    return encode(await service.search(resources, q, page))

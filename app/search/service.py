@@ -13,8 +13,8 @@ from app.search.errors import EmailSearchDisabled, SearchNotUnderstood
 from app.search.query import Search, as_reference, understand
 from app.search.schemas import SearchRead
 
-# What one word that finds nothing may be taken for instead.
-MAY_BE_A_REFERENCE = ("card_last4", "amount", "day")
+# What finds nothing as one of these may be a cart's or session's id, which has any characters.
+MAY_BE_A_REFERENCE = ("card_last4", "amount", "day", "email")
 
 
 async def search(resources: Resources, query: str, page: Page) -> SearchRead:
@@ -22,14 +22,15 @@ async def search(resources: Resources, query: str, page: Page) -> SearchRead:
 
     A number that finds nothing may be a cart's id. Raises SearchNotUnderstood or EmailSearchDisabled.
     """
-    understood = understand(query, datetime.now(UTC))
+    now = datetime.now(UTC)
+    understood = understand(query, now)
     if not understood.understood:
         raise SearchNotUnderstood
     found = await _list(resources, understood, page)
-    if found.data or page.after is not None or understood.understood[0].meaning not in MAY_BE_A_REFERENCE:
+    may_be_reference = understood.is_one_word and understood.understood[0].meaning in MAY_BE_A_REFERENCE
+    if found.data or not may_be_reference:
         return found
-    other = as_reference(query)
-    return found if other is None else await _list(resources, other, page)
+    return await _list(resources, as_reference(query, now), page)
 
 
 async def _list(resources: Resources, search: Search, page: Page) -> SearchRead:

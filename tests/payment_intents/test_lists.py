@@ -197,7 +197,12 @@ PLANS = {
     "nothing": (Filters(), "pk_payment_intents"),
     "status": (Filters(status="processing"), "ix_payment_intents_status"),
     "flag": (Filters(flag="duplicate_payment"), "ix_payment_intents_flagged"),
-    "reference": (Filters(reference=Reference("cart", "cart-77")), "uq_payment_intents_reference_kind"),
+    "reference": (
+        Filters(reference=Reference("cart", "cart-77")),
+        ("uq_payment_intents_reference_kind", "ix_payment_intents_reference_prefix"),
+    ),
+    "beginning": (Filters(reference_prefix="cart-777", kinds=("cart",)), "ix_payment_intents_reference_prefix"),
+    "email": (Filters(email_hash=bytes(16)), "ix_payment_intents_email_hash"),
     "customer": (Filters(customer="cus_76"), "ix_payment_intents_customer"),
     "amount": (Filters(amount=2499), "ix_payment_intents_amount"),
     "currency": (Filters(currency="chf"), "ix_payment_intents_currency"),

@@ -44,7 +44,7 @@ def _filters(query: str) -> Filters:
         ("26.11.2026", {"day": "26.11.2026"}),
         ("31.02.2026", {"reference": "31.02.2026"}),
         ("the customer on", {}),
-        ("!!", {}),
+        ("gid://shopify/Cart/1", {"reference": "gid://shopify/Cart/1"}),
     ],
 )
 def test_each_part_is_taken_for_something(query: str, meanings: dict[Meaning, str]) -> None:

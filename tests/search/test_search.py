@@ -1,5 +1,7 @@
 """A payment is found in one request by what a customer says on the phone, or by any id."""
 
+from urllib.parse import quote
+
 import httpx
 import pytest
 
@@ -67,6 +69,12 @@ async def test_a_number_that_finds_nothing_may_be_a_cart(carts: Cart) -> None:
     assert found["understood"] == [
         {"text": "24", "meaning": "reference", "explanation": "a cart or session whose id begins with 24"}
     ]
+
+
+@pytest.mark.parametrize("name", ["guest@shop.example", "größe-7", "2026-01-01"])
+async def test_a_cart_is_found_whatever_its_id_looks_like(cart: Cart, name: str) -> None:
+    await cart.another(f"/v1/carts/{quote(name, safe='')}").owe()
+    assert await _search(cart, name) == [name]
 
 
 async def test_a_payment_is_found_by_any_id_that_belongs_to_it(
