@@ -19,7 +19,7 @@ from app.errors import PaymentsError
 from app.http import problems
 from app.http.cors import CheckoutCors
 from app.http.forwarding import Forwarding
-from app.http.paths import keep_encoded_slashes
+from app.http.paths import with_encoded_slashes
 from app.http.request_limits import BodyReader, check_json, check_media_type, has_body, read_headers, replay
 from app.http.request_log import log_answer, logged_path, request_id
 from app.http.security_headers import secured
@@ -46,7 +46,7 @@ class HttpMiddleware:
             await self._app(scope, receive, send)
             return
         began = time.monotonic()
-        keep_encoded_slashes(scope)
+        scope = with_encoded_slashes(scope)
         exchange = Exchange(scope, send)
         try:
             await self._answer(scope, receive, exchange.send)

@@ -11,12 +11,16 @@ from starlette.types import Scope
 _ENCODED_SLASH = "\udc2f"
 
 
-def keep_encoded_slashes(scope: Scope) -> None:
-    """Decode the path anew if it has an encoded slash, so that this one parts nothing."""
+def with_encoded_slashes(scope: Scope) -> Scope:
+    """Return the scope; if its path has an encoded slash, a copy whose path was decoded so that this one parts nothing.
+
+    A copy, because the server writes its own scope's path into its access log, and that must be text.
+    """
     raw: bytes = scope["raw_path"]
-    if b"%2F" in raw or b"%2f" in raw:
-        parts = raw.decode("latin-1").split("/")
-        scope["path"] = "/".join(unquote(part).replace("/", _ENCODED_SLASH) for part in parts)
+    if b"%2F" not in raw and b"%2f" not in raw:
+        return scope
+    parts = raw.decode("latin-1").split("/")
+    return {**scope, "path": "/".join(unquote(part).replace("/", _ENCODED_SLASH) for part in parts)}
 
 
 def decoded(part: str) -> str:

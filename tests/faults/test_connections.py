@@ -9,8 +9,11 @@ import pytest
 from app.db import engine
 from app.db.engine import FRESH_SECONDS, open_database
 from app.db.errors import DatabaseUnavailable
+from app.resources import Resources
 from app.settings import Settings
+from app.stripe_gateway import StripeEvent
 from app.webhooks import ingest
+from app.webhooks.ingest import IncomingEvent
 from sandbox.client import SandboxClient
 from tests.database import Database
 from tests.faults.conftest import BOUND_SECONDS, LOCK
@@ -119,13 +122,29 @@ async def test_a_held_lock_is_answered_503_within_its_bound(api: httpx.AsyncClie
 @pytest.mark.parametrize(
     "lock",
     [
-        "SELECT * FROM payment_references WHERE id = 'c1' FOR UPDATE",
-        "SELECT * FROM payment_intents WHERE reference_id = 'c1' FOR UPDATE",
+        "SELECT * FROM payment_references WHERE id = 'other' FOR UPDATE",
+        "SELECT * FROM payment_intents WHERE reference_id = 'other' FOR UPDATE",
     ],
-    ids=["of its reference", "of its PaymentIntent"],
+    ids=["a reference", "a PaymentIntent"],
 )
+async def test_a_batch_leaves_out_what_is_locked(
+    lock: str, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
+) -> None:
+    await put(api)
+    assert (await api.put(OTHER_CART, json=TEN_EUROS)).status_code == 201
+    await sandbox.wait_idle()
+    events = [event for event in await sandbox.events() if event["type"] == "payment_intent.created"]
+    for event in events:
+        event["data"]["object"]["status"] = "processing"  # else its PaymentIntent is not written
+        event["id"] += "_again"
+    batch = [IncomingEvent.read(StripeEvent.parse(event), resources.settings.instance) for event in events]
+    async with database.locked(lock):
+        assert sorted(map(str, await ingest.ingest_all(resources, batch))) == ["None", "recorded"]
+    assert sorted(map(str, await ingest.ingest_all(resources, batch))) == ["duplicate", "recorded"]
+
+
 async def test_one_held_lock_stops_nobody_elses_events(
-    lock: str, api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
+    api: httpx.AsyncClient, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Events of the locked cart come first in each batch, and more of them than there are connections."""
     await put(api)
@@ -133,10 +152,9 @@ async def test_one_held_lock_stops_nobody_elses_events(
     assert (await api.put(OTHER_CART, json=TEN_EUROS)).status_code == 201
     await sandbox.lose_webhooks(1000)
     [first, second] = [event for event in await sandbox.events() if event["type"] == "payment_intent.created"]
-    first["data"]["object"]["status"] = "processing"  # else its PaymentIntent is not written
     locked = [{**first, "id": f"evt_locked_{number}"} for number in range(40)]
     free = [{**second, "id": f"evt_free_{number}"} for number in range(15)]
-    async with database.locked(lock):
+    async with database.locked("SELECT * FROM payment_references WHERE id = 'c1' FOR UPDATE"):
         held = [asyncio.create_task(send(api, event)) for event in locked]
         await asyncio.sleep(0.1)
         began = time.monotonic()
