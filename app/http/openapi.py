@@ -21,6 +21,7 @@ from app.references.path import KINDS
 from app.refunds.refund import Origin
 from app.refunds.schemas import RefundReason
 from app.search.query import Meaning
+from app.timeline.schemas import ActorKind
 from app.webhooks.ingest import Outcome
 
 # The enumerations of the API, each under the name that it has in clients.
@@ -37,6 +38,7 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "SetupFutureUsage": get_args(SetupFutureUsage),
     "WebhookOutcome": get_args(Outcome),
     "SearchMeaning": get_args(Meaning),
+    "ActorKind": get_args(ActorKind),
 }
 
 REFERENCE = "/v1/{kind}/{reference_id}/"

@@ -27,8 +27,8 @@ ROOT = Path(app.__file__).parent
 
 Json = dict[str, Any]
 
-# Arguments of errors that are for the answer's headers or for the log, not for its body.
-NOT_SHOWN = {"reason", "retry_after", "allowed", "snapshot"}
+# Arguments of errors that are for the headers, the log or the detail, and no member of the body.
+NOT_SHOWN = {"reason", "retry_after", "allowed", "snapshot", "key_of", "remembered"}
 
 
 @pytest.fixture
