@@ -66,6 +66,6 @@ def _record(change: Change, row: PaymentIntentState, snapshot: DisputeSnapshot, 
     row = row._replace(amount_disputed=disputed(of_this), amount_lost=lost(of_this))
     change.save(DISPUTES, dispute.stripe_id, repository.row_of(dispute, now=change.now))
     row = change.mark(change.touch(row), DISPUTED)
-    told = DisputeClosed if dispute.is_closed else DisputeUpdated if is_known else DisputeOpened
+    fact = DisputeClosed if dispute.is_closed else DisputeUpdated if is_known else DisputeOpened
     price = (dispute.amount, dispute.currency)
-    change.append(row, told(dispute.stripe_id, *price, dispute.status, dispute.reason, dispute.due_by))
+    change.append(row, fact(dispute.stripe_id, *price, dispute.status, dispute.reason, dispute.due_by))

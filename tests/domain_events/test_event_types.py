@@ -72,10 +72,10 @@ async def test_a_refused_creation_is_told_as_canceled_by_stripe(
 ) -> None:
     answer = await cart.put(amount=1)  # below Stripe's minimum
     assert answer.status_code == 422
-    told = await _told(database)
-    assert [type_ for type_, _ in told] == ["payment.opened", "payment.canceled"]
-    assert (told[-1][1]["reason"], told[-1][1]["canceled_by"]) == ("refused", "stripe")
-    assert told[-1][1]["stripe_code"] == "amount_too_small"
+    events = await _told(database)
+    assert [type_ for type_, _ in events] == ["payment.opened", "payment.canceled"]
+    assert (events[-1][1]["reason"], events[-1][1]["canceled_by"]) == ("refused", "stripe")
+    assert events[-1][1]["stripe_code"] == "amount_too_small"
 
 
 async def test_a_cancel_says_who_asked_for_it(cart: Cart, api: httpx.AsyncClient, database: Database) -> None:
@@ -94,8 +94,8 @@ async def test_a_suspected_fraud_is_told_once(
     await cart.pay("pm_card_createIssuerFraudRecord")
     await sandbox.wait_idle()
     await jobs()
-    told = await _told(database)
-    assert [type_ for type_, _ in told].count("fraud_warning.created") == 1
+    events = await _told(database)
+    assert [type_ for type_, _ in events].count("fraud_warning.created") == 1
     assert (await cart.state())["flags"] == ["fraud_warning"]
 
 

@@ -286,10 +286,10 @@ def apply_snapshot(
     if version is not None and row.closed_at is None:  # a closed one may be of an order before
         recorded = max(version, change.state.cart_version or 0)
         change.state = change.state._replace(cart_version=recorded)
-    is_told = row.status == "canceled" and row.closed_at is not None
+    is_known = row.status == "canceled" and row.closed_at is not None
     row = row._replace(applied_terms=applied, needs_refresh=False, version=row.version + 1)
     row = _take_status(change, row, snapshot)
-    if snapshot.status == "canceled" and not is_told:
+    if snapshot.status == "canceled" and not is_known:
         row = _close_canceled(change, row, _why_canceled(row, snapshot))
     if snapshot.status == "succeeded":
         row = _check_received_amount(change, withdraw(row, run) if run else row)
