@@ -317,7 +317,7 @@ def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
 
 
 def _tell_price(change: Change, before: PaymentIntentState, row: PaymentIntentState) -> None:
-    """Tell that Stripe holds another price; that of a payment which is under way or over, its own event tells."""
+    """Append that Stripe holds another price; that of a payment which is under way or over is in its own event."""
     if before.amount is None or before.currency is None or row.amount is None or row.currency is None:
         return
     if row.status in PAYABLE and (row.amount, row.currency) != (before.amount, before.currency):
@@ -325,7 +325,7 @@ def _tell_price(change: Change, before: PaymentIntentState, row: PaymentIntentSt
 
 
 def _tell_status(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
-    """Tell of a new status, unless another event does: it is open, an attempt failed, it was closed."""
+    """Append the event of a new status, unless another event does: it is open, an attempt failed, it was closed."""
     amount, currency = snapshot.amount, snapshot.currency
     match snapshot.status:
         case "requires_action":
