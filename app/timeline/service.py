@@ -1,4 +1,4 @@
-"""Tell what happened to a cart or session, over all its PaymentIntents."""
+"""Read what happened to a cart or session, over all its PaymentIntents."""
 
 from uuid import UUID
 

@@ -19,7 +19,7 @@ class Story(NamedTuple):
 
 
 def tell(type_: str, data: Data) -> Story:
-    """Tell an event. One of a type that this release does not know tells its name."""
+    """Return an event as a person reads it. One of a type that this release does not know has its name alone."""
     story = STORIES.get(type_)
     return story(data) if story is not None else Story(type_, "This release has no words for it.")
 

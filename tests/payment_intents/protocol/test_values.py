@@ -151,7 +151,7 @@ def test_what_another_writes_is_attached_later() -> None:
 @pytest.mark.parametrize(
     ("changes", "expected"),
     [
-        pytest.param({}, NOW + HOUR, id="agreed: after silence"),
+        pytest.param({}, AGREED.last_activity_at + 24 * HOUR, id="agreed: when it would be abandoned"),
         pytest.param({"last_activity_at": NOW - 24 * HOUR}, NOW, id="abandoned"),
         pytest.param({"last_activity_at": NOW - 24 * HOUR, "status": "processing"}, NOW + HOUR, id="processing"),
         pytest.param({"recheck_after": NOW + MINUTE}, NOW + MINUTE, id="to recheck"),
