@@ -1,5 +1,6 @@
 """A PostgreSQL that refuses the service's password or role: 503, told in the log, and over when it is accepted."""
 
+import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,28 +21,29 @@ from tests.waiting import until
 from tests.webhooks.sending import CART, TEN_EUROS, put, send
 
 PASSWORD, WRONG_PASSWORD = "one-that-is-right", "one-that-is-wrong"
-RIGHTS = "GRANT ALL ON ALL TABLES IN SCHEMA public TO shop; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO shop"
-ROLE = f"CREATE ROLE shop LOGIN PASSWORD '{PASSWORD}'; {RIGHTS}"
-DROP = "DROP OWNED BY shop; DROP ROLE shop"
-END_SESSIONS = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'shop'"
+SHOP = f"shop_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"  # roles are the server's, which all workers share
+RIGHTS = f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {SHOP}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {SHOP}"
+ROLE = f"CREATE ROLE {SHOP} LOGIN PASSWORD '{PASSWORD}'; {RIGHTS}"
+DROP = f"DROP OWNED BY {SHOP}; DROP ROLE {SHOP}"
+END_SESSIONS = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{SHOP}'"  # noqa: S608 - our own name
 
 
 @pytest.fixture
 async def operator(database_url: str) -> AsyncIterator[Any]:
-    """Return a superuser's connection, with a role `shop` for the service."""
+    """Return a superuser's connection, with a role for the service."""
     connection = await asyncpg.connect(database_url)
-    await connection.execute(ROLE)
     try:
+        await connection.execute(ROLE)
         yield connection
     finally:
         await connection.execute(f"GRANT CONNECT ON DATABASE {database_url.rpartition('/')[2]} TO PUBLIC")
-        if await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = 'shop'"):
+        if await connection.fetchval("SELECT count(*) FROM pg_roles WHERE rolname = $1", SHOP):
             await connection.execute(f"{END_SESSIONS}; {DROP}")
         await connection.close()
 
 
 def url_of_shop(database_url: str, password: str = PASSWORD) -> str:
-    return f"postgresql://shop:{password}@{database_url.partition('@')[2]}"
+    return f"postgresql://{SHOP}:{password}@{database_url.partition('@')[2]}"
 
 
 @pytest.fixture
@@ -94,15 +96,17 @@ async def test_a_service_with_a_wrong_password_starts_and_is_ready_when_it_is_ri
         assert lines
         assert all("28P01" in line for line in lines)
         assert WRONG_PASSWORD not in log.read_text()
-        await operator.execute(f"ALTER ROLE shop PASSWORD '{WRONG_PASSWORD}'")
+        await operator.execute(f"ALTER ROLE {SHOP} PASSWORD '{WRONG_PASSWORD}'")
         assert (await api.get("/readyz")).status_code == 200
 
 
 @pytest.mark.parametrize(
     ("change", "undo", "sqlstate"),
     [
-        pytest.param("ALTER ROLE shop PASSWORD 'x'", f"ALTER ROLE shop PASSWORD '{PASSWORD}'", "28P01", id="password"),
-        pytest.param("ALTER ROLE shop NOLOGIN", "ALTER ROLE shop LOGIN", "28000", id="no login"),
+        pytest.param(
+            f"ALTER ROLE {SHOP} PASSWORD 'x'", f"ALTER ROLE {SHOP} PASSWORD '{PASSWORD}'", "28P01", id="password"
+        ),
+        pytest.param(f"ALTER ROLE {SHOP} NOLOGIN", f"ALTER ROLE {SHOP} LOGIN", "28000", id="no login"),
         pytest.param(
             "REVOKE CONNECT ON DATABASE {database} FROM PUBLIC",
             "GRANT CONNECT ON DATABASE {database} TO PUBLIC",
