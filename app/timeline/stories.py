@@ -91,6 +91,7 @@ FLAGS = {
     "duplicate_payment": "Two payments of one cart succeeded: one of them is to be refunded.",
     "disputed": "The shopper's bank has opened a dispute.",
     "price_refused": "Stripe refused the newest price; an older one may be paid.",
+    "paid_after_close": "Money moved on a payment that was over: it is to be refunded or released.",
     "fraud_warning": "The card's network suspects a fraud.",
 }
 
