@@ -12,7 +12,7 @@ from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.cart import Cart
 from tests.conftest import Jobs
-from tests.database import UPDATED, Database
+from tests.database import Database
 from tests.webhooks.sending import ATTEMPTS, CART, put
 
 DECLINED = "pm_card_visa_chargeDeclined"
@@ -59,11 +59,12 @@ async def test_attempts_whose_webhooks_were_lost_are_fetched_from_stripe(
     await sandbox.lose_webhooks()
     await sandbox.confirm(stripe_id, DECLINED)
     await sandbox.confirm(stripe_id, DECLINED)
-    await database.age(timedelta(minutes=61), UPDATED)
+    await sandbox.confirm(stripe_id)
+    await database.age(timedelta(hours=24, seconds=1))
     await recovery.sweep(resources)
     await jobs()
-    assert [each["status"] for each in await _attempts(api)] == ["failed"] * 2
-    assert (await api.get(CART)).json()["attempts"]["count"] == 2
+    assert [each["status"] for each in await _attempts(api)] == ["succeeded", "failed", "failed"]
+    assert (await api.get(CART)).json()["attempts"]["count"] == 3
 
 
 async def test_an_attempt_is_explained_to_support(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
