@@ -78,8 +78,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return two workers for each core: half of a test's time is a wait for another process or a timer."""
-    return 2 * (os.cpu_count() or 1)
+    """Return one worker more than there are cores: a part of a test's time is a wait for a timer."""
+    return (os.cpu_count() or 1) + 1
 
 
 class OneStartEach(LoadScopeScheduling):  # type: ignore[misc] # as above

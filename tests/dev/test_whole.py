@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import pytest
 
 from app.dev.ports import free_port
 from tests.waiting import wait_until
@@ -66,6 +67,7 @@ def test_a_payment_intent_is_still_there_after_everything_was_stopped_and_starte
         assert updated.json()["stripe_id"] == created.json()["stripe_id"]
 
 
+@pytest.mark.slow
 def test_a_day_later_at_the_sandbox_is_a_day_later_here(folder: Path) -> None:
     ports = [free_port() for _ in range(3)]
     with everything(folder / "data", ports) as told:
