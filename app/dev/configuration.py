@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 OVERRIDES = ("DATABASE_URL", "STRIPE_SECRET_KEY", "STRIPE_WEBHOOK_SECRET", "STRIPE_PUBLISHABLE_KEY")
 DEV_ENV = "dev.env"
+MADE_UP = "DEV_MADE_UP"  # in that file: which of its values nobody chose
 REAL_STRIPE_JS = "https://js.stripe.com/v3/"
 STAFF_PASSWORD = "staff"  # noqa: S105 - of an example that listens on this machine alone
 LIVE_KEY_PREFIXES = ("sk_live_", "rk_live_")
@@ -59,6 +60,7 @@ class Configuration(NamedTuple):
     webhook_secret: str
     is_real_stripe: bool
     given_database_url: str | None
+    made_up: list[str]
     warnings: list[str]
 
     @property
@@ -118,15 +120,18 @@ def configure(options: DevOptions, dotenv: Path) -> Configuration:
         webhook_secret=given.get("STRIPE_WEBHOOK_SECRET", generated["webhook_secret"]),
         is_real_stripe=is_real,
         given_database_url=given.get("DATABASE_URL"),
+        made_up=sorted(set(OVERRIDES) - given.keys()),
         warnings=[f"{name} is not set: {loss}" for name, loss in CONSEQUENCES.items() if is_real and name not in given],
     )
 
 
 def _given(dotenv: Path, dev_env: Path) -> Environment:
-    """Return what somebody chose, but not what an earlier start wrote and this shell has read."""
+    """Return what somebody chose, but not what an earlier start made up and this shell has read."""
     written = dotenv_values(dev_env)
-    known = (dotenv_values(dotenv) | os.environ).items()
-    return {name: value for name, value in known if name in OVERRIDES and value and value != written.get(name)}
+    made_up = {name: written.get(name) for name in (written.get(MADE_UP) or "").split(",")}
+    chosen = {name: value for name, value in os.environ.items() if value != made_up.get(name)}
+    known = (dotenv_values(dotenv) | chosen).items()
+    return {name: value for name, value in known if name in OVERRIDES and value}
 
 
 def _generated(path: Path) -> dict[str, str]:

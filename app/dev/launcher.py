@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from app.dev import clock
 from app.dev.children import Children, StopRequested, status
-from app.dev.configuration import DEV_ENV, Configuration, DevOptions, configure
+from app.dev.configuration import DEV_ENV, MADE_UP, Configuration, DevOptions, configure
 from app.dev.errors import DevError
 from app.dev.folder import lock_folder
 from app.dev.ports import HOST, listen_error
@@ -172,6 +172,7 @@ class Parts:
             "PAYMENTS_API_KEY": written.api_key,
             "SANDBOX_URL": written.sandbox_url or "",
             "STRIPE_PUBLISHABLE_KEY": written.publishable_key,
+            MADE_UP: ",".join(self._configuration.made_up),
         }
         lines = [f"{name}={shlex.quote(value)}\n" for name, value in values.items()]
         write_private(self._options.data_dir / DEV_ENV, "".join(lines))
