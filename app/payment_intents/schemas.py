@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptRead, AttemptSummary
 from app.payment_intents.currencies import CURRENCIES, display
-from app.payment_intents.protocol.events import ClosedReason
+from app.payment_intents.protocol.events import ClosedReason, Flag
 from app.payment_intents.protocol.state import PaymentIntentState
 from app.payment_intents.protocol.terms import METADATA_KEYS, PaymentTerms, terms_of
 from app.references.path import ReferenceId
@@ -315,10 +315,7 @@ class PaymentIntentRead(BaseModel):
     previous_payment_intent: uuid.UUID | None = Field(
         description="The succeeded PaymentIntent that this one follows, by our id."
     )
-    flags: list[str] = Field(
-        description="What a person should check: `amount_mismatch`, `duplicate_payment`, "
-        "`paid_after_close`, `disputed`."
-    )
+    flags: list[Flag] = Field(description="What a person should check.")
     attempts: AttemptSummary
     payment_method: PaymentMethodRead | None = Field(description="Of the attempt that took the money or holds it.")
     last_error: str | None = Field(

@@ -134,7 +134,14 @@ def _refund_failed(data: Data) -> Story:
     was = " although it had succeeded before" if data.get("previous_status") == "succeeded" else ""
     why = data.get("failure_reason") or data.get("stripe_code")
     reason = f" Stripe's reason: {why}." if why else ""
-    return Story("Refund failed", f"The customer was not repaid {money(data)}{was}. Repay them another way.{reason}")
+    match data.get("status"):
+        case "failed":
+            what = f"The customer was not repaid {money(data)}{was}. Repay them another way."
+        case "canceled":
+            what = f"The refund of {money(data)} was canceled{was}: nothing is sent to the customer."
+        case _:
+            what = f"Stripe did not take the refund of {money(data)}. Look at the payment before you repay."
+    return Story("Refund failed", f"{what}{reason}")
 
 
 def _dispute_opened(data: Data) -> Story:

@@ -211,7 +211,8 @@ class RefundSucceeded(Fact):
 class RefundFailed(Fact):
     """The customer was not repaid: the refund failed, was canceled, or Stripe refused it.
 
-    It may have been told as succeeded before (`previous_status`): the bank sent the money back. Repay in another way.
+    If it `failed`, repay in another way; it may have been told as succeeded before (`previous_status`): the bank sent
+    the money back. If Stripe refused it, nothing was sent, and the money may be back already: look first.
     """
 
     type: ClassVar[str] = "refund.failed"
