@@ -30,7 +30,8 @@ LAST4 = re.compile(r"[0-9]{4}")
 
 # Words that say nothing of a payment by themselves.
 FILLERS = frozenset(
-    "a about an and at by card customer ending evening for from in morning night of on paid payment the to with".split()  # noqa: SIM905 - as in a sentence
+    "a about an and at by card customer declined ending evening failed for from in mastercard morning night of on paid"  # noqa: SIM905 - as in a sentence
+    " payment refund refunded the to visa with".split()
 )
 WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 

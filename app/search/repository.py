@@ -33,7 +33,6 @@ async def find_ids(database: Database, name: str) -> list[UUID]:
     if "_" not in name:
         return [record["payment_intent_id"] for record in await database.fetch(_BY_OUR_ID, UUID(name))]
     if name.startswith("evt_"):
-        object_id = await database.fetchval("SELECT object_id FROM webhook_events WHERE id = $1", name)
-        return await find_ids(database, object_id) if object_id else []
+        name = await database.fetchval("SELECT object_id FROM webhook_events WHERE id = $1", name) or ""
     sql = _BY_STRIPE_ID.get(name.partition("_")[0])
     return [record["payment_intent_id"] for record in await database.fetch(sql, name)] if sql else []

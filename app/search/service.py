@@ -14,7 +14,7 @@ from app.search.query import Search, as_reference, understand
 from app.search.schemas import SearchRead
 
 # What finds nothing as one of these may be a cart's or session's id, which has any characters.
-MAY_BE_A_REFERENCE = ("card_last4", "amount", "day", "email")
+MAY_BE_A_REFERENCE = ("id", "card_last4", "amount", "day", "email")
 
 
 async def search(resources: Resources, query: str, page: Page) -> SearchRead:

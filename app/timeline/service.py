@@ -2,12 +2,15 @@
 
 from uuid import UUID
 
+from app.http.errors import InvalidCursor
 from app.http.pagination import Cursor, Page
 from app.payment_intents.errors import PaymentIntentNotFound
 from app.payment_intents.protocol.events import PaymentAttachedToCart
 from app.payment_intents.protocol.terms import Reference
 from app.resources import Resources
 from app.timeline.schemas import EntryRead, TimelinePage
+
+MAX_ID = 2**63 - 1  # of a domain event
 
 # What a cart got from a session happened under the session's name; that it moved is told once, under the cart's.
 _READ = """
@@ -27,8 +30,10 @@ LIMIT $5
 
 
 async def read(resources: Resources, reference: Reference, page: Page) -> TimelinePage:
-    """Return a page of the reference's timeline, oldest first. Raises PaymentIntentNotFound."""
+    """Return a page of the reference's timeline, oldest first. Raises PaymentIntentNotFound or InvalidCursor."""
     after = page.after.id.int if page.after is not None else 0
+    if after > MAX_ID:
+        raise InvalidCursor  # another list's, whose ids are UUIDs
     values = (reference.kind, reference.id, PaymentAttachedToCart.type, after, page.limit + 1)
     records = await resources.database.fetch(_READ, *values)
     if not records and page.after is None:

@@ -71,7 +71,9 @@ async def test_a_number_that_finds_nothing_may_be_a_cart(carts: Cart) -> None:
     ]
 
 
-@pytest.mark.parametrize("name", ["guest@shop.example", "größe-7", "2026-01-01"])
+@pytest.mark.parametrize(
+    "name", ["guest@shop.example", "größe-7", "2026-01-01", "0190ab12-1111-7222-8333-123456789012"]
+)
 async def test_a_cart_is_found_whatever_its_id_looks_like(cart: Cart, name: str) -> None:
     await cart.another(f"/v1/carts/{quote(name, safe='')}").owe()
     assert await _search(cart, name) == [name]
@@ -96,6 +98,14 @@ async def test_a_payment_is_found_by_any_id_that_belongs_to_it(
     for each in (*ids, dispute["id"], dispute["stripe_id"], *events, request):
         assert await _search(carts, each) == ["order-1001"], each
     assert await _search(carts, "evt_none") == await _search(carts, "pi_none") == []
+
+
+async def test_an_event_about_what_a_merchant_named_finds_nothing(cart: Cart, database: Database) -> None:
+    await database.execute(
+        "INSERT INTO webhook_events (id, type, object_id, created, outcome)"
+        " VALUES ('evt_coupon', 'coupon.created', 'SUMMER25', now(), 'ignored')"
+    )
+    assert await _search(cart, "evt_coupon") == []
 
 
 async def test_the_answer_says_what_it_understood(carts: Cart) -> None:

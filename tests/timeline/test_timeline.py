@@ -1,10 +1,12 @@
 """The timeline tells the story of one cart, in words, and leaves nothing out."""
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from uuid_utils.compat import uuid7
 
+from app.http.pagination import Cursor
 from app.payment_intents import recovery
 from app.payment_intents.protocol.events import FACTS, ClosedReason, Flag
 from app.resources import Resources
@@ -113,3 +115,20 @@ async def test_a_cart_tells_what_happened_to_it_as_a_session(session: Cart) -> N
 async def test_nobody_has_no_timeline(cart: Cart) -> None:
     answer = await cart.api.get("/v1/carts/nobody/timeline")
     assert (answer.status_code, answer.json()["code"]) == (404, "payment_intent_not_found")
+
+
+async def test_a_cursor_of_another_list_is_refused(cart: Cart) -> None:
+    await cart.owe()
+    cursor = Cursor(datetime.now(UTC), uuid7()).encode()
+    answer = await cart.api.get(f"{cart.path}/timeline", params={"after": cursor})
+    assert (answer.status_code, answer.json()["code"]) == (422, "invalid_cursor")
+
+
+@pytest.mark.parametrize(
+    ("status", "advice"),
+    [("failed", "Repay them another way"), ("refused", "before you repay"), ("canceled", "was canceled")],
+)
+def test_only_a_refund_that_failed_is_to_be_repaid_in_another_way(status: str, advice: str) -> None:
+    _, sentence = tell("refund.failed", {"status": status, "amount": 100, "currency": "eur"})
+    assert advice in sentence
+    assert ("another way" in sentence) is (status == "failed")
