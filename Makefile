@@ -48,7 +48,8 @@ openapi: .venv ## write openapi.yaml from the code
 	$(BIN)/python -m app openapi
 
 # What was installed is noted only after a whole installation. When that is not what the lock says now, the environment
-# is made anew, so that nothing of another time is left in it. The lock names every package: pip looks for no other.
+# is made anew, so that nothing of another time is left in it. The lock names every package, so pip looks for
+# no other; and it would refuse what pyproject.toml overrides.
 .venv: ## the environment alone, from the locked versions
 	@$(BIN)/python -c '' 2>/dev/null && cmp -s requirements/dev.txt .venv/installed.txt && exit; \
 	for python in python3 python3.14 python3.13 python3.12 python3.11; do \
