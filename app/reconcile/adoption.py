@@ -26,12 +26,11 @@ log = structlog.get_logger()
 ACTOR = Actor("job:adopt")
 
 
-async def adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | None:
-    """Bring it back, and cancel it at Stripe if another one is live; None when it is not ours, or its id is another's.
+async def adopt(resources: Resources, snapshot: PaymentIntentSnapshot) -> PaymentIntentState | None:
+    """Bring back what was retrieved, and cancel it at Stripe if another one is live.
 
-    Raises StripeRefused when Stripe does not have it, or Unavailable.
+    None when it is not ours, or its id is another's. Raises StripeRefused or Unavailable.
     """
-    snapshot = await resources.stripe.retrieve_payment_intent(stripe_id)
     ours = metadata_in(snapshot.metadata, resources.settings.instance)
     if ours is None:
         return None
@@ -40,15 +39,18 @@ async def adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | No
     row = await _write(resources, reference, snapshot, ours)
     if row is None:
         return None
-    log.warning("payment_intent.adopted", stripe_id=stripe_id, status=row.status, generation=row.generation)
+    log.warning("payment_intent.adopted", stripe_id=snapshot.id, status=row.status, generation=row.generation)
     await recovery.recover(resources, row.id)
     return await repository.get(resources.database, row.id)
 
 
 async def find_or_adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | None:
-    """Return the row of a PaymentIntent at Stripe; None when it is not ours. Raises what `adopt` does."""
+    """Return the row of a PaymentIntent at Stripe; None when it is not ours.
+
+    Raises UnknownObject when Stripe does not have it, or what `adopt` does.
+    """
     row = await repository.find(resources.database, PaymentIntentLookup(stripe_id))
-    return row or await adopt(resources, stripe_id)
+    return row or await adopt(resources, await resources.stripe.retrieve_payment_intent(stripe_id))
 
 
 async def _follow(resources: Resources, reference: Reference) -> Reference:

@@ -172,9 +172,10 @@ async def adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | No
     Raises Unavailable.
     """
     try:
-        row = await adoption.adopt(resources, stripe_id)
+        snapshot = await resources.stripe.retrieve_payment_intent(stripe_id)
     except UnknownObject:
-        row = None
+        snapshot = None
+    row = await adoption.adopt(resources, snapshot) if snapshot is not None else None
     if row is None:
         log.warning("payment_intent.adoption_failed", stripe_id=stripe_id)
         return None

@@ -147,6 +147,24 @@ async def test_an_old_one_that_a_new_one_has_replaced_is_cancelled(
     assert (await api.put(CART, json=TEN_EUROS | {"amount": 3000, "cart_version": 9})).json()["stripe_id"] == new
 
 
+async def test_one_that_was_paid_is_what_the_cart_comes_to_after_another_was_cancelled(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, jobs: Jobs
+) -> None:
+    """Else the next PUT would open a third one, and the shopper would pay twice."""
+    paid = await put(api)
+    await sandbox.confirm(paid)
+    await sandbox.wait_idle()
+    await database.restore_empty_backup()
+    await put(api, amount=2000)
+    await api.post(f"{CART}/cancel", json={})
+    await _replay(resources)
+    await jobs()
+    answer = await api.put(CART, json=TEN_EUROS | {"amount": 3000, "cart_version": 9})
+    assert (answer.status_code, answer.json()["code"]) == (409, "already_paid")
+    assert (await api.get(CART)).json()["stripe_id"] == paid
+    assert await sandbox.count("payment_intents") == 2
+
+
 async def _race(
     api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database, patch: pytest.MonkeyPatch
 ) -> tuple[str, str]:
@@ -161,7 +179,7 @@ async def _race(
         new.append(await put(api, amount=2000))
 
     patch.setattr(adoption, "_refresh", overtaken)
-    await adoption.adopt(resources, old)
+    await adoption.adopt(resources, await resources.stripe.retrieve_payment_intent(old))
     return old, new[0]
 
 

@@ -6,7 +6,14 @@ if it could be paid: never two that a shopper can pay.
 
 from app.payment_intents.protocol.events import PaymentOpened
 from app.payment_intents.protocol.record import apply_snapshot
-from app.payment_intents.protocol.state import SURPLUS, TERMINAL, Change, PaymentIntentState
+from app.payment_intents.protocol.state import (
+    FROZEN,
+    SURPLUS,
+    TERMINAL,
+    Change,
+    PaymentIntentState,
+    ReferenceState,
+)
 from app.payment_intents.protocol.terms import (
     PaymentIntentSnapshot,
     StripeMetadata,
@@ -22,7 +29,7 @@ def adopt(change: Change, snapshot: PaymentIntentSnapshot, ours: StripeMetadata)
     Stripe is asked again unless it has ended: what was retrieved may be old by now.
     """
     newest = change.state.newest
-    is_next = comes_next(newest, snapshot)
+    is_next = comes_next(change.state, snapshot)
     generation = change.state.next_generation
     change.state = change.state._replace(next_generation=generation + 1)
     follows = newest is not None and newest.closed_at is None and is_next
@@ -55,9 +62,19 @@ def adopt(change: Change, snapshot: PaymentIntentSnapshot, ours: StripeMetadata)
     return row if row.status in TERMINAL else change.put(row._replace(needs_refresh=True))
 
 
-def comes_next(newest: PaymentIntentState | None, snapshot: PaymentIntentSnapshot) -> bool:
-    """Whether it was made after all that the reference has here had ended; Stripe's times have whole seconds."""
+def comes_next(state: ReferenceState, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether it is what the reference comes to now that all that is here has ended.
+
+    What was paid, or holds money, is, if nothing else was paid: the next PUT must not open another to pay. All else
+    is only if it was made later; Stripe's times have whole seconds.
+    """
+    newest = state.newest
     if newest is None:
         return True
+    if newest.is_open:
+        return False
+    has_money = snapshot.status == "succeeded" or snapshot.status in FROZEN
+    if has_money and newest.status != "succeeded" and not state.paid:
+        return True
     is_newer_request = revision_in(snapshot.metadata) > newest.revision
-    return not newest.is_open and is_newer_request and snapshot.created >= newest.created_at.replace(microsecond=0)
+    return is_newer_request and snapshot.created >= newest.created_at.replace(microsecond=0)
