@@ -35,7 +35,7 @@ async def sync(resources: Resources, payment_intent_id: UUID, actor: Actor) -> N
     async def record(change: Change, row: PaymentIntentState) -> None:
         known = await repository.read_of(resources.database, [row.id])
         for snapshot in reversed(snapshots):
-            if row.status in TERMINAL and not recording.is_release(row, snapshot):
+            if row.status in TERMINAL and not recording.is_release(change, row, snapshot, known):
                 recording.record(change, row, snapshot, known)
 
     await change_one(resources, payment_intent_id, actor, record)

@@ -3,6 +3,7 @@
 State moves forward only; a refund that came to nothing stays so, whatever arrives late.
 """
 
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import timedelta
 from uuid import UUID
@@ -29,11 +30,15 @@ FIRST_LOOK = timedelta(minutes=10)
 UNCAPTURED = "expired_uncaptured_charge"
 
 
-def is_release(row: PaymentIntentState, snapshot: RefundSnapshot) -> bool:
+def is_release(change: Change, row: PaymentIntentState, snapshot: RefundSnapshot, known: Mapping[str, Refund]) -> bool:
     """Whether it is the part of a hold that was released: API versions before 2025-03-31 make a refund of that.
 
-    Nobody got money back, and nothing of what was captured is gone. `row` is final.
+    Nobody got money back, and nothing of what was captured is gone. One that we asked for, or took for a refund before,
+    is none. `row` is final.
     """
+    is_ours = id_in(snapshot.metadata, change.context.config.instance, "refund_id") is not None
+    if is_ours or any(each.stripe_id == snapshot.id for each in known.values()):
+        return False
     if snapshot.reason == UNCAPTURED or row.status == "canceled":
         return True
     released = (row.amount or 0) - row.amount_received

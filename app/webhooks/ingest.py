@@ -306,7 +306,7 @@ class _Batch:
                     change.enqueue("sync_refunds", row)  # by a refund that nobody told us of
             case RefundSnapshot() if row.status not in TERMINAL:
                 change.enqueue("sync_refunds", row)  # of what was captured, or only released? Stripe is asked
-            case RefundSnapshot() as refund if not refunds.is_release(row, refund):
+            case RefundSnapshot() as refund if not refunds.is_release(change, row, refund, self._refunds):
                 refunds.record(change, row, refund, self._refunds)
             case DisputeSnapshot() as dispute:
                 disputes.record_hint(change, row, dispute, self._disputes)
