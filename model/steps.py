@@ -231,7 +231,7 @@ def record_closed(ours: Interned[Ours], call: Interned[Call], answer: Interned[A
     row = ours.value.at_stripe(call.value.stripe_id)
     assert row is not None
     change = Change(ours.value.of(row.reference.kind), _context(ours, NOW), ACTOR)
-    closed.record_answer(change, row, answer.value)
+    closed.record_answer(change, row, call.value, answer.value)
     return _replaced(ours, row.reference.kind, change.state)
 
 

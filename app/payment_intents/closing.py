@@ -10,7 +10,7 @@ from app.payment_intents.convergence import context_at
 from app.payment_intents.errors import SyncPending
 from app.payment_intents.protocol import closed
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
-from app.payment_intents.protocol.steps import MAX_CALLS, Answer, Answered, Gone, Refused
+from app.payment_intents.protocol.steps import MAX_CALLS, Answer, Answered, Call, Gone, Refused
 from app.payment_intents.stripe_calls import answer_of
 from app.resources import Resources
 
@@ -29,7 +29,7 @@ async def finish(resources: Resources, payment_intent_id: UUID, actor: Actor) ->
         if call is None:
             return row
         answer, error = await answer_of(resources, call)
-        await _record(resources, row, answer, actor)
+        await _record(resources, row, call, answer, actor)
         is_shown = isinstance(answer, Refused) and answer.snapshot is not None
         if error is not None and not is_shown and not isinstance(answer, Gone):
             raise error
@@ -56,12 +56,12 @@ async def cancel(resources: Resources, payment_intent_id: UUID, actor: Actor, re
     return await finish(resources, payment_intent_id, actor)
 
 
-async def _record(resources: Resources, row: PaymentIntentState, answer: Answer, actor: Actor) -> None:
+async def _record(resources: Resources, row: PaymentIntentState, call: Call, answer: Answer, actor: Actor) -> None:
     if isinstance(answer, Answered):
         actor = actor.with_request(answer.snapshot.request_id)
 
     async def decide(change: Change, row: PaymentIntentState) -> None:
-        closed.record_answer(change, row, answer)
+        closed.record_answer(change, row, call, answer)
 
     await change_one(resources, row.id, actor, decide)
     log.info("payment_intent.closed_recorded", stripe_id=row.stripe_id, answer=type(answer).__name__)

@@ -4,8 +4,9 @@ Nobody changes its terms any more, so it needs no lease: it is canceled, or aske
 """
 
 from app.payment_intents.protocol.record import apply_snapshot, record_gone
+from app.payment_intents.protocol.refusals import Consequence, consequence_of
 from app.payment_intents.protocol.state import PAYABLE, TERMINAL, Change, Context, PaymentIntentState
-from app.payment_intents.protocol.steps import Answer, Answered, CancelCall, Gone, Refused, RetrieveCall
+from app.payment_intents.protocol.steps import Answer, Answered, Call, CancelCall, Gone, Refused, RetrieveCall
 from app.payment_intents.protocol.terms import PaymentIntentSnapshot
 
 
@@ -28,10 +29,11 @@ def next_call(row: PaymentIntentState, context: Context) -> CancelCall | Retriev
     return None
 
 
-def record_answer(change: Change, row: PaymentIntentState, answer: Answer) -> None:
+def record_answer(change: Change, row: PaymentIntentState, call: Call, answer: Answer) -> None:
     """Record how such a call ended. What can be paid is to be canceled; what holds money only if somebody asked.
 
-    What Stripe refuses to cancel is tried again after an hour of silence.
+    What Stripe refuses to cancel, whatever its state is, is tried again after an hour of silence. What is not known is
+    asked again, after all else that is due.
     """
     if not row.is_watched:
         return
@@ -40,12 +42,23 @@ def record_answer(change: Change, row: PaymentIntentState, answer: Answer) -> No
             _take(change, row, snapshot)
         case Refused(snapshot=snapshot) if snapshot is not None:
             _take(change, row, snapshot)
-        case Refused():
-            change.touch(row._replace(needs_refresh=False, is_cancel_requested=False))
+        case Refused() as refused:
+            _record_refusal(change, row, consequence_of(call, refused))
         case Gone():
             record_gone(change, row)
         case _:
-            pass  # it is due again
+            change.touch(row)
+
+
+def _record_refusal(change: Change, row: PaymentIntentState, consequence: Consequence) -> None:
+    match consequence:
+        case "look":
+            row = row._replace(needs_refresh=True)
+        case "give up":
+            row = row._replace(is_cancel_requested=False)
+        case _:
+            pass  # the question stands
+    change.touch(row)
 
 
 def _take(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
