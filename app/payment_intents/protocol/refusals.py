@@ -97,7 +97,7 @@ def give_up(change: Change, row: PaymentIntentState, run: ConvergeRun, call: Cal
 
 
 def _give_up_cancel(change: Change, row: PaymentIntentState) -> PaymentIntentState:
-    """Give up the cancel; an abandoned PaymentIntent is left alone for as long as if somebody had acted."""
+    """Give up the cancel. An abandoned PaymentIntent waits another `abandoned_after`."""
     change.append(row, PaymentCancelRefused(row.cancel_reason))
     last_activity_at = change.now if row.cancel_reason == "abandoned" else row.last_activity_at
     row = row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None)
