@@ -40,6 +40,8 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "currency": ("Three letters, in lower case.", "eur"),
     "decline_code": ("Why the bank declined, in Stripe's words.", "insufficient_funds"),
     "due_by": ("Until when evidence can be sent to Stripe.", "2026-12-10T23:59:59Z"),
+    "earlier_amount": ("The amount that it told, in minor units.", 1999),
+    "earlier_currency": ("The currency that it told.", "eur"),
     "earlier_type": ("What it was called.", "payment_intent.requested"),
     "failure_code": ("Why it failed, in Stripe's words.", "card_declined"),
     "failure_reason": ("Why the bank returned it, in Stripe's words.", "lost_or_stolen_card"),

@@ -1,4 +1,4 @@
-"""Give domain events the names and data that other services read, and say which PaymentIntent and cart version they mean.
+"""Name domain events as other services read them, and say which PaymentIntent and cart version each means.
 
 Stop the processes of the last release before this one: what they write while it runs keeps its old name.
 
@@ -51,18 +51,19 @@ NAMES = {
     "dispute.prevented": ("dispute.closed", *DISPUTE),
     "dispute.first": ("dispute.opened", *DISPUTE),
     "dispute.later": ("dispute.updated", *DISPUTE),
-    "other": ("payment.noted", "earlier_type"),
+    "refund.first": ("refund.requested", *REFUND),
+    "other": ("payment.noted", "earlier_type", "earlier_amount", "earlier_currency"),
 }
 
-# What is carried over already, by a run that was interrupted, is left alone. Data never had more than is copied here:
-# names are taken from it, and what it lacked from its PaymentIntent.
+# What is carried over already, by a run that was interrupted, is left alone. Facts are taken from the event's data, and
+# what it lacked from its PaymentIntent. Of what has no name any more its price is kept.
 CARRY_OVER = f"""
 WITH names (earlier, name, fields) AS (
     VALUES {", ".join(f"('{old}', '{new[0]}', ARRAY {list(new[1:])})" for old, new in NAMES.items())}
 ),
 found AS (
     SELECT e.id, e.type, p.stripe_id, coalesce(names.name, 'payment.noted') AS name,
-        coalesce(names.fields, ARRAY ['earlier_type']) AS fields,
+        coalesce(names.fields, ARRAY ['earlier_type', 'earlier_amount', 'earlier_currency']) AS fields,
         jsonb_build_object(
             'amount', coalesce(p.amount, (p.requested_terms ->> 'amount')::bigint),
             'currency', coalesce(p.currency, p.requested_terms ->> 'currency'),
@@ -81,6 +82,8 @@ found AS (
             'status', split_part(e.type, '.', 2),
             'is_customer_repaid', false,
             'earlier_type', e.type,
+            'earlier_amount', e.data -> 'amount',
+            'earlier_currency', e.data -> 'currency',
             'reason', CASE e.type
                 WHEN 'payment_intent.refused' THEN 'refused'
                 WHEN 'payment_intent.failed' THEN 'failed'
@@ -92,6 +95,11 @@ found AS (
     LEFT JOIN payment_intents AS p ON p.id = e.payment_intent_id
     LEFT JOIN names ON names.earlier = CASE
         WHEN e.type IN (SELECT earlier FROM names) THEN e.type
+        WHEN e.type LIKE 'refund.%' AND e.data ->> 'origin' = 'stripe' AND NOT EXISTS (
+            SELECT FROM domain_events AS earlier
+            WHERE earlier.payment_intent_id = e.payment_intent_id AND earlier.type LIKE 'refund.%'
+                AND earlier.data ->> 'refund_id' = e.data ->> 'refund_id' AND earlier.id < e.id
+        ) THEN 'refund.first'
         WHEN e.type NOT LIKE 'dispute.%' THEN 'other'
         WHEN EXISTS (
             SELECT FROM domain_events AS earlier

@@ -25,6 +25,7 @@ from tests.database import Database
 
 RELEASES = ("0001", "0002", "0003", "0004", "0005", "0006", "0007", "0013", "0014", "0015", "0016", "0017", "0018")
 ID = "00000000-0000-7000-8000-000000000001"
+OTHER_ID = "00000000-0000-7000-8000-000000000002"
 TERMS = '{"amount": 1000, "currency": "eur"}'
 
 # What the first release stored of one payment with two attempts.
@@ -125,6 +126,12 @@ TOLD = (
     ("refund.requested", {"refund_id": ID, "stripe_id": None, "origin": "api"}, "refund.requested"),
     ("refund.pending", {"refund_id": ID, "stripe_id": "re_1", "origin": "api"}, "payment.noted"),
     ("refund.failed", {"refund_id": ID, "stripe_id": "re_1", "origin": "api", "notice": "x"}, "refund.failed"),
+    (
+        "refund.pending",
+        {"refund_id": OTHER_ID, "stripe_id": "re_2", "origin": "stripe", "amount": 3},
+        "refund.requested",
+    ),
+    ("refund.requires_action", {"refund_id": OTHER_ID, "stripe_id": "re_2", "origin": "stripe"}, "payment.noted"),
     ("dispute.needs_response", {"stripe_id": "dp_1", "amount": 1, "currency": "eur"}, "dispute.opened"),
     ("dispute.under_review", {"stripe_id": "dp_1", "amount": 1, "currency": "eur"}, "dispute.updated"),
     ("dispute.lost", {"stripe_id": "dp_1", "amount": 1, "currency": "eur"}, "dispute.closed"),
@@ -159,7 +166,11 @@ async def test_what_earlier_releases_told_is_carried_over_with_its_numbers(
         data = json.loads(row["data"])
         TypeAdapter(fact).validate_python(data)
         assert set(data) == {each.name for each in fields(fact)}
-    assert json.loads(rows[3]["data"]) == {"earlier_type": "payment_intent.requested"}
+    assert json.loads(rows[3]["data"]) == {
+        "earlier_type": "payment_intent.requested",
+        "earlier_amount": 1000,
+        "earlier_currency": "eur",
+    }
     assert rows[3]["cart_version"] == 2
 
 

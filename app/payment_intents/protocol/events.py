@@ -153,10 +153,15 @@ class PaymentCancelRefused(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PaymentNoted(Fact):
-    """Something that earlier releases told and this one does not: `earlier_type` names it. Ignore it."""
+    """Something that earlier releases told and this one does not: `earlier_type` names it. Ignore it.
+
+    A price is kept if it had one.
+    """
 
     type: ClassVar[str] = "payment.noted"
     earlier_type: str
+    earlier_amount: int | None
+    earlier_currency: str | None
 
 
 @dataclass(frozen=True, slots=True)
