@@ -26,6 +26,7 @@ from app.reconcile import service as reconcile
 from app.refunds import finishing as refunds
 from app.resources import Resources, open_resources
 from app.settings import Settings
+from app.stripe_account import service as stripe_account
 from app.webhooks import retention
 
 log = structlog.get_logger()
@@ -95,7 +96,11 @@ def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
 
     @queue.schedule("reconcile_recent", HALF_AN_HOUR_LATER)
     async def reconcile_recent(_: Schedule) -> None:
-        await reconcile.reconcile_recent(resources)
+        await reconcile.reconcile_recent(resources.unhurried())
+
+    @queue.schedule("check_stripe_account", EVERY_FIVE_MINUTES)
+    async def check_stripe_account(_: Schedule) -> None:
+        await stripe_account.check(resources.unhurried())  # it is remembered though Stripe did not answer at the start
 
     @queue.schedule("purge_webhook_events", EVERY_HOUR)
     async def purge_webhook_events(_: Schedule) -> None:
