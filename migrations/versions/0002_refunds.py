@@ -3,6 +3,8 @@
 `payment_intents` is locked only for a moment. The new column's default is constant, so no row is rewritten. Its CHECK
 is validated afterwards, while others go on writing.
 
+Stop the processes of the release before this one: they record refunds without reserving, which the CHECK refuses.
+
 Revision ID: 0002
 Revises: 0001
 """

@@ -1,5 +1,7 @@
 """Rename tables and columns to plain terms. Only names change: no row is rewritten.
 
+Stop the processes of the release before this one: they read and write the old names.
+
 Revision ID: 0006
 Revises: 0005
 """

@@ -1,5 +1,7 @@
 """Add the reference's version, on which each change is one compare-and-set, and when each row is due.
 
+Stop the processes of the release before this one: what they write raises no version, and is overwritten unseen.
+
 Revision ID: 0007
 Revises: 0006
 """
