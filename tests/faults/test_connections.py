@@ -110,11 +110,20 @@ async def test_each_wait_of_a_session_has_a_bound_of_ours(settings: Settings, da
             await service.fetch("SELECT pg_sleep(30)")
 
 
-async def test_a_held_lock_is_answered_503_within_its_bound(api: httpx.AsyncClient, database: Database) -> None:
+@pytest.mark.parametrize("table", ["payment_references", "payment_intents"])
+async def test_a_held_lock_is_answered_503_within_its_bound_and_stops_nobody_elses_requests(
+    table: str, api: httpx.AsyncClient, database: Database
+) -> None:
+    """An operator's session holds every row that there is; the other cart's come later."""
     await put(api)
-    async with database.locked("SELECT * FROM payment_references FOR UPDATE"):
+    async with database.locked(f"SELECT * FROM {table} FOR UPDATE"):  # noqa: S608 - our own names
         began = time.monotonic()
-        check_unavailable(await api.put(CART, json={**TEN_EUROS, "amount": 2000, "cart_version": 8}))
+        held = asyncio.create_task(api.put(CART, json={**TEN_EUROS, "amount": 2000, "cart_version": 8}))
+        await database.until_blocked()
+        assert (await api.put(OTHER_CART, json=TEN_EUROS)).status_code == 201
+        assert (await api.get(OTHER_CART)).status_code == 200
+        assert not held.done(), "the other cart's requests waited for the lock"
+        check_unavailable(await held)
         assert time.monotonic() - began < LOCK.total_seconds() + 1
     await put(api, amount=2000, cart_version=8)
 

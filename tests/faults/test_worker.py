@@ -13,16 +13,26 @@ import pytest
 
 from app.db.queue import enqueue, job
 from app.dev.ports import free_port
+from app.payment_intents import recovery
+from app.resources import Resources
 from app.settings import Settings
+from app.worker import CONCURRENCY
+from sandbox.client import SandboxClient
 from tests.conftest import TLS
 from tests.database import Database
 from tests.faults.proxy import Proxy
 from tests.processes import service_process
 from tests.waiting import until
-from tests.webhooks.sending import put
+from tests.webhooks.sending import TEN_EUROS, put, send
 
 # Without LISTEN a job waits for the next poll, after 5 s.
 AT_ONCE = 2.5
+
+# What is only due: a call for each, two calls a second, while as many as may be done at once are in line.
+DUE, PER_SECOND = 40, 2
+
+# The one that has begun to wait for its turn goes first, and those that are sent until a busy machine takes the job.
+CALLS_BEFORE = 4
 
 
 class Worker:
@@ -128,3 +138,41 @@ async def test_a_worker_whose_connections_freeze_makes_new_ones(
             assert await worker.seconds_for_jobs(payment["id"]) < AT_ONCE
             process.send_signal(signal.SIGTERM)
             assert await asyncio.wait_for(process.wait(), 30) == 0
+
+
+async def test_what_a_webhook_asks_for_goes_ahead_of_all_that_is_due(
+    api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, settings: Settings, database: Database
+) -> None:
+    for number in range(DUE):
+        assert (await api.put(f"/v1/carts/due-{number}/payment-intent", json=TEN_EUROS)).status_code == 201
+    await sandbox.wait_idle()
+    await database.age(timedelta(hours=25))
+    stripe_id = await put(api)
+    await sandbox.wait_idle()
+    [event] = [each for each in await sandbox.events() if each["data"]["object"]["id"] == stripe_id]
+    event["id"] += "_again"
+    event["data"]["object"]["status"] = "processing"  # what disagrees is asked about
+    await database.take_jobs()  # of the creations' webhooks
+    await recovery.sweep(resources)
+    await sandbox.clear_requests()
+    slow = Settings.model_validate(
+        settings.model_dump(exclude_unset=True)
+        | {"background_calls_per_second": PER_SECOND, "stripe_timeout": 10, "converge_deadline": 20}
+    )
+    async with service_process(slow, asyncio.subprocess.DEVNULL, "worker"):
+
+        async def are_in_line() -> bool:
+            picked = await database.value("SELECT count(*) FROM pgqueuer WHERE status = 'picked'")
+            return picked >= CONCURRENCY and len(await sandbox.requests()) > 1
+
+        await until(are_in_line, "as much of what is due as may be is in line", seconds=60)
+        sent = len(await sandbox.requests())
+        await send(api, event)
+
+        async def is_asked() -> bool:
+            return any(stripe_id in call["path"] for call in await sandbox.requests())
+
+        await until(is_asked, "Stripe is asked about what the webhook said", seconds=30)
+        paths = [call["path"] for call in await sandbox.requests()]
+        [before, *_] = [number for number, path in enumerate(paths) if stripe_id in path]
+        assert before - sent <= CALLS_BEFORE
