@@ -1,9 +1,9 @@
 """A stand-in for api.stripe.com that costs almost nothing and answers after a settable time: stripe_stub.py PORT.
 
-It creates, updates, cancels and retrieves PaymentIntents and honours idempotency keys; it checks nothing and sends no
-webhooks. The sandbox does all that, but a create costs it four times the CPU time (0.6 ms), a quarter of what the
-sample itself needs, and on a small machine both share the cores. `POST /latency/{ms}` sets how long each answer takes,
-up to a fifth more or less: with one fixed time, client and server fall into step.
+It creates, updates, cancels and retrieves PaymentIntents, honours idempotency keys and names its account; it checks
+nothing and sends no webhooks. The sandbox does all that, but a create costs it four times the CPU time (0.6 ms), a
+quarter of what the sample itself needs, and on a small machine both share the cores. `POST /latency/{ms}` sets how long
+each answer takes, up to a fifth more or less: with one fixed time, client and server fall into step.
 """
 
 import asyncio
@@ -21,6 +21,7 @@ from bench.stripe_objects import API_VERSION, payment_intent
 
 JITTER = 0.2
 COLLECTION = "/v1/payment_intents"
+ACCOUNT = {"id": "acct_1TmX5aLkdIwHu7ix", "object": "account", "business_profile": {"name": "bench"}}
 
 
 class Stripe:
@@ -38,6 +39,8 @@ class Stripe:
         if path.startswith(f"{COLLECTION}/"):
             stripe_id, _, action = path.removeprefix(f"{COLLECTION}/").partition("/")
             return self._change(self._by_id[stripe_id], form, is_canceled=action == "cancel")
+        if path == "/v1/account":
+            return ACCOUNT
         return {"object": "list", "data": [], "has_more": False, "url": path}
 
     def _create(self, form: dict[str, str], key: str | None) -> dict[str, Any]:
