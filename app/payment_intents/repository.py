@@ -62,10 +62,15 @@ PAYMENT_INTENTS = Table(
     held="""
     SELECT reference_kind, reference_id
     FROM payment_intents
-    WHERE id IN (SELECT (each ->> 'id')::uuid FROM jsonb_array_elements($1::jsonb -> 'payment_intents') AS each)
+    WHERE id = ANY (
+            ARRAY (SELECT (each ->> 'id')::uuid FROM jsonb_array_elements($1::jsonb -> 'payment_intents') AS each)
+        )
         AND id NOT IN (
-            SELECT id FROM payment_intents
-            WHERE id IN (SELECT (each ->> 'id')::uuid FROM jsonb_array_elements($1::jsonb -> 'payment_intents') AS each)
+            SELECT id
+            FROM payment_intents
+            WHERE id = ANY (
+                ARRAY (SELECT (each ->> 'id')::uuid FROM jsonb_array_elements($1::jsonb -> 'payment_intents') AS each)
+            )
             FOR NO KEY UPDATE SKIP LOCKED
         )
     """,
