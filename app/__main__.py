@@ -13,6 +13,7 @@ from typer.core import TyperGroup
 from typer.exceptions import TyperException
 
 from app.auth.cli import keys
+from app.console.cli import console
 from app.doctor.cli import doctor
 from app.reconcile import cli as reconcile
 from app.stripe_account.cli import accept_account
@@ -56,6 +57,7 @@ def _explain(error: Exception) -> list[str]:
 
 app = typer.Typer(cls=Commands, no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 app.add_typer(keys, name="keys")
+app.add_typer(console, name="console")
 app.command("doctor")(doctor)
 app.add_typer(reconcile.events, name="events")
 app.command("sync")(reconcile.sync)

@@ -11,6 +11,8 @@ from starlette.middleware import Middleware
 from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
+from app.console import router as console
+from app.console.oidc import OpenIdProvider
 from app.disputes.router import router as disputes
 from app.http import docs_page, openapi, problems
 from app.http.health import router as health
@@ -62,6 +64,7 @@ class State(TypedDict):
     access: Access
     batcher: EventBatcher
     bodies: BodyReader
+    openid_provider: OpenIdProvider
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -71,7 +74,13 @@ def create_app(settings: Settings) -> FastAPI:
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
         async with open_resources(settings) as resources, open_access(resources) as access:
             batcher = EventBatcher(resources)
-            yield {"resources": resources, "access": access, "batcher": batcher, "bodies": bodies}
+            yield {
+                "resources": resources,
+                "access": access,
+                "batcher": batcher,
+                "bodies": bodies,
+                "openid_provider": OpenIdProvider(settings),
+            }
 
     bodies = BodyReader()
     app = FastAPI(
@@ -90,6 +99,9 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     for router in ROUTERS:
         _add_routes(app, router)
+    if settings.has_console:
+        for router in console.ROUTERS:
+            _add_routes(app, router)
     openapi.install(app, is_served=settings.has_docs)
     if settings.has_docs:
         docs_page.install(app)

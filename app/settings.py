@@ -6,7 +6,7 @@ import secrets
 from datetime import timedelta
 from functools import cached_property
 from ipaddress import IPv4Network, IPv6Network
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, NamedTuple, Self
 from urllib.parse import urlsplit
 
 from pydantic import (
@@ -27,6 +27,7 @@ Instance = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9_-]{0,62}$
 Origin = Annotated[
     str, StringConstraints(pattern=r"^(\*|https?://[a-z0-9.-]+(:[0-9]{1,5})?|https?://\[[0-9a-f:]+\](:[0-9]{1,5})?)$")
 ]
+HttpUrl = Annotated[str, StringConstraints(pattern=r"^https?://[^\s/?#@]+(/[^\s?#]*)?$")]
 MIN_SECRET = 12
 SECONDS = re.compile(r"-?[0-9]{1,12}(\.[0-9]{1,6})?")
 
@@ -42,6 +43,28 @@ Seconds = Annotated[timedelta, BeforeValidator(_read_seconds), Field(gt=timedelt
 Port = Annotated[int, Field(ge=0, le=65535)]
 Bytes = Annotated[int, Field(gt=0, le=16 * 1024 * 1024)]
 SigningKey = Annotated[SecretStr, Field(min_length=32)]
+
+
+class RefundLimit(NamedTuple):
+    """What a refunder may refund in a currency, in minor units: at once, and on one day (UTC)."""
+
+    currency: str
+    each: int
+    a_day: int
+
+
+LIMIT = re.compile(r"([a-z]{3}):([0-9]{1,12}):([0-9]{1,12})")
+
+
+def _read_limit(value: object) -> object:
+    """Read `eur:5000:50000`."""
+    match = LIMIT.fullmatch(value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("is not <currency>:<each>:<a day>, as eur:5000:50000")
+    return RefundLimit(match[1], int(match[2]), int(match[3]))
+
+
+Limit = Annotated[RefundLimit, BeforeValidator(_read_limit)]
 
 
 def _one_for_this_process() -> tuple[SecretStr, ...]:
@@ -96,7 +119,9 @@ class Settings(DatabaseSettings):
     operations; the worker on `worker_metrics_port`, if there is one.
     `checkout_token_keys` sign the tokens of browsers: the first signs, all are accepted; development makes one up at
     each start. `email_search_key` is for the hash by which a payment is found by its receipt's e-mail address, which is
-    not searched without it. Values of several words are comma-separated.
+    not searched without it. People sign in to the console at `console_issuer`, an OpenID provider, and come back to
+    `console_url`; the groups in its claim `console_groups_claim` say what they may do. Values of several words are
+    comma-separated.
     """
 
     environment: Literal["development", "production"] = "production"
@@ -130,6 +155,19 @@ class Settings(DatabaseSettings):
     serve_docs: bool | None = None
     allow_plain_database: bool = False
 
+    serve_console: bool | None = None
+    console_url: HttpUrl | None = None
+    console_issuer: HttpUrl | None = None
+    console_client_id: Annotated[str, StringConstraints(min_length=1, max_length=255)] | None = None
+    console_client_secret: SecretStr | None = None
+    console_groups_claim: Annotated[str, StringConstraints(min_length=1, max_length=255)] = "groups"
+    console_support_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    console_refunder_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    console_operator_groups: Annotated[tuple[str, ...], NoDecode] = ()
+    console_refund_limits: Annotated[tuple[Limit, ...], NoDecode] = ()
+    console_session_lifetime: Duration = timedelta(hours=8)
+    console_idle_after: Duration = timedelta(minutes=30)
+
     max_failed_attempts: Annotated[int, Field(gt=0, le=1000)] = 10
     failed_authentications_per_minute: Annotated[int, Field(gt=0, le=100_000)] = 300
     token_requests_per_second: Annotated[int, Field(gt=0, le=1000)] = 10
@@ -144,7 +182,17 @@ class Settings(DatabaseSettings):
     keep_alive: Seconds = timedelta(seconds=75)
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
 
-    @field_validator("stripe_webhook_secret", "checkout_token_keys", "cors_origins", "trusted_proxies", mode="before")
+    @field_validator(
+        "stripe_webhook_secret",
+        "checkout_token_keys",
+        "cors_origins",
+        "trusted_proxies",
+        "console_support_groups",
+        "console_refunder_groups",
+        "console_operator_groups",
+        "console_refund_limits",
+        mode="before",
+    )
     @classmethod
     def _split(cls, value: object) -> object:
         """Read several values: `a,b`, or a JSON list."""
@@ -173,11 +221,17 @@ class Settings(DatabaseSettings):
         """Whether the page about the API is served: in development, unless SERVE_DOCS says otherwise."""
         return self.environment == "development" if self.serve_docs is None else self.serve_docs
 
+    @property
+    def has_console(self) -> bool:
+        """Whether the console is served: in development, unless SERVE_CONSOLE says otherwise."""
+        return self.environment == "development" if self.serve_console is None else self.serve_console
+
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be written anywhere; short ones are left out, they are words of other texts too."""
         several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
-        known = [secret.get_secret_value() for secret in (*several, self.email_search_key) if secret is not None]
+        others = (self.email_search_key, self.console_client_secret)
+        known = [secret.get_secret_value() for secret in (*several, *others) if secret is not None]
         return tuple(secret for secret in (*known, *self.database_secrets) if len(secret) >= MIN_SECRET)
 
     @cached_property

@@ -12,6 +12,7 @@ import structlog
 from pgqueuer import PgQueuer, RetryRequested
 from pgqueuer.models import Job, Schedule
 
+from app.console import sessions as console_sessions
 from app.db import queue as queue_log
 from app.db.connect import direct_connector
 from app.db.engine import Database
@@ -105,6 +106,10 @@ def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
     @queue.schedule("purge_webhook_events", EVERY_HOUR)
     async def purge_webhook_events(_: Schedule) -> None:
         await retention.purge_events(resources)
+
+    @queue.schedule("purge_console_sessions", EVERY_HOUR)
+    async def purge_console_sessions(_: Schedule) -> None:
+        await console_sessions.purge(resources.database)
 
     @queue.schedule("purge_queue_log", EVERY_HOUR)
     async def purge_queue_log(_: Schedule) -> None:

@@ -2,6 +2,7 @@
 
 from app.attempts import models as attempts
 from app.auth import models as auth
+from app.console import models as console
 from app.db.base import Base
 from app.disputes import models as disputes
 from app.domain_events import models as events
@@ -13,7 +14,19 @@ from app.stripe_account import models as stripe_account
 from app.webhooks import models as webhooks
 
 MODELS = (
-    *(attempts, auth, disputes, events, payment_intents, reconcile, references, refunds, stripe_account, webhooks),
+    *(
+        attempts,
+        auth,
+        console,
+        disputes,
+        events,
+        payment_intents,
+        reconcile,
+        references,
+        refunds,
+        stripe_account,
+        webhooks,
+    ),
 )
 
 metadata = Base.metadata

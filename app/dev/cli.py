@@ -46,6 +46,7 @@ def _print_summary(ready: DevJson, warnings: list[str]) -> None:
     _print("")
     _print(f"  Shop       {ready.shop_url}", style="bold")
     _print(f"  API        {ready.api_url}/docs")
+    _print(f"  Console    {ready.console_link}")
     _print(f"  Stripe     {stripe}")
     _print(f"  API key    {ready.api_key}")
     _print("")

@@ -49,6 +49,7 @@ class DevJson(NamedTuple):
     api_key: str
     sandbox_url: str | None
     shop_url: str
+    console_link: str
     database_url: str
     webhook_secret: str
     stripe_secret_key: str
@@ -103,8 +104,9 @@ class Parts:
         api_key = self._saved_key() or self._create_key(environment)
         shop = [*self._programs.shop, *_listen(options.shop_port)]
         children.start("shop", shop, configuration.for_shop(api_key))
+        console_link = self._create_console_link(environment)
         self._wait_until_healthy()
-        return self._write(api_key, database_url)
+        return self._write(api_key, console_link, database_url)
 
     def _start_sandbox(self) -> None:
         state = ["--state", str(self._options.data_dir / "sandbox.sqlite")]
@@ -150,12 +152,18 @@ class Parts:
         command = [*self._programs.app, "keys", "create", "development", *scopes, "--json"]
         return str(json.loads(self._children.run("keys", command, environment))["key"])
 
-    def _write(self, api_key: str, database_url: str) -> DevJson:
+    def _create_console_link(self, environment: Environment) -> str:
+        """Return a link that signs a person in to the console once."""
+        command = [*self._programs.app, "console", "link", "--url", self._options.api_url, "--json"]
+        return str(json.loads(self._children.run("console", command, environment))["url"])
+
+    def _write(self, api_key: str, console_link: str, database_url: str) -> DevJson:
         written = DevJson(
             api_url=self._options.api_url,
             api_key=api_key,
             sandbox_url=self._configuration.sandbox_url,
             shop_url=self._options.shop_url,
+            console_link=console_link,
             database_url=database_url,
             webhook_secret=self._configuration.webhook_secret,
             stripe_secret_key=self._configuration.secret_key,

@@ -74,6 +74,7 @@ def find_unsafe(settings: Settings, *, host: str | None = None) -> list[Finding]
     findings = [*_about_mode(settings)]
     if settings.environment == "production":
         findings += [*_about_secrets(settings), *_about_openness(settings), *_about_database(settings)]
+        findings += _about_console(settings)
     elif host is not None and not _is_loopback(host):
         findings.append(
             Finding(
@@ -167,6 +168,27 @@ def _about_openness(settings: Settings) -> list[Finding]:
                 "TRUSTED_PROXIES covers so much of the internet that strangers choose their address.",
                 "Name the networks of your proxies alone.",
             )
+        )
+    return findings
+
+
+def _about_console(settings: Settings) -> list[Finding]:
+    """Look at how people sign in, if the console is served."""
+    if not settings.has_console:
+        return []
+    findings = []
+    needed = ("console_url", "console_issuer", "console_client_id", "console_client_secret")
+    if missing := [name.upper() for name in needed if getattr(settings, name) is None]:
+        findings.append(
+            Finding(f"SERVE_CONSOLE needs {', '.join(missing)}.", "Set each, or SERVE_CONSOLE=false without a console.")
+        )
+    if any(url is not None and url.startswith("http:") for url in (settings.console_url, settings.console_issuer)):
+        findings.append(
+            Finding("CONSOLE_URL or CONSOLE_ISSUER is without TLS.", "Anybody could sign in: use https:// addresses.")
+        )
+    if not (settings.console_support_groups or settings.console_refunder_groups or settings.console_operator_groups):
+        findings.append(
+            Finding("No group has a role in the console.", "Name some in CONSOLE_SUPPORT_GROUPS and the like.")
         )
     return findings
 

@@ -20,12 +20,23 @@ from app.http import problems
 from app.http.cors import CheckoutCors
 from app.http.forwarding import Forwarding
 from app.http.paths import with_encoded_slashes
-from app.http.request_limits import BodyReader, check_json, check_media_type, has_body, read_headers, replay
+from app.http.request_limits import (
+    BodyReader,
+    check_is_form,
+    check_json,
+    check_media_type,
+    has_body,
+    read_headers,
+    replay,
+)
 from app.http.request_log import log_answer, logged_path, request_id
 from app.http.security_headers import secured
 from app.settings import Settings
 
 log = structlog.get_logger()
+
+# The console's pages send forms; all else sends JSON.
+FORMS_BELOW = "/console/"
 
 
 class HttpMiddleware:
@@ -67,8 +78,11 @@ class HttpMiddleware:
             return
         if has_body(headers):
             body = await self._bodies.read(headers, receive, settings.max_body_bytes)
-            check_json(body, settings.max_json_depth)
-            check_media_type(headers)
+            if scope["path"].startswith(FORMS_BELOW):
+                check_is_form(headers)
+            else:
+                check_json(body, settings.max_json_depth)
+                check_media_type(headers)
             receive = replay(body, receive)
         app = self._cors if b"origin" in headers else self._app
         await app(scope, receive, send)

@@ -62,6 +62,12 @@ def check_media_type(headers: Mapping[bytes, bytes]) -> None:
         raise UnsupportedMediaType
 
 
+def check_is_form(headers: Mapping[bytes, bytes]) -> None:
+    """Raise UnsupportedMediaType unless the body is said to be a form, as a browser sends it."""
+    if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/x-www-form-urlencoded":
+        raise UnsupportedMediaType("A form is expected: send it as application/x-www-form-urlencoded.")
+
+
 def has_body(headers: Mapping[bytes, bytes]) -> bool:
     """Whether a body follows these headers: HTTP has no other sign of one."""
     return headers.get(b"content-length", b"0") != b"0" or b"transfer-encoding" in headers

@@ -87,6 +87,8 @@ def main() -> None:
         work()
     elif name == "keys":
         create_key()
+    elif name == "console":
+        sys.stdout.write(json.dumps({"url": "http://127.0.0.1/console/sign-in/link?token=once"}) + "\n")
 
 
 if __name__ == "__main__":

@@ -61,6 +61,8 @@ def test_a_payment_intent_is_still_there_after_everything_was_stopped_and_starte
         assert created.status_code == 201
         assert httpx.get(first["shop_url"], follow_redirects=True).status_code == 200
     with everything(folder / "data", ports) as second:
+        links = {first.pop("console_link"), second.pop("console_link")}
+        assert len(links) == 2, "each signs in once"
         assert second == first
         updated = put(second, 2000)
         assert updated.status_code == 200

@@ -25,6 +25,14 @@ SAFE: dict[str, Any] = {
     "checkout_token_keys": RANDOM,
     "cors_origins": "https://shop.example",
 }
+CONSOLE: dict[str, Any] = {
+    "serve_console": True,
+    "console_url": "https://payments.example",
+    "console_issuer": "https://id.example",
+    "console_client_id": "payments-console",
+    "console_client_secret": RANDOM,
+    "console_operator_groups": "ops",
+}
 DEVELOPMENT = {
     "environment": "development",
     "stripe_secret_key": "sk_test_service",
@@ -52,6 +60,16 @@ UNSAFE: dict[str, tuple[dict[str, Any], str]] = {
     "a weak signing key": ({"checkout_token_keys": "ab" * 20}, "CHECKOUT_TOKEN_KEYS has a weak key"),
     "all origins": ({"cors_origins": "*"}, "CORS_ORIGINS=*"),
     "an origin without TLS": ({"cors_origins": "http://shop.example"}, "without TLS"),
+    "a console without a provider": (
+        {"serve_console": True, "console_operator_groups": "ops"},
+        "SERVE_CONSOLE needs CONSOLE_URL, CONSOLE_ISSUER",
+    ),
+    "a console without TLS": (
+        CONSOLE | {"console_url": "http://payments.example"},
+        "CONSOLE_URL or CONSOLE_ISSUER is without TLS",
+    ),
+    "a provider without TLS": (CONSOLE | {"console_issuer": "http://id.example"}, "is without TLS"),
+    "a console for nobody": (CONSOLE | {"console_operator_groups": ""}, "No group has a role"),
     "the sandbox": ({"stripe_api_base": "http://127.0.0.1:12111"}, "STRIPE_API_BASE"),
     "everybody a proxy": ({"trusted_proxies": "0.0.0.0/0"}, "TRUSTED_PROXIES"),
     "everybody a proxy, in halves": ({"trusted_proxies": "0.0.0.0/1,128.0.0.0/1"}, "TRUSTED_PROXIES"),
