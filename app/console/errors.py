@@ -61,6 +61,12 @@ class RefundLimitExceeded(Conflict):
     code, title = "refund_limit_exceeded", "Above your limit"
 
 
+class ActionFailed(Conflict):
+    """This form was sent before, and nothing was done. Fill in a new one."""
+
+    code, title = "action_failed", "Not done"
+
+
 class ActionChanged(Conflict):
     """This form was sent before with other values. Load the page again; this time nothing was done."""
 

@@ -46,7 +46,7 @@ class ConsoleAction(Base):
     """One thing that a person asked for, under the key that its form was made with; never deleted.
 
     `outcome` is null until it is known: `done`, or the code of the error. `note` is the person's own words, which stand
-    in no domain event.
+    in no domain event. A refund of somebody who has limits counts on the day `limited_on`, against `day_limit`.
     """
 
     __tablename__ = "console_actions"
@@ -54,6 +54,7 @@ class ConsoleAction(Base):
         Index(None, "payment_intent_id"),
         CheckConstraint("amount >= 1", name="amount"),
         CheckConstraint("(amount IS NULL) = (currency IS NULL)", name="currency"),
+        CheckConstraint("(limited_on IS NULL) = (day_limit IS NULL)", name="limited"),
     )
 
     id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
@@ -67,17 +68,19 @@ class ConsoleAction(Base):
     reason: Mapped[str]
     note: Mapped[str | None]
     limited_on: Mapped[date | None]
+    day_limit: Mapped[int | None]
     outcome: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
 
 
 class ConsoleRefundTotal(Base):
-    """What a person has refunded on a day (UTC) in a currency: compared with the limit and raised in one statement."""
+    """What a person has refunded on a day (UTC) in a currency. The database itself keeps it within the limit."""
 
     __tablename__ = "console_refund_totals"
-    __table_args__ = (CheckConstraint("amount >= 0", name="amount"),)
+    __table_args__ = (CheckConstraint("amount >= 0 AND amount <= day_limit", name="day_limit"),)
 
     subject: Mapped[str] = mapped_column(primary_key=True)
     day: Mapped[date] = mapped_column(primary_key=True)
     currency: Mapped[str] = mapped_column(primary_key=True)
     amount: Mapped[int]
+    day_limit: Mapped[int]

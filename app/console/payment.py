@@ -10,7 +10,9 @@ from starlette.responses import Response
 
 from app.attempts import repository as attempts
 from app.attempts.schemas import AttemptRead
+from app.console import action_log
 from app.console.access import Support
+from app.console.actions import possible_actions
 from app.console.bar import segments_of
 from app.console.pages import After, render
 from app.console.picture import Row, rows_of
@@ -59,6 +61,7 @@ async def show_payment(
         "rows": history.rows,
         "more": history.next_cursor,
         "is_first": not after,
+        "actions": possible_actions(payment, session),
     }
     return render(request, "payment.html", context, session=session)
 
@@ -70,4 +73,5 @@ async def _history(resources: Resources, payment: PaymentIntentRead, after: Curs
     tried: list[AttemptRead] = []
     if any(each.attempts.count for each in generations.data):
         tried = (await attempts.list_attempts(resources.database, reference, Page(MAX_ENTRIES, None))).data
-    return History(generations.data, rows_of(happened.data, generations.data, tried, {}), happened.next_cursor)
+    notes = await action_log.notes_on(resources.database, [each.id for each in generations.data])
+    return History(generations.data, rows_of(happened.data, generations.data, tried, notes), happened.next_cursor)

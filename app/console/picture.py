@@ -24,7 +24,7 @@ ICONS = (
     ("payment.canceled", "stop"),
     ("payment.flagged", "flag"),
     ("payment.attached", "arrow"),
-    ("person.", "person"),
+    ("action.", "person"),
     ("attempt.succeeded", "card"),
     ("attempt.failed", "cross"),
     ("refund.failed", "cross"),

@@ -24,13 +24,17 @@ class EventRead(BaseModel):
     payment_intent_id: uuid.UUID = Field(description="The PaymentIntent, by our id.")
     stripe_id: str | None = Field(description="The PaymentIntent, by Stripe's id; null before Stripe made it.")
     cart_version: int | None = Field(description="The version of the cart that it is about, if you count them.")
-    actor: str = Field(description="Who caused it: `client:<client>/<key>`, `stripe:<event>`, `job:<name>`.")
+    actor: str = Field(
+        description="Who caused it: `client:<client>/<key>`, `person:<name>`, `stripe:<event>`, `job:<name>`."
+    )
     stripe_request_id: str | None = Field(description="The request at Stripe behind it, as in Stripe's dashboard.")
     data: Any
 
 
 # What each field of data means, whatever event it is in, and an example.
 FIELDS: dict[str, tuple[str, Any]] = {
+    "action": ("What was asked for.", "refund"),
+    "action_id": ("Tells this request from others.", "0199a3c4-7d1e-7c02-9f5a-3a6b1c2d4e61"),
     "amount": ("In minor units.", 1999),
     "amount_capturable": ("What can be captured, in minor units.", 1999),
     "amount_received": ("What was received, in minor units; less than `amount` after a partial capture.", 1999),
@@ -65,6 +69,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "stripe_dispute_id": ("The dispute.", "du_1TmX5aLkdIwHu7ix5Wq0Ye3B"),
     "stripe_refund_id": ("The refund, by Stripe's id; null before Stripe made it.", "re_3TmX5aLkdIwHu7ix0aB1Cd2E"),
     "stripe_warning_id": ("The early fraud warning.", "issfr_1TmX5aLkdIwHu7ixQw3Er4T"),
+    "why": ("Why the person asked for it, in one of a few words.", "requested_by_customer"),
 }
 
 

@@ -14,7 +14,7 @@ from app.auth.dependencies import CHECKOUT_TOKEN
 from app.domain_events.schemas import openapi_schemas, openapi_webhooks
 from app.http.problems import schemas_of_problems
 from app.payment_intents.list_query import Status
-from app.payment_intents.protocol.events import ClosedReason, Flag
+from app.payment_intents.protocol.events import ClosedReason, Flag, PersonsAction, PersonsReason
 from app.payment_intents.protocol.terms import Kind
 from app.payment_intents.schemas import CancelReason, CaptureMethod, SetupFutureUsage
 from app.references.path import KINDS
@@ -39,6 +39,8 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "WebhookOutcome": get_args(Outcome),
     "SearchMeaning": get_args(Meaning),
     "ActorKind": get_args(ActorKind),
+    "PersonsAction": get_args(PersonsAction),
+    "PersonsReason": get_args(PersonsReason),
 }
 
 REFERENCE = "/v1/{kind}/{reference_id}/"

@@ -1,6 +1,6 @@
 """Cancel a PaymentIntent: that is committed as desired, then Stripe is brought to it; cancelled already is done."""
 
-from app.auth.api_keys import Caller
+from app.auth.person import Requester
 from app.payment_intents import closing, repository, service
 from app.payment_intents.convergence import converge
 from app.payment_intents.errors import AlreadyPaid, PaymentInProgress
@@ -12,7 +12,7 @@ from app.resources import Resources
 
 
 async def cancel(
-    resources: Resources, reference: Reference, params: CancelRequest, caller: Caller
+    resources: Resources, reference: Reference, params: CancelRequest, caller: Requester
 ) -> PaymentIntentView:
     """Cancel the PaymentIntent, so that nobody can pay it; the next PUT opens another.
 

@@ -1,6 +1,6 @@
 """Capture held money: that is committed as desired, then Stripe is brought to it; captured already is done."""
 
-from app.auth.api_keys import Caller
+from app.auth.person import Requester
 from app.payment_intents import repository, service
 from app.payment_intents.convergence import converge
 from app.payment_intents.errors import AlreadyPaid, NotCapturable
@@ -12,7 +12,7 @@ from app.resources import Resources
 
 
 async def capture(
-    resources: Resources, reference: Reference, params: CaptureRequest, caller: Caller
+    resources: Resources, reference: Reference, params: CaptureRequest, caller: Requester
 ) -> PaymentIntentView:
     """Take the money that is held, all of it or `amount`; the rest is released.
 

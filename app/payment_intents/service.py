@@ -10,6 +10,7 @@ from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptPage
 from app.auth.access import Credential
 from app.auth.api_keys import Caller
+from app.auth.person import Requester
 from app.db import queue
 from app.http.pagination import Cursor, Page
 from app.payment_intents import listing, repository
@@ -52,7 +53,7 @@ class PaymentIntentView:
     client_secret: str | None = None
 
 
-def actor_of(caller: Credential) -> Actor:
+def actor_of(caller: Credential | Requester) -> Actor:
     return Actor(caller.actor)
 
 

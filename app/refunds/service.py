@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.auth.api_keys import Caller
+from app.auth.person import Requester
 from app.db import queue
 from app.errors import Unavailable
 from app.http.pagination import Cursor, Page
@@ -37,7 +37,7 @@ class RefundRequest:
 
 
 async def create_refund(
-    resources: Resources, reference: Reference, body: RefundCreate, *, key: str, caller: Caller
+    resources: Resources, reference: Reference, body: RefundCreate, *, key: str, caller: Requester
 ) -> Refund:
     """Reserve the amount, commit, then refund at Stripe; a status of None says that the outcome is not known yet.
 

@@ -12,10 +12,11 @@ from app.db.engine import Record
 from app.payment_intents.currencies import display
 from app.timeline.stories import tell
 
-ActorKind = Literal["service", "stripe", "job", "other"]
+ActorKind = Literal["service", "person", "stripe", "job", "other"]
 
-# `client:<service>/<key>`, `stripe:<event>`, `job:<name>`.
+# `client:<service>/<key>`, `person:<name>`, `stripe:<event>`, `job:<name>`.
 ACTOR = re.compile(r"(client|stripe|job)(?::([^/]*))?(?:/.*)?")
+PERSON = "person:"  # whose name may have any characters
 KINDS: dict[str, ActorKind] = {"client": "service", "stripe": "stripe", "job": "job"}
 
 
@@ -23,13 +24,17 @@ class ActorRead(BaseModel):
     """Who caused it."""
 
     kind: ActorKind = Field(
-        description="`service`: a backend with an API key. `stripe`: a webhook, by the shopper's doing or somebody's "
-        "in the dashboard. `job`: this service by itself."
+        description="`service`: a backend with an API key. `person`: somebody in the console. `stripe`: a webhook, by "
+        "the shopper's doing or somebody's in the dashboard. `job`: this service by itself."
     )
-    name: str = Field(description="Of the service or the job; otherwise as the event has it.", examples=["shop"])
+    name: str = Field(
+        description="Of the service, the person or the job; otherwise as the event has it.", examples=["shop"]
+    )
 
     @classmethod
     def of(cls, actor: str) -> Self:
+        if actor.startswith(PERSON):
+            return cls(kind="person", name=actor.removeprefix(PERSON))
         match = ACTOR.fullmatch(actor)
         if match is None:
             return cls(kind="other", name=actor)

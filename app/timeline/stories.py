@@ -173,6 +173,20 @@ def _fraud_warning(data: Data) -> Story:
     return Story("Fraud suspected", f"The card's network suspects a fraud: {_words(data.get('fraud_type'))}.{now}")
 
 
+ACTIONS = {
+    "refund": ("Refund ordered", "ordered a refund of {money}"),
+    "cancel": ("Cancel ordered", "ordered that it be canceled"),
+    "capture": ("Capture ordered", "ordered that {money} be captured"),
+    "ask_stripe": ("Stripe asked", "had Stripe asked how it stands"),
+}
+
+
+def _action_requested(data: Data) -> Story:
+    action = str(data.get("action"))
+    headline, sentence = ACTIONS.get(action, ("Acted on by hand", f"asked for: {_words(action)}"))
+    return Story(headline, f"A person {sentence.format(money=money(data))}. Reason: {_words(data.get('why'))}.")
+
+
 def _words(code: object) -> str:
     """Return a code of Stripe's as words."""
     return str(code).replace("_", " ") if code else "no reason given"
@@ -200,4 +214,5 @@ STORIES: Mapping[str, Callable[[Data], Story]] = {
     events.DisputeUpdated.type: _dispute_updated,
     events.DisputeClosed.type: _dispute_closed,
     events.FraudWarningCreated.type: _fraud_warning,
+    events.ActionRequested.type: _action_requested,
 }

@@ -49,10 +49,12 @@ def upgrade() -> None:
         sa.Column("reason", sa.Text(), nullable=False),
         sa.Column("note", sa.Text(), nullable=True),
         sa.Column("limited_on", sa.Date(), nullable=True),
+        sa.Column("day_limit", sa.BigInteger(), nullable=True),
         sa.Column("outcome", sa.Text(), nullable=True),
         sa.Column("created_at", sa.DateTime(timezone=True), server_default=sa.func.now(), nullable=False),
         sa.CheckConstraint("amount >= 1", name=op.f("ck_console_actions_amount")),
         sa.CheckConstraint("(amount IS NULL) = (currency IS NULL)", name=op.f("ck_console_actions_currency")),
+        sa.CheckConstraint("(limited_on IS NULL) = (day_limit IS NULL)", name=op.f("ck_console_actions_limited")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_console_actions")),
     )
     op.create_index(op.f("ix_console_actions_payment_intent_id"), "console_actions", ["payment_intent_id"])
@@ -62,7 +64,8 @@ def upgrade() -> None:
         sa.Column("day", sa.Date(), nullable=False),
         sa.Column("currency", sa.Text(), nullable=False),
         sa.Column("amount", sa.BigInteger(), nullable=False),
-        sa.CheckConstraint("amount >= 0", name=op.f("ck_console_refund_totals_amount")),
+        sa.Column("day_limit", sa.BigInteger(), nullable=False),
+        sa.CheckConstraint("amount >= 0 AND amount <= day_limit", name=op.f("ck_console_refund_totals_day_limit")),
         sa.PrimaryKeyConstraint("subject", "day", "currency", name=op.f("pk_console_refund_totals")),
     )
 

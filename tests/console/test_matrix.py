@@ -35,6 +35,8 @@ ROUTES: dict[str, Row] = {
     "GET /console/refunds": Row("support"),
     "GET /console/disputes": Row("support"),
     "GET /console/payments/{payment_intent_id}": Row("support", path=PAYMENT),
+    "GET /console/payments/{payment_intent_id}/{action}": Row("refunder", path=PAYMENT | {"action": "refund"}),
+    "POST /console/payments/{payment_intent_id}/{action}": Row("refunder", 403, path=PAYMENT | {"action": "refund"}),
     "GET /console/sign-in": Row(None),
     "GET /console/sign-in/start": Row(None, 303),
     "GET /console/sign-in/callback": Row(None, 400),

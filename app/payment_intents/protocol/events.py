@@ -284,6 +284,24 @@ class FraudWarningCreated(Fact):
     is_actionable: bool
 
 
+PersonsAction = Literal["refund", "cancel", "capture", "ask_stripe"]
+PersonsReason = Literal[
+    "requested_by_customer", "duplicate", "fraudulent", "not_delivered", "returned", "wrong_amount", "agreed", "other"
+]
+
+
+@dataclass(frozen=True, slots=True)
+class ActionRequested(Fact):
+    """A person asked for this by hand, in the console; `actor` names them. What comes of it, other events tell."""
+
+    type: ClassVar[str] = "action.requested"
+    action_id: UUID
+    action: PersonsAction
+    why: PersonsReason
+    amount: int | None = None
+    currency: str | None = None
+
+
 FactClass: TypeAlias = type[Fact]
 
 # In the order in which a reader wants them.
@@ -308,5 +326,6 @@ FACTS: tuple[FactClass, ...] = (
     DisputeUpdated,
     DisputeClosed,
     FraudWarningCreated,
+    ActionRequested,
     PaymentNoted,
 )
