@@ -36,6 +36,7 @@ class Account:
         self.cause = Cause()
         self.timers = _Timers(self)
         self.new_deliveries: list[str] = []
+        self.restricted_keys: dict[str, frozenset[str]] = {}
         self.deliveries = DeliveryMode()
         meta = self.store.get("meta", "meta") or {}
         self.clock.offset = meta.get("offset", 0.0)

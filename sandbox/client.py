@@ -4,6 +4,7 @@ async with SandboxClient("http://127.0.0.1:12111") as sandbox:
     await sandbox.lose_next_answer(path="/v1/payment_intents")
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -260,6 +261,12 @@ class SandboxClient(ControlConnection):
         """Replace the endpoint's secret and return the new one; the old one signs too for `overlap` seconds."""
         body = {"endpoint": endpoint, "overlap": overlap}
         return str((await self._call("POST", "webhooks/roll_secret", body))["secret"])
+
+    # Keys.
+
+    async def restrict_key(self, key: str, permissions: Iterable[str]) -> None:
+        """Make or change a restricted key (`rk_test_…`); permissions are as `charge_read`. A reset forgets it."""
+        await self._call("POST", "restricted_keys", {"key": key, "permissions": sorted(permissions)})
 
     # The clock.
 

@@ -20,6 +20,7 @@ from app.stripe_account import service as stripe_account
 from app.stripe_account.errors import AnotherAccount
 from app.stripe_gateway import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot, Window
 from app.stripe_gateway.errors import StripeMisconfigured
+from app.stripe_gateway.permissions import PERMISSIONS, READ_ACCOUNT, READ_WEBHOOKS
 from app.webhooks.repository import find_received
 from app.webhooks.router import PATH
 from app.webhooks.subscription import EVENTS
@@ -71,18 +72,30 @@ async def _examine_database(settings: Settings, database: Database) -> Result:
 
 
 async def _examine_stripe(resources: Resources) -> list[Result]:
-    stripe = resources.stripe
     try:
-        account = await stripe.retrieve_account()
-        endpoints = await stripe.list_webhook_endpoints()
-    except StripeMisconfigured:
-        remedy = "Check STRIPE_SECRET_KEY; a restricted key must read the account and the webhook endpoints."
-        return [Result("Stripe key", "is not accepted", remedy)]
+        missing = {each.name: why for each in PERMISSIONS if (why := await resources.stripe.why_not_permitted(each))}
+        account = [] if READ_ACCOUNT.name in missing else await _examine_account(resources)
+        webhooks = [] if READ_WEBHOOKS.name in missing else await _examine_webhooks(resources)
+    except StripeMisconfigured as error:
+        return [Result("Stripe key", f"is not accepted: {redact(error.reason or '')}", "Check STRIPE_SECRET_KEY.")]
     except PaymentsError as error:
         return [Result("Stripe", f"did not answer: {error.detail}", "Check the network, and Stripe's status page.")]
+    lacks = [
+        Result("Stripe key", f"lacks a permission: {redact(why)}", f"Give it “{name}” in Stripe's dashboard.")
+        for name, why in missing.items()
+    ]
+    return [*lacks, *account, *webhooks]
+
+
+async def _examine_account(resources: Resources) -> list[Result]:
+    account = await resources.stripe.retrieve_account()
     name = f"{account.id} ({account.name})" if account.name else account.id
     key = await _compare_account(resources) or Result("Stripe key", f"valid, of account {name}")
-    return [key, _examine_clock(account), *examine_webhooks(endpoints)]
+    return [key, _examine_clock(account)]
+
+
+async def _examine_webhooks(resources: Resources) -> list[Result]:
+    return examine_webhooks(await resources.stripe.list_webhook_endpoints())
 
 
 async def _compare_account(resources: Resources) -> Result | None:

@@ -8,6 +8,7 @@ import stripe
 from app.errors import PaymentsError
 from app.stripe_gateway.errors import (
     IdempotencyKeyConflict,
+    PermissionMissing,
     ReplayedServerError,
     StripeMisconfigured,
     StripeNotReached,
@@ -28,8 +29,10 @@ def to_payments_error(error: BaseException, *, is_outcome_unknown: bool) -> Paym
     body = error.json_body if isinstance(error, stripe.StripeError) else None
     error_body: Json = body["error"] if isinstance(body, Mapping) and isinstance(body.get("error"), Mapping) else {}
     match error:
-        case stripe.AuthenticationError() | stripe.PermissionError():
-            return StripeMisconfigured(reason=read.word(error_body.get("message")))  # names a missing permission
+        case stripe.AuthenticationError():
+            return StripeMisconfigured(reason=read.word(error_body.get("message")))
+        case stripe.PermissionError():
+            return PermissionMissing(reason=read.word(error_body.get("message")))  # names the permission
         case stripe.IdempotencyError():
             return IdempotencyKeyConflict()
         case stripe.InvalidRequestError(http_status=HTTPStatus.NOT_FOUND):

@@ -11,6 +11,7 @@ Unavailable
 │   ├── IdempotencyKeyConflict     the same code: the key was used with other parameters
 │   └── ReplayedServerError        the same code: Stripe replays a server error for a known key
 └── StripeMisconfigured            502 stripe_misconfigured
+    ├── PermissionMissing          the same code: the key is valid, and may not do this
     └── UnknownObject              the same code: the key's account does not have what the call is about
 """
 
@@ -86,6 +87,10 @@ class StripeMisconfigured(Unavailable):
 
     status, code, title = HTTPStatus.BAD_GATEWAY, "stripe_misconfigured", "Stripe misconfigured"
     headers: Mapping[str, str] = {}
+
+
+class PermissionMissing(StripeMisconfigured):
+    """This service's API key lacks a permission at Stripe; its operators must add it."""
 
 
 class UnknownObject(StripeMisconfigured):

@@ -18,8 +18,9 @@ from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
 from app.stripe_gateway.client import Params, StripeHttp, open_http
 from app.stripe_gateway.client_secrets import ClientSecrets
-from app.stripe_gateway.errors import StripeUnavailable
+from app.stripe_gateway.errors import PermissionMissing, StripeRefused, StripeUnavailable, UnknownObject
 from app.stripe_gateway.event_list import EventPage, Window
+from app.stripe_gateway.permissions import Permission
 from app.stripe_gateway.retries import is_replay
 from app.stripe_gateway.snapshots import (
     ChargeSnapshot,
@@ -134,6 +135,16 @@ class StripeGateway:
         """Return the account of this key, and Stripe's time. Raises StripeMisconfigured when no account has the key."""
         obj, headers = await self._http.send("get", "/v1/account", {})
         return AccountSnapshot.parse(obj, date=headers.get("date"))
+
+    async def why_not_permitted(self, permission: Permission) -> str | None:
+        """Return Stripe's words if the key lacks this permission. Raises StripeMisconfigured for no key of Stripe's."""
+        try:
+            await self._http.send(permission.method, permission.path, permission.params)
+        except PermissionMissing as error:
+            return error.reason or error.detail
+        except (StripeRefused, UnknownObject):
+            return None
+        return None
 
     async def list_webhook_endpoints(self) -> list[WebhookEndpointSnapshot]:
         endpoints = self._list("/v1/webhook_endpoints", {})

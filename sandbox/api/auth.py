@@ -4,9 +4,11 @@ import base64
 import binascii
 import hmac
 from collections.abc import Mapping
+from dataclasses import dataclass
 
+from sandbox.account import Account
 from sandbox.api.forms import Form
-from sandbox.config import SandboxConfig
+from sandbox.api.permissions import masked
 from sandbox.errors import InvalidParamError
 
 _NO_KEY = (
@@ -20,21 +22,28 @@ _NOT_PUBLISHABLE = (
 UNAUTHORIZED = 401
 
 
-def is_publishable(config: SandboxConfig, headers: Mapping[str, str], form: Form) -> bool:
-    """Whether the caller has the publishable key; a browser's script sends it as a parameter.
+@dataclass(frozen=True)
+class Caller:
+    key: str
+    is_publishable: bool = False
+
+
+def identify(account: Account, headers: Mapping[str, str], form: Form) -> Caller:
+    """Return whose key it is; a browser's script sends the publishable one as a parameter.
 
     Raise InvalidParamError (401) for a missing or wrong key.
     """
+    config = account.config
     key = _from_header(headers.get("authorization", ""))
     in_form = form.pop("key", None)
     key = key or (in_form if isinstance(in_form, str) else "")
     if not key:
         raise InvalidParamError(_NO_KEY, status=UNAUTHORIZED)
-    if _is(key, config.secret_key, "sk_test_"):
-        return False
+    if _is(key, config.secret_key, "sk_test_") or key in account.restricted_keys:
+        return Caller(key)
     if _is(key, config.publishable_key, "pk_test_"):
-        return True
-    raise InvalidParamError(f"Invalid API Key provided: {_masked(key)}", status=UNAUTHORIZED)
+        return Caller(key, is_publishable=True)
+    raise InvalidParamError(f"Invalid API Key provided: {masked(key)}", status=UNAUTHORIZED)
 
 
 def not_publishable() -> InvalidParamError:
@@ -57,7 +66,3 @@ def _is(key: str, expected: str | None, prefix: str) -> bool:
     if expected is None:
         return key.startswith(prefix)
     return hmac.compare_digest(key.encode(), expected.encode())
-
-
-def _masked(key: str) -> str:
-    return f"{key[:8]}{'*' * 8}{key[-4:]}" if len(key) > 16 else "*" * len(key)  # noqa: PLR2004  enough to hide

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.types import Receive, Scope, Send
 
 from sandbox.account import Account, Cause
-from sandbox.api import auth, forms
+from sandbox.api import auth, forms, permissions
 from sandbox.api.expand import check_expand, expanded
 from sandbox.api.faults import Fault, Faults
 from sandbox.api.idempotency import IdempotencyKeys
@@ -95,7 +95,9 @@ class Endpoint:
         try:
             form = _form(scope, body)
             logged.params = dict(form)
-            logged.is_publishable = auth.is_publishable(self._account.config, headers, form)
+            caller = auth.identify(self._account, headers, form)
+            logged.is_publishable = caller.is_publishable
+            permissions.check(self._account, caller.key, logged.method, logged.path)
             if logged.method == "POST":
                 logged.idempotency_key = headers.get("idempotency-key")
             if fault is not None and fault.is_before_the_key:

@@ -40,7 +40,7 @@ class Browser:
         """Record the result of the 3DS dialog; the client secret identifies the PaymentIntent."""
         try:
             form = forms.parse((await request.body()).decode("ascii", "replace"))
-            auth.is_publishable(self._account.config, {}, form)
+            auth.identify(self._account, {}, form)
             intent = self._by_secret(str(form.get("client_secret")))
             changed = self._finish(intent, passed=form.get("outcome") == "succeed")
         except ApiError as error:

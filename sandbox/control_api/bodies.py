@@ -1,6 +1,6 @@
 """The JSON bodies that `/_sandbox/…` takes."""
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.api.faults import FaultKind
 from sandbox.webhooks.endpoints import CONFIGURED
@@ -83,3 +83,8 @@ class RollBody(Body):
 
 class AdvanceBody(Body):
     seconds: float
+
+
+class RestrictedKeyBody(Body):
+    key: str = Field(pattern="^rk_test_[A-Za-z0-9_]+$")
+    permissions: frozenset[str]

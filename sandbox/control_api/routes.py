@@ -11,6 +11,7 @@ from sandbox.account import Account
 from sandbox.ageing import age
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.faults import Fault, Hold, Latency
+from sandbox.api.permissions import PERMISSIONS
 from sandbox.checkout.payment import pay_session
 from sandbox.control_api.bodies import (
     AdvanceBody,
@@ -23,6 +24,7 @@ from sandbox.control_api.bodies import (
     LatencyBody,
     PayBody,
     RefundBody,
+    RestrictedKeyBody,
     RollBody,
     WaitBody,
     WebhooksBody,
@@ -91,6 +93,13 @@ class Control:
 
     async def clear_requests(self, _: Request) -> Response:
         self._api.log.clear()
+        return Response(status_code=NO_CONTENT)
+
+    async def restrict_key(self, request: Request) -> Response:
+        body = await read(request, RestrictedKeyBody)
+        if unknown := body.permissions - PERMISSIONS:
+            raise ApiError(f"There is no such permission: {', '.join(sorted(unknown))}")
+        self._account.restricted_keys[body.key] = body.permissions
         return Response(status_code=NO_CONTENT)
 
     async def authenticate(self, request: Request) -> Response:
@@ -231,6 +240,7 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("GET", "/requests", look.requests),
         ("DELETE", "/requests", control.clear_requests),
         ("GET", "/publishable_key", look.publishable_key),
+        ("POST", "/restricted_keys", control.restrict_key),
         ("POST", "/payment_intents/{id}/authenticate", control.authenticate),
         ("POST", "/checkout/sessions/{id}/pay", control.pay_session),
         ("POST", "/payment_intents/{id}/cancel", control.cancel),

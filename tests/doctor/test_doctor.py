@@ -1,8 +1,10 @@
 """The doctor checks the installation and says what to do about each finding."""
 
 import asyncio
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
+from pathlib import Path
 
 import asyncpg
 import pytest
@@ -18,6 +20,7 @@ from sandbox.client import SandboxClient
 from tests.cart import Cart
 from tests.processes import environment
 
+ROOT = Path(__file__).parents[2]
 ENDPOINT = WebhookEndpointSnapshot("we_1", "https://pay.example/v1/stripe/webhook", True, API_VERSION, EVENTS)
 
 
@@ -39,6 +42,51 @@ async def test_a_migrated_database_and_a_registered_webhook_have_no_findings(
 async def test_a_wrong_stripe_key_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
     wrong = Settings.model_validate(settings.model_dump() | {"stripe_secret_key": "sk_test_wrong"})
     assert "STRIPE_SECRET_KEY" in _faults(await examine(wrong))["Stripe key"]
+
+
+# What a restricted key needs, as docs/operate.md lists it.
+NEEDED = {
+    "payment_intent_write": "PaymentIntents: Write",
+    "charge_write": "Charges and Refunds: Write",
+    "dispute_read": "Disputes: Read",
+    "event_read": "Events: Read",
+    "webhook_read": "Webhook Endpoints: Read",
+    "accounts_kyc_basic_read": "Accounts: Read",
+}
+
+
+async def _with_key(settings: Settings, sandbox: SandboxClient, permissions: Iterable[str]) -> Settings:
+    await sandbox.restrict_key("rk_test_service", permissions)
+    return Settings.model_validate(settings.model_dump() | {"stripe_secret_key": "rk_test_service"})
+
+
+async def test_a_restricted_key_with_what_is_documented_has_no_findings(
+    settings: Settings, sandbox: SandboxClient
+) -> None:
+    assert _faults(await examine(await _with_key(settings, sandbox, NEEDED))) == {}
+    documented = " ".join((ROOT / "docs" / "operate.md").read_text(encoding="utf-8").split())
+    assert [name for name in NEEDED.values() if f"`{name}`" not in documented] == []
+
+
+@pytest.mark.parametrize("lacking", NEEDED)
+async def test_each_missing_permission_is_named_in_stripes_words(
+    settings: Settings, sandbox: SandboxClient, lacking: str
+) -> None:
+    results = await examine(await _with_key(settings, sandbox, NEEDED.keys() - {lacking}))
+    [found] = [each for each in results if each.subject == "Stripe key" and each.remedy]
+    assert f"'rak_{lacking}'" in found.seen
+    assert NEEDED[lacking] in (found.remedy or "")
+    assert "rk_test_service" not in str(results)
+
+
+async def test_to_try_the_permissions_changes_nothing_at_stripe(
+    cart: Cart, settings: Settings, sandbox: SandboxClient
+) -> None:
+    await cart.owe()
+    before = [event["id"] for event in await sandbox.events()]
+    await examine(settings)
+    assert [event["id"] for event in await sandbox.events()] == before
+    assert await sandbox.count("payment_intent") == 1
 
 
 async def test_a_stripe_that_does_not_answer_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
