@@ -91,6 +91,16 @@ async def clone(url: str, cart: str, prefix: str, count: int) -> list[Payment]:
     return [Payment(prefix, number) for number in range(1, count + 1)]
 
 
+async def execute(url: str, statement: str) -> None:
+    """Run a statement that takes longer than the service lets one take, and look at the tables anew."""
+    connection = await asyncpg.connect(plain_url(url), command_timeout=FILL_SECONDS)
+    try:
+        await connection.execute(statement)
+        await connection.execute("VACUUM ANALYZE")
+    finally:
+        await connection.close()
+
+
 async def complete(connection: Any, name: str) -> str:
     """Return the statement with all columns named that it does not set itself."""
     statement = STATEMENTS[name]

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 
 from app.dev.postgres import EmbeddedPostgres
 from app.payment_intents import recovery
-from app.resources import open_resources
+from app.resources import Resources, open_resources
 from app.settings import Settings
 from bench import client
-from bench.database import Payment, clone, size
+from bench.database import Payment, clone, execute, size
 from bench.figures import Figures
 from bench.stack import Server, create_key, environment, migrated_database, service, stripe_stub
 from bench.stripe_objects import events
@@ -100,15 +100,23 @@ async def _filled(
 
 
 async def _sweep(server: EmbeddedPostgres, stripe: Server, plan: Plan, figures: Figures) -> None:
-    """Time the sweep's search over open carts of which none needs anything."""
+    """Time the sweep's search over open carts: when none of them needs anything, and when all do."""
     url = await migrated_database(server, "sweep")
     async with service(url, stripe.url) as running:
         template = await Service(await create_key(url)).make_template(running.port, url, stripe.port)
     await clone(url, template.cart, "open", plan.open_carts)
     settings = {name.lower(): value for name, value in environment(url, stripe.url).items()}
     async with open_resources(Settings.model_validate(settings)) as resources:
-        await recovery.sweep(resources)
+        await recovery.find_due(resources)
         for _ in range(SWEEPS):
-            began = time.perf_counter()
-            await recovery.sweep(resources)
-            figures.add("sweep", "service", ms=(time.perf_counter() - began) * 1000)
+            figures.add("sweep", "service", ms=await _search(resources))
+        await execute(url, "UPDATE payment_intents SET due_at = now()")
+        for _ in range(SWEEPS):
+            figures.add("sweep-due", "service", ms=await _search(resources))
+
+
+async def _search(resources: Resources) -> float:
+    """Return how many milliseconds it took to find what is due."""
+    began = time.perf_counter()
+    await recovery.find_due(resources)
+    return (time.perf_counter() - began) * 1000

@@ -40,6 +40,15 @@ class PaymentIntent(Base):
             postgresql_where=text("closed_at IS NULL"),
         ),
         Index("ix_payment_intents_due_at", "due_at", postgresql_where=text("due_at IS NOT NULL")),
+        # What a crash or an unknown outcome left behind: `recovery` takes it first, however much is due.
+        Index(
+            "ix_payment_intents_due_first",
+            "due_at",
+            postgresql_where=text(
+                "due_at IS NOT NULL AND"
+                " (lease_token IS NOT NULL OR recheck_after IS NOT NULL OR needs_refresh OR is_cancel_requested)"
+            ),
+        ),
         # Lists: one for each filter, in the order of our ids. See `listing`.
         Index("ix_payment_intents_status", "status", "id"),
         Index("ix_payment_intents_amount", "amount", "id"),

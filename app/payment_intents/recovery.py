@@ -22,18 +22,26 @@ log = structlog.get_logger()
 # As many PaymentIntents a minute, so that a long outage of Stripe is not followed by a storm of ours.
 BATCH = 500
 
-# What a crash or an unknown outcome left behind comes first; what was only quiet for long can wait.
-_FIND_DUE = """
-SELECT id FROM payment_intents
-WHERE due_at <= now()
-ORDER BY (lease_token IS NULL AND recheck_after IS NULL AND NOT needs_refresh AND NOT is_cancel_requested), due_at
+# What a crash or an unknown outcome left behind comes first; what was only quiet for long can wait. Each half has its
+# index and ends at its limit, so that the search takes no longer when very much is due.
+_LEFT_BEHIND = "(lease_token IS NOT NULL OR recheck_after IS NOT NULL OR needs_refresh OR is_cancel_requested)"
+FIND_DUE = f"""
+(
+    SELECT id FROM payment_intents
+    WHERE due_at IS NOT NULL AND due_at <= now() AND {_LEFT_BEHIND} ORDER BY due_at LIMIT $1
+)
+UNION ALL
+(
+    SELECT id FROM payment_intents
+    WHERE due_at IS NOT NULL AND due_at <= now() AND NOT {_LEFT_BEHIND} ORDER BY due_at LIMIT $1
+)
 LIMIT $1
-"""
+"""  # noqa: S608 - our own words
 
 
 async def sweep(resources: Resources) -> None:
     """Put every PaymentIntent that is due into the queue, once."""
-    due = await _find_due(resources)
+    due = await find_due(resources)
     async with resources.database.transaction() as connection:
         jobs = [queue.job("recover_due", is_repeat=True, payment_intent_id=each) for each in due]
         await queue.enqueue(connection, jobs)
@@ -42,7 +50,7 @@ async def sweep(resources: Resources) -> None:
 
 async def list_abandoned(resources: Resources) -> list[PaymentIntentState]:
     """Return what the sweep would cancel now."""
-    found = [await repository.read_one(resources.database, each) for each in await _find_due(resources)]
+    found = [await repository.read_one(resources.database, each) for each in await find_due(resources)]
     return [
         row for each in found for row in each.state.payment_intents if is_abandoned(row, context_at(resources, each))
     ]
@@ -75,8 +83,9 @@ async def refresh(resources: Resources, payment_intent_id: UUID) -> None:
         await closing.ask_again(resources, row.id, Actor("job:sync"))
 
 
-async def _find_due(resources: Resources) -> list[UUID]:
-    return [record["id"] for record in await resources.database.fetch(_FIND_DUE, BATCH)]
+async def find_due(resources: Resources) -> list[UUID]:
+    """Return the ids of what is to be looked at now, what comes first in front."""
+    return [record["id"] for record in await resources.database.fetch(FIND_DUE, BATCH)]
 
 
 def _is_to_expire(resources: Resources, found: Read, row: PaymentIntentState) -> bool:

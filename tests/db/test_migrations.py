@@ -154,7 +154,7 @@ async def test_what_earlier_releases_told_is_carried_over_with_its_numbers(
             )
     rows: list[Any] = []
     for _ in range(2):  # an interrupted run's second one changes nothing more
-        await asyncio.to_thread(migrations.upgrade)
+        await asyncio.to_thread(upgrade_to, "0019")
         async with connected(url) as connection:
             rows = await connection.fetch("SELECT * FROM domain_events ORDER BY id")
             await connection.execute("UPDATE alembic_version SET version_num = '0018'")
