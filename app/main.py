@@ -1,7 +1,7 @@
 """The API is put together here, and nowhere else."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import aclosing, asynccontextmanager
 from typing import TypedDict
 
 from fastapi import APIRouter, FastAPI
@@ -12,6 +12,7 @@ from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
 from app.console import router as console
+from app.console.live import LiveChanges
 from app.console.oidc import OpenIdProvider
 from app.disputes.router import router as disputes
 from app.http import docs_page, openapi, problems
@@ -65,6 +66,7 @@ class State(TypedDict):
     batcher: EventBatcher
     bodies: BodyReader
     openid_provider: OpenIdProvider
+    live_changes: LiveChanges
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -72,14 +74,18 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[State]:
-        async with open_resources(settings) as resources, open_access(resources) as access:
-            batcher = EventBatcher(resources)
+        async with (
+            open_resources(settings) as resources,
+            open_access(resources) as access,
+            aclosing(LiveChanges(resources.database)) as live_changes,
+        ):
             yield {
                 "resources": resources,
                 "access": access,
-                "batcher": batcher,
+                "batcher": EventBatcher(resources),
                 "bodies": bodies,
                 "openid_provider": OpenIdProvider(settings),
+                "live_changes": live_changes,
             }
 
     bodies = BodyReader()

@@ -60,6 +60,12 @@ class Database:
     async def column(self, query: str, *values: object) -> list[Any]:
         return [row[0] for row in await self._pool.fetch(query, *values)]
 
+    async def plan_without_seqscan(self, query: str) -> list[str]:
+        """Return a query's plan, in which a sequential scan stands only if there is no other way."""
+        async with self._pool.acquire() as connection, connection.transaction():
+            await connection.execute("SET LOCAL enable_seqscan = off")
+            return [row[0] for row in await connection.fetch(f"EXPLAIN {query}")]
+
     @asynccontextmanager
     async def locked(self, statement: str) -> AsyncIterator[None]:
         """Keep the locks that a statement takes."""

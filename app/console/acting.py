@@ -43,6 +43,7 @@ NEEDED: dict[PersonsAction, Role] = {
     "cancel": "operator",
     "capture": "operator",
     "ask_stripe": "operator",
+    "mark_seen": "refunder",
 }
 
 # Stripe's own words among our reasons; it takes no others.
@@ -177,3 +178,5 @@ async def _carry_out(resources: Resources, person: Person, payment: PaymentInten
         case "ask_stripe":
             await recovery.refresh(resources, payment.id)
             await sync.sync_related(resources, payment.id)
+        case "mark_seen":
+            pass  # that it is noted is all

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from decimal import Decimal, InvalidOperation
-from typing import Annotated, Any, get_args
+from typing import Annotated, Any
 from uuid import UUID
 
 from fastapi import APIRouter, Path, Request
@@ -43,8 +43,8 @@ TITLES: dict[PersonsAction, str] = {
     "capture": "Capture",
     "cancel": "Cancel",
     "ask_stripe": "Ask Stripe now",
+    "mark_seen": "Nothing more to do",
 }
-ACTIONS = {action: action for action in get_args(PersonsAction)}
 
 PaymentIntentId = Annotated[UUID, Path()]
 ActionName = Annotated[PersonsAction, Path()]
@@ -58,6 +58,7 @@ def possible_actions(payment: PaymentIntentRead, session: Session) -> list[tuple
         "capture": payment.status == "requires_capture" and payment.closed_at is None,
         "cancel": payment.closed_at is None and payment.status not in {"succeeded", "processing", "canceled"},
         "ask_stripe": payment.stripe_id is not None,
+        "mark_seen": bool(payment.flags) or payment.is_price_refused,
     }
     return [(action, TITLES[action]) for action in TITLES if can[action] and session.person.may(NEEDED[action])]
 

@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.console import actions, find, payment, sign_in
+from app.console import actions, find, live, payment, sign_in, worklist
 from app.console.access import Support
 from app.console.pages import static_file
 from app.console.route import ConsoleRoute
@@ -25,4 +25,13 @@ async def show_nothing(_: Support) -> Response:
 
 
 # In the order in which requests look through them.
-ROUTERS = (find.router, payment.router, actions.router, sign_in.router, sign_in.sign_out, _rest)
+ROUTERS = (
+    find.router,
+    worklist.router,
+    live.router,
+    payment.router,
+    actions.router,
+    sign_in.router,
+    sign_in.sign_out,
+    _rest,
+)

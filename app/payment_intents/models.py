@@ -60,6 +60,11 @@ class PaymentIntent(Base):
             postgresql_where=text("(requested_terms ->> 'customer') IS NOT NULL"),
         ),
         Index("ix_payment_intents_flagged", "id", postgresql_where=text("flags <> '[]'")),
+        Index(
+            "ix_payment_intents_price_refused",
+            "id",
+            postgresql_where=text("refused_revision IS NOT NULL AND closed_at IS NULL"),
+        ),
         Index("ix_payment_intents_email_hash", "email_hash", "id", postgresql_where=text("email_hash IS NOT NULL")),
         Index(
             "ix_payment_intents_reference_prefix",

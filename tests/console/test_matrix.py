@@ -32,6 +32,8 @@ class Row:
 PAYMENT = {"payment_intent_id": "{id}"}
 ROUTES: dict[str, Row] = {
     "GET /console": Row("support"),
+    "GET /console/worklist": Row("support"),
+    "GET /console/live": Row("support", query={"payment": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11"}, status=404),
     "GET /console/refunds": Row("support"),
     "GET /console/disputes": Row("support"),
     "GET /console/payments/{payment_intent_id}": Row("support", path=PAYMENT),
