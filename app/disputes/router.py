@@ -11,10 +11,20 @@ from app.disputes.schemas import DisputeName, DisputePage, DisputeRead
 from app.http.errors import InvalidCursor
 from app.http.pagination import Cursor, PageQuery
 from app.http.problems import AUTHENTICATED, documented
+from app.http.rules import rule
 from app.references.path import ReferenceName, reference_named
 from app.resources import ResourcesDependency
 
 router = APIRouter(prefix="/v1/disputes", tags=["Disputes"])
+
+StatusQuery = Annotated[
+    str | None,
+    Query(
+        pattern=rule("^[a-z_]{1,40}$", "a word in lower case, with underscores"),
+        description="Stripe's status.",
+        examples=["needs_response"],
+    ),
+]
 
 
 @router.get("", summary="List disputes", responses=documented(*AUTHENTICATED, InvalidCursor))
@@ -22,7 +32,7 @@ async def list_disputes(
     _: PaymentsRead,
     page: PageQuery,
     resources: ResourcesDependency,
-    status: Annotated[str | None, Query(pattern="^[a-z_]{1,40}$", description="Stripe's status.")] = None,
+    status: StatusQuery = None,
     reference: Annotated[ReferenceName | None, Query()] = None,
 ) -> DisputePage:
     """List the disputes of all carts and sessions that fit every filter, newest first."""

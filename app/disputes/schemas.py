@@ -8,6 +8,7 @@ from fastapi import Path
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.disputes.dispute import Dispute
+from app.http.rules import rule
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.schemas import UUID
 from app.references.schemas import ReferenceRead
@@ -15,7 +16,7 @@ from app.references.schemas import ReferenceRead
 DisputeName = Annotated[
     str,
     Path(
-        pattern=rf"^({UUID}|(dp|du)_[A-Za-z0-9_]{{1,100}})$",
+        pattern=rule(rf"^({UUID}|(dp|du)_[A-Za-z0-9_]{{1,100}})$", "an id of a dispute, ours or Stripe's"),
         description="Our id of the dispute, or Stripe's.",
         examples=["du_1TmX5aLkdIwHu7ix5Wq0Ye3B"],
     ),

@@ -49,7 +49,14 @@ class Page:
 
 async def _page(
     limit: Annotated[int, Query(ge=1, le=100, description="How many at most.")] = 20,
-    after: Annotated[str | None, Query(max_length=200, description="The `next_cursor` of the page before.")] = None,
+    after: Annotated[
+        str | None,
+        Query(
+            max_length=200,
+            description="The `next_cursor` of the page before.",
+            examples=["MjAyNi0xMS0yN1QwOTozMDowMCswMDowMHwwMTlhYjBjNS04YzJmLTdkM2UtOWYxMC0zYTUyY2Y5ZjBjMTE="],
+        ),
+    ] = None,
 ) -> Page:
     return Page(limit, Cursor.decode(after) if after is not None else None)
 

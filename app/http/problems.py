@@ -40,6 +40,8 @@ from app.http.errors import (
     Overloaded,
     UnsupportedMediaType,
 )
+from app.http.examples import example_of
+from app.http.rules import explain
 from app.observability.redaction import redact
 
 MEDIA_TYPE = "application/problem+json"
@@ -52,7 +54,8 @@ class FieldError(BaseModel):
 
     field: str = Field(description="Where it is: `amount`, `metadata.color`, `path.reference_id`.")
     code: str = Field(description="The stable kind of fault.", examples=["greater_than_equal"])
-    message: str
+    message: str = Field(description="The rule that it broke, in words.", examples=["Must be at least 1."])
+    example: Any = Field(default=None, description="A value that is right.", examples=[1999])
 
 
 class Problem(BaseModel):
@@ -179,23 +182,33 @@ def _shorten(part: str) -> str:
     return redact(part) if len(part) <= MAX_NAME else f"{redact(part[: 4 * MAX_NAME])[:MAX_NAME]}…"
 
 
-def _invalid(error: RequestValidationError) -> PaymentsError:
+def _invalid(error: RequestValidationError, request: Request) -> PaymentsError:
     found = error.errors()
     if any(each["type"] == "json_invalid" for each in found):
         return MalformedJson()
     # Two dependencies that read one parameter name it twice.
     distinct = {(each["loc"], each["type"]): each for each in found}.values()
-    errors = [
-        {"field": _name(each["loc"]), "code": each["type"], "message": _explain(each)}
-        for each in itertools.islice(distinct, MAX_ERRORS)
-    ]
+    errors = [_wrong(each, request) for each in itertools.islice(distinct, MAX_ERRORS)]
     return ValidationFailed(f"{len(distinct)} field(s) are not valid, {errors[0]['field']} first.", errors=errors)
+
+
+def _wrong(error: Mapping[str, Any], request: Request) -> dict[str, Any]:
+    """Name the field, the rule that it broke, and a right value if it can have one."""
+    wrong = {"field": _name(error["loc"]), "code": error["type"], "message": _explain(error)}
+    example = None if error["type"] == "extra_forbidden" else _example_for(request, error["loc"])
+    return wrong if example is None else wrong | {"example": example}
 
 
 def _explain(error: Mapping[str, Any]) -> str:
     if error["loc"] == ("body", "amount") and error["type"] == "greater_than_equal":
-        return "The amount must be at least 1; cancel the PaymentIntent when nothing is owed."
-    return str(error["msg"])
+        return "Must be at least 1; cancel the PaymentIntent when nothing is owed."
+    return explain(error)
+
+
+def _example_for(request: Request, location: tuple[str | int, ...]) -> Any:
+    document, path = request.app.openapi(), request.scope["route"].path_format
+    operation = document["paths"].get(path, {}).get(request.method.lower(), {})
+    return example_of(document, operation, location)
 
 
 SLASH = "There is nothing at this address: no address here ends in a slash."
@@ -239,7 +252,7 @@ def install(app: FastAPI) -> None:
 
     async def validation_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)  # noqa: S101 - registered for this class alone
-        return respond(_invalid(error), request.scope)
+        return respond(_invalid(error, request), request.scope)
 
     async def http_error(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)  # noqa: S101 - registered for this class alone

@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, Field, StringConstraints
 
 from app.http.pagination import EARLIEST, LATEST
+from app.http.rules import rule
 from app.payment_intents.listing import Filters, Range
 from app.payment_intents.protocol.events import Flag
 from app.payment_intents.schemas import MAX_AMOUNT, Currency, CustomerId
@@ -42,7 +43,7 @@ class PaymentIntentFilters(BaseModel):
         None, description="The amount at Stripe, in minor units."
     )
     currency: Currency | None = None
-    card_last4: Annotated[str, StringConstraints(pattern=r"^[0-9]{4}$")] | None = Field(
+    card_last4: Annotated[str, StringConstraints(pattern=rule(r"^[0-9]{4}$", "four digits"))] | None = Field(
         None, description="The last four digits of a card that somebody tried to pay with.", examples=["4242"]
     )
     created_from: Moment | None = Field(None, description="Made at this time or later.")

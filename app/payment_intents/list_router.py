@@ -9,6 +9,7 @@ from app.http.answers import encode
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
+from app.http.rules import rule
 from app.payment_intents import service
 from app.payment_intents.errors import PaymentIntentNotFound
 from app.payment_intents.list_query import PaymentIntentFilters
@@ -20,7 +21,9 @@ router = APIRouter(prefix="/v1/payment-intents", tags=["PaymentIntents"])
 AnyPaymentIntentName = Annotated[
     str,
     Path(
-        pattern=rf"^({UUID}|(pi|ch|py)_[A-Za-z0-9_]{{1,250}})$",
+        pattern=rule(
+            rf"^({UUID}|(pi|ch|py)_[A-Za-z0-9_]{{1,250}})$", "an id of a PaymentIntent or a Charge, ours or Stripe's"
+        ),
         description="The PaymentIntent by our id, by Stripe's, or by that of one of its Charges.",
         examples=["pi_3TmX5aLkdIwHu7ix0pZ1Qm2R"],
     ),

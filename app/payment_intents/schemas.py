@@ -9,6 +9,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstra
 
 from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptRead, AttemptSummary
+from app.http.rules import rule
 from app.payment_intents.currencies import CURRENCIES, display
 from app.payment_intents.protocol.events import ClosedReason, Flag
 from app.payment_intents.protocol.state import PaymentIntentState
@@ -26,7 +27,7 @@ CancelReason = Literal["duplicate", "fraudulent", "requested_by_customer", "aban
 CaptureMethod = Literal["automatic", "automatic_async", "manual"]
 SetupFutureUsage = Literal["on_session", "off_session"]
 
-TEXT = r"^[^\x00]*$"  # PostgreSQL stores no NUL
+TEXT = rule(r"^[^\x00]*$", "text without a NUL character")  # PostgreSQL stores none
 
 
 def _known(currency: str) -> str:
@@ -55,18 +56,39 @@ Amount = Annotated[
         description="In Stripe's minor units, at least 1: 1999 is EUR 19.99, and 1999 yen. ISK and UGX have two digits "
         "more than money of theirs: 2000 is ISK 20. BHD, JOD, KWD, OMR and TND have three decimals, the last always "
         "0: 5120 is KWD 5.120. For an emptied cart, cancel the PaymentIntent.",
+        examples=[1999],
     ),
 ]
 Currency = Annotated[
     str,
-    StringConstraints(to_lower=True, pattern=r"^[A-Za-z]{3}$"),
+    StringConstraints(to_lower=True, pattern=rule(r"^[A-Za-z]{3}$", "three letters, a currency's code of ISO 4217")),
     AfterValidator(_known),
     Field(description="Three letters, ISO 4217.", examples=["eur"]),
 ]
-CustomerId = Annotated[str, StringConstraints(pattern=r"^cus_[A-Za-z0-9]{1,100}$")]
+EMAIL = rule(r"^[^@\s\x00]+@[^@\s\x00]+$", "an e-mail address")
+SUFFIX = rule(
+    r"""^[^\x00-\x1f<>\\'"*]*[A-Za-z][^\x00-\x1f<>\\'"*]*$""",
+    "text with a letter in it, without angle brackets, backslashes, quotes and asterisks",
+)
+CustomerId = Annotated[
+    str,
+    StringConstraints(pattern=rule(r"^cus_[A-Za-z0-9]{1,100}$", "Stripe's id of a Customer")),
+    Field(examples=["cus_RlX1c0yQ2mVb7d"]),
+]
+MetadataKey = Annotated[
+    str,
+    StringConstraints(
+        min_length=1, max_length=40, pattern=rule(r"^[^\x00\[\]]+$", "text without square brackets and NUL characters")
+    ),
+    Field(examples=["order"]),
+]
+MetadataValue = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT), Field(examples=["1001"])]
 Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
-MetadataKey = Annotated[str, StringConstraints(min_length=1, max_length=40, pattern=r"^[^\x00\[\]]+$")]
-MetadataValue = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
+
+
+Country = Annotated[
+    str, StringConstraints(pattern=rule(r"^[A-Z]{2}$", "two capital letters, a country's code of ISO 3166"))
+]
 
 
 class Strict(BaseModel):
@@ -78,22 +100,22 @@ class Strict(BaseModel):
 class Address(Strict):
     """A postal address, as Stripe has it."""
 
-    line1: Line | None = None
-    line2: Line | None = None
-    city: Line | None = None
-    state: Line | None = None
-    postal_code: Line | None = None
-    country: Annotated[str, StringConstraints(pattern=r"^[A-Z]{2}$")] | None = None
+    line1: Line | None = Field(None, examples=["Unter den Linden 1"])
+    line2: Line | None = Field(None, examples=["2nd floor"])
+    city: Line | None = Field(None, examples=["Berlin"])
+    state: Line | None = Field(None, examples=["Berlin"])
+    postal_code: Line | None = Field(None, examples=["10117"])
+    country: Country | None = Field(None, examples=["DE"])
 
 
 class Shipping(Strict):
     """Where the goods are shipped to."""
 
-    name: Line
-    address: Address
-    phone: Line | None = None
-    carrier: Line | None = None
-    tracking_number: Line | None = None
+    name: Line = Field(examples=["Ada Lovelace"])
+    address: Address = Field(examples=[{"line1": "Unter den Linden 1", "city": "Berlin", "country": "DE"}])
+    phone: Line | None = Field(None, examples=["+49 30 1234567"])
+    carrier: Line | None = Field(None, examples=["DHL"])
+    tracking_number: Line | None = Field(None, examples=["00340434161094000000"])
 
 
 # JSON readers of many languages keep no larger integer exactly.
@@ -114,19 +136,21 @@ class PaymentIntentPut(Strict):
         description="Your version number of the cart. One lower than before is refused, so that late calls do no harm.",
     )
     customer: CustomerId | None = None
-    description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = None
-    metadata: dict[MetadataKey, MetadataValue] = Field(default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS))
-    receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=r"^[^@\s\x00]+@[^@\s\x00]+$")] | None = (
-        Field(None, examples=["ada@example.com"])
+    description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = Field(
+        None, examples=["Order 1001"]
     )
-    shipping: Shipping | None = None
-    statement_descriptor_suffix: (
-        Annotated[
-            str,
-            StringConstraints(max_length=22, pattern=r"""^[^\x00-\x1f<>\\'"*]*[A-Za-z][^\x00-\x1f<>\\'"*]*$"""),
-        ]
-        | None
-    ) = None
+    metadata: dict[MetadataKey, MetadataValue] = Field(
+        default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS), examples=[{"order": "1001"}]
+    )
+    receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=EMAIL)] | None = Field(
+        None, examples=["ada@example.com"]
+    )
+    shipping: Shipping | None = Field(
+        None, examples=[{"name": "Ada Lovelace", "address": {"city": "Berlin", "country": "DE"}}]
+    )
+    statement_descriptor_suffix: Annotated[str, StringConstraints(max_length=22, pattern=SUFFIX)] | None = Field(
+        None, examples=["ORDER 1001"]
+    )
     setup_future_usage: SetupFutureUsage | None = None
     capture_method: CaptureMethod = "automatic_async"
     previous_payment_intent: uuid.UUID | None = Field(
@@ -145,8 +169,13 @@ UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
 
 PaymentIntentName = Annotated[
     str,
-    StringConstraints(pattern=rf"^(pi_[A-Za-z0-9_]{{1,250}}|{UUID})$"),
-    Field(description="The PaymentIntent, by our id or Stripe's; the newest when left out."),
+    StringConstraints(
+        pattern=rule(rf"^(pi_[A-Za-z0-9_]{{1,250}}|{UUID})$", "Stripe's id of a PaymentIntent, or this service's own")
+    ),
+    Field(
+        description="The PaymentIntent, by our id or Stripe's; the newest when left out.",
+        examples=["pi_3TmX5aLkdIwHu7ix0pZ1Qm2R"],
+    ),
 ]
 
 

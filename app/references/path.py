@@ -8,6 +8,7 @@ from pydantic import Field, StringConstraints
 from starlette.convertors import Convertor, register_url_convertor
 
 from app.http.paths import decoded
+from app.http.rules import rule
 from app.payment_intents.protocol.terms import KINDS as REFERENCE_KINDS
 from app.payment_intents.protocol.terms import Kind, Reference
 
@@ -36,12 +37,23 @@ _ID = rf"([^.{_UNPRINTABLE}]|\.[^.{_UNPRINTABLE}]|\.\.[^{_UNPRINTABLE}])[^{_UNPR
 
 MAX_LENGTH = 255
 
-ReferenceId = Annotated[str, StringConstraints(min_length=1, max_length=MAX_LENGTH, pattern=f"^{_ID}$")]
+ReferenceId = Annotated[
+    str,
+    StringConstraints(
+        min_length=1,
+        max_length=MAX_LENGTH,
+        pattern=rule(f"^{_ID}$", "1 to 255 printable characters, and neither one dot nor two"),
+    ),
+    Field(examples=["cart-1001"]),
+]
 
 # A reference in one word, as a query has it.
 ReferenceName = Annotated[
     str,
-    StringConstraints(max_length=len("session:") + MAX_LENGTH, pattern=f"^(cart|session):{_ID}$"),
+    StringConstraints(
+        max_length=len("session:") + MAX_LENGTH,
+        pattern=rule(f"^(cart|session):{_ID}$", "`cart:` or `session:` and your id of it"),
+    ),
     Field(description="`cart:` or `session:` and your id.", examples=["cart:cart-1001"]),
 ]
 

@@ -8,6 +8,7 @@ from app.auth.dependencies import PaymentsRead, RefundsWrite
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, WITH_BODY, documented
+from app.http.rules import rule
 from app.payment_intents.errors import Moved, PaymentIntentNotFound, SyncPending
 from app.references.path import ReferenceName, ReferencePath, reference_named
 from app.refunds import service
@@ -26,10 +27,22 @@ from app.stripe_gateway.errors import StripeMisconfigured, StripeRefused, Stripe
 
 router = APIRouter(prefix="/v1", tags=["Refunds"])
 
+StatusQuery = Annotated[
+    str | None,
+    Query(
+        pattern=rule("^[a-z_]{1,40}$", "a word in lower case, with underscores"),
+        description="As the refund has it.",
+        examples=["succeeded"],
+    ),
+]
+
 RefundName = Annotated[
     str,
     Path(
-        pattern=r"^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|(re|pyr)_[A-Za-z0-9_]{1,100})$",
+        pattern=rule(
+            r"^([0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}|(re|pyr)_[A-Za-z0-9_]{1,100})$",
+            "an id of a refund, ours or Stripe's",
+        ),
         description="Our id of the refund, or Stripe's.",
         examples=["re_3TmX5aLkdIwHu7ix0c9ZrB4e"],
     ),
@@ -98,7 +111,7 @@ async def list_all_refunds(
     _: PaymentsRead,
     page: PageQuery,
     resources: ResourcesDependency,
-    status: Annotated[str | None, Query(pattern="^[a-z_]{1,40}$", description="As the refund has it.")] = None,
+    status: StatusQuery = None,
     reference: Annotated[ReferenceName | None, Query()] = None,
 ) -> RefundPage:
     """List the refunds of all carts and sessions that fit every filter, newest first."""

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, Self
 from fastapi import Header
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from app.http.rules import rule
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.schemas import (
     MAX_AMOUNT,
@@ -27,7 +28,7 @@ IdempotencyKey = Annotated[
         alias="Idempotency-Key",
         min_length=1,
         max_length=255,
-        pattern=r"^[ -~]+$",
+        pattern=rule(r"^[ -~]+$", "printable ASCII characters"),
         description="Your key for this one refund, 1 to 255 printable ASCII characters: the same request with the same "
         "key returns the same refund. A key belongs to your service, whichever of its API keys is used.",
         examples=["refund-4711"],

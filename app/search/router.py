@@ -9,6 +9,7 @@ from app.http.answers import encode
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
+from app.payment_intents.schemas import TEXT
 from app.resources import ResourcesDependency
 from app.search import service
 from app.search.errors import EmailSearchDisabled, SearchNotUnderstood
@@ -30,7 +31,7 @@ async def search_payments(
         Query(
             min_length=1,
             max_length=200,
-            pattern=r"^[^\x00]*$",
+            pattern=TEXT,
             description="Ids of ours and of Stripe's (`pi_ ch_ re_ dp_ du_ req_ evt_`), a cart's or session's id or "
             "its beginning, an e-mail address, the last four digits of a card, an amount (`24.99`, `~25`, `25 eur`), a "
             "day (`today`, `yesterday`, `friday`, `2026-11-26`, `26.11.2026`; in UTC).",
