@@ -28,6 +28,7 @@ class Stack:
     sandbox_url: str
     shop_url: str
     publishable_key: str
+    database_url: str
     logs: Path
 
 
@@ -75,7 +76,7 @@ def _start(folder: Path, data: Path, undo: ExitStack) -> Stack | None:
 
 def _read(data: Path) -> Stack:
     said = json.loads((data / "dev.json").read_text())
-    names = ("api_url", "api_key", "sandbox_url", "shop_url", "publishable_key")
+    names = ("api_url", "api_key", "sandbox_url", "shop_url", "publishable_key", "database_url")
     return Stack(**{name: said[name] for name in names}, logs=data / "logs")
 
 

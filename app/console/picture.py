@@ -98,23 +98,31 @@ def _lanes_of(entries: Sequence[EntryRead], numbers: Mapping[UUID, int]) -> list
     return [places.get(number, 0) for number in own]
 
 
-def _spans_of(lanes: Sequence[int]) -> list[tuple[int, int]]:
-    """Return the first and last row of each lane; it goes on until the next lane branches off."""
+class Span(NamedTuple):
+    """The first and last row of a lane, and whether the next lane branches off after it."""
+
+    first: int
+    last: int
+    goes_on: bool
+
+
+def _spans_of(lanes: Sequence[int]) -> list[Span]:
+    """Return where each lane is; it goes on until the next one branches off."""
     count = max(lanes, default=0) + 1
     firsts = [lanes.index(lane) for lane in range(count)]
     lasts = [len(lanes) - 1 - lanes[::-1].index(lane) for lane in range(count)]
     return [
-        (first, max(last, following - 1))
+        Span(first, max(last, following - 1), goes_on=following == max(last, following - 1) + 1)
         for first, last, following in zip(firsts, lasts, [*firsts[1:], 0], strict=True)
     ]
 
 
-def _cell(place: int, span: tuple[int, int], *, is_own: bool) -> Cell:
-    first, last = span
-    if not first <= place <= last:
+def _cell(place: int, span: Span, *, is_own: bool) -> Cell:
+    if not span.first <= place <= span.last:
         return "none"
     if not is_own:
         return "line"
-    if first == last:
-        return "only"
-    return "begin" if place == first else "end" if place == last else "point"
+    ends = place == span.last and not span.goes_on
+    if place == span.first:
+        return "only" if ends else "begin"
+    return "end" if ends else "point"
