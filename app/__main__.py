@@ -16,6 +16,7 @@ from app.auth.cli import keys
 from app.console.cli import console
 from app.doctor.cli import doctor
 from app.reconcile import cli as reconcile
+from app.search.cli import hash_emails
 from app.stripe_account.cli import accept_account
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ app.command("doctor")(doctor)
 app.add_typer(reconcile.events, name="events")
 app.command("sync")(reconcile.sync)
 app.command("accept-account")(accept_account)
+app.command("hash-emails")(hash_emails)
 
 
 @app.callback()

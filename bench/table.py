@@ -58,6 +58,28 @@ def _number(value: float | None) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"  # noqa: PLR2004 - three digits are enough
 
 
+# The lists, searches and the timeline of `reads`, each as a caller asks for it.
+READS = {
+    "newest": "the list, newest first",
+    "status": "the list by status",
+    "flag": "the list by flag",
+    "reference": "the list by cart",
+    "customer": "the list by customer",
+    "amount": "the list by amount",
+    "currency": "the list by currency",
+    "card": "the list by the end of a card",
+    "created": "the list by time of creation",
+    "paid": "the list by time of payment",
+    "combined": "the list by several of these",
+    "search-person": "a search for `4242 about 25 euros yesterday`",
+    "search-amount": "a search for an amount",
+    "search-day": "a search for a day",
+    "search-beginning": "a search for the beginning of a cart's id",
+    "search-id": "a search for an id",
+    "search-charge": "a search for a Charge",
+    "timeline": "a timeline",
+}
+
 HEAD = ["Load", "ours", "the other's", "result", "goal", "met"]
 ROWS = (
     Row("webhook events a second, 8 connections", "webhook-8", "per_second", "≥", 1.0, other="sync-engine"),
@@ -75,6 +97,7 @@ ROWS = (
     Row("p50 of a webhook event with a large history", "history-webhook", "p50_ms", "≤", 1.1, other="few", ours="many"),
     Row("the sweep's search with very many open carts", "sweep", "ms", "≤", 20, "ms"),
     Row("the same when all of them are due", "sweep-due", "ms", "≤", 20, "ms"),
+    *(Row(f"p95 of {what}", f"reads-{name}", "p95_ms", "≤", 20, "ms") for name, what in READS.items()),
     Row("PostgreSQL's CPU time for one webhook event", "webhook-32", "postgres_ms", "≤", 0.35, "ms"),
     Row("memory of one API process over very many requests", "memory", "mib", "≤", 130, "MiB", aggregate="max"),
     Row("start to ready, with a migrated database", "ready", "seconds", "≤", 1.5, "s"),

@@ -35,6 +35,11 @@ class Event(Base):
         Index(None, "xid", "id"),
         Index(None, "payment_intent_id"),
         Index(None, "stripe_request_id", postgresql_where=text("stripe_request_id IS NOT NULL")),
+        Index(
+            "ix_domain_events_stripe_warning_id",
+            text("(data ->> 'stripe_warning_id')"),
+            postgresql_where=text("type = 'fraud_warning.created'"),
+        ),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -20,11 +20,13 @@ CURRENCY_NAMES = (
     | dict.fromkeys(("$", "dollar", "dollars"), "usd")
     | dict.fromkeys(("£", "pound", "pounds"), "gbp")
 )
+# Codes that are words too, as in `try 4242`: they count in capitals alone.
+WORDS = frozenset({"all", "cup", "gel", "mop", "sos", "top", "try"})
 NEAR = Decimal("0.1")  # what is about an amount differs from it by no more than this part
 
 ABOUT = frozenset({"~", "about", "around", "roughly", "circa"})
 NUMBER = re.compile(r"(?P<about>~?)(?P<before>[€$£]?)(?P<number>[0-9]{1,12}(?:[.,][0-9]{1,3})?)(?P<after>[€$£]?)")
-ID = re.compile(rf"(pi|ch|py|re|pyr|dp|du|req|evt)_[A-Za-z0-9_]{{1,250}}|{UUID}")
+ID = re.compile(rf"(pi|ch|py|re|pyr|dp|du|issfr|req|evt)_[A-Za-z0-9_]{{1,250}}|{UUID}")
 EMAIL = re.compile(r"[^@\s]{1,200}@[^@\s]{1,200}")
 LAST4 = re.compile(r"[0-9]{4}")
 
@@ -109,8 +111,9 @@ def _length_of_amount(words: Sequence[str]) -> int:
 
 
 def _currency_of(word: str) -> str | None:
-    word = word.lower()
-    return CURRENCY_NAMES.get(word) or (word if word in CURRENCIES else None)
+    code = word.lower()
+    is_code = code in CURRENCIES and (code not in WORDS or word.isupper())
+    return CURRENCY_NAMES.get(code) or (code if is_code else None)
 
 
 def _read(phrase: str, now: datetime) -> Understood | None:

@@ -24,6 +24,8 @@ _BY_STRIPE_ID: Mapping[str, str] = {
     "pyr": _BY_REFUND,
     "dp": _BY_DISPUTE,
     "du": _BY_DISPUTE,
+    "issfr": "SELECT payment_intent_id FROM domain_events"
+    " WHERE type = 'fraud_warning.created' AND data ->> 'stripe_warning_id' = $1",
     "req": "SELECT DISTINCT payment_intent_id FROM domain_events WHERE stripe_request_id = $1 LIMIT 100",
 }
 

@@ -8,7 +8,7 @@ import pytest
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.cart import Cart
-from tests.conftest import settings_for
+from tests.conftest import Jobs, settings_for
 from tests.database import Database
 
 KEY = "k" * 32
@@ -98,6 +98,18 @@ async def test_a_payment_is_found_by_any_id_that_belongs_to_it(
     for each in (*ids, dispute["id"], dispute["stripe_id"], *events, request):
         assert await _search(carts, each) == ["order-1001"], each
     assert await _search(carts, "evt_none") == await _search(carts, "pi_none") == []
+
+
+async def test_a_suspected_fraud_is_found_by_its_id_and_its_event(
+    cart: Cart, sandbox: SandboxClient, jobs: Jobs
+) -> None:
+    await cart.owe()
+    await cart.pay("pm_card_createIssuerFraudRecord")
+    await sandbox.wait_idle()
+    await jobs()
+    [event] = await sandbox.events("radar.early_fraud_warning.created")
+    for each in (event["id"], event["data"]["object"]["id"]):
+        assert await _search(cart, each) == ["c1"], each
 
 
 async def test_an_event_about_what_a_merchant_named_finds_nothing(cart: Cart, database: Database) -> None:
