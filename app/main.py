@@ -15,6 +15,7 @@ from app.console import router as console
 from app.console.live import LiveChanges
 from app.console.oidc import OpenIdProvider
 from app.disputes.router import router as disputes
+from app.figures.writing import writing
 from app.http import docs_page, openapi, problems
 from app.http.health import router as health
 from app.http.middleware import HttpMiddleware
@@ -78,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
             open_resources(settings) as resources,
             open_access(resources) as access,
             aclosing(LiveChanges(resources.database)) as live_changes,
+            writing(resources.database),
         ):
             yield {
                 "resources": resources,

@@ -20,6 +20,8 @@ from app.db.errors import DatabaseUnavailable
 from app.db.queue_driver import QueueDriver
 from app.disputes import recording as disputes
 from app.errors import Unavailable
+from app.figures import counting
+from app.figures.writing import writing
 from app.http.worker_health import serve_health, why_not_ready
 from app.payment_intents import recovery
 from app.payment_intents.protocol.state import Actor
@@ -54,6 +56,7 @@ def register(queue: PgQueuer, resources: Resources) -> None:
     """
     _register_jobs(queue, resources)
     _register_schedules(queue, resources)
+    _register_upkeep(queue, resources)
 
 
 def _register_jobs(queue: PgQueuer, resources: Resources) -> None:
@@ -103,9 +106,27 @@ def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
     async def check_stripe_account(_: Schedule) -> None:
         await stripe_account.check(resources.unhurried())  # it is remembered though Stripe did not answer at the start
 
+    @queue.schedule("sweep", EVERY_MINUTE)
+    async def sweep_(_: Schedule) -> None:
+        await recovery.sweep(resources)
+
+    @queue.schedule("sweep_refunds", EVERY_MINUTE)
+    async def sweep_refunds(_: Schedule) -> None:
+        await refunds.sweep(resources)
+
+
+def _register_upkeep(queue: PgQueuer, resources: Resources) -> None:
     @queue.schedule("purge_webhook_events", EVERY_HOUR)
     async def purge_webhook_events(_: Schedule) -> None:
         await retention.purge_events(resources)
+
+    @queue.schedule("count_figures", EVERY_MINUTE)
+    async def count_figures(_: Schedule) -> None:
+        await counting.count(resources)
+
+    @queue.schedule("purge_figures", EVERY_HOUR)
+    async def purge_figures(_: Schedule) -> None:
+        await counting.purge_old(resources)
 
     @queue.schedule("purge_console_sessions", EVERY_HOUR)
     async def purge_console_sessions(_: Schedule) -> None:
@@ -114,14 +135,6 @@ def _register_schedules(queue: PgQueuer, resources: Resources) -> None:
     @queue.schedule("purge_queue_log", EVERY_HOUR)
     async def purge_queue_log(_: Schedule) -> None:
         await queue_log.purge_log(resources.database)
-
-    @queue.schedule("sweep", EVERY_MINUTE)
-    async def sweep_(_: Schedule) -> None:
-        await recovery.sweep(resources)
-
-    @queue.schedule("sweep_refunds", EVERY_MINUTE)
-    async def sweep_refunds(_: Schedule) -> None:
-        await refunds.sweep(resources)
 
 
 def _id(job: Job, name: str) -> UUID:
@@ -141,6 +154,7 @@ async def run(settings: Settings) -> None:
     logging.getLogger("pgqueuer").addFilter(_without_known_traceback)
     async with (
         open_resources(settings, is_background=True) as resources,
+        writing(resources.database),
         serve_health(resources.database, settings.worker_metrics_port),
     ):
         if await _is_ready(resources.database, stop):

@@ -15,7 +15,7 @@ from tests.waiting import until
 TABLES = (
     *("domain_events", "payment_attempts", "refunds", "disputes", "payment_intents", "payment_references"),
     *("webhook_events", "reconcile_progress", "api_keys", "pgqueuer", "stripe_account"),
-    *("console_sessions", "console_actions", "console_refund_totals"),
+    *("console_sessions", "console_actions", "console_refund_totals", "hourly_figures"),
 )
 
 # The moments of a PaymentIntent that decide what the sweep does with it.

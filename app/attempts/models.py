@@ -18,6 +18,7 @@ class PaymentAttempt(Base):
 
     __tablename__ = "payment_attempts"
     __table_args__ = (
+        Index("ix_payment_attempts_created_at", "created_at", postgresql_using="brin"),
         Index(
             "ix_payment_attempts_card_last4",
             "card_last4",

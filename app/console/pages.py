@@ -9,6 +9,7 @@ from fastapi import Query, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import FileResponse, HTMLResponse, RedirectResponse, Response
 
+from app.console.charts import number
 from app.console.sessions import Session
 from app.errors import NotFound
 from app.payment_intents.currencies import display
@@ -87,6 +88,7 @@ TEMPLATES = Environment(
     lstrip_blocks=True,
 )
 TEMPLATES.filters |= {
+    "number": number,
     "moment": moment,
     "clock_time": clock_time,
     "day": day,

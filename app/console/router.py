@@ -3,7 +3,7 @@
 from fastapi import APIRouter
 from starlette.responses import Response
 
-from app.console import actions, find, live, payment, sign_in, worklist
+from app.console import actions, find, live, now, payment, sign_in, worklist
 from app.console.access import Support
 from app.console.pages import static_file
 from app.console.route import ConsoleRoute
@@ -28,6 +28,7 @@ async def show_nothing(_: Support) -> Response:
 ROUTERS = (
     find.router,
     worklist.router,
+    now.router,
     live.router,
     payment.router,
     actions.router,

@@ -6,6 +6,7 @@ from app.console import models as console
 from app.db.base import Base
 from app.disputes import models as disputes
 from app.domain_events import models as events
+from app.figures import models as figures
 from app.payment_intents import models as payment_intents
 from app.reconcile import models as reconcile
 from app.references import models as references
@@ -20,6 +21,7 @@ MODELS = (
         console,
         disputes,
         events,
+        figures,
         payment_intents,
         reconcile,
         references,

@@ -34,6 +34,7 @@ class Event(Base):
         ForeignKeyConstraint(["reference_kind", "reference_id"], ["payment_references.kind", "payment_references.id"]),
         Index(None, "xid", "id"),
         Index(None, "payment_intent_id"),
+        Index(None, "created_at", postgresql_using="brin"),
         Index(None, "stripe_request_id", postgresql_where=text("stripe_request_id IS NOT NULL")),
         Index(
             "ix_domain_events_stripe_warning_id",

@@ -1,7 +1,7 @@
 """What is counted, for Prometheus; each process counts what it did itself."""
 
 import structlog
-from prometheus_client import Counter, Gauge, start_http_server
+from prometheus_client import Counter, Gauge, Histogram, start_http_server
 
 log = structlog.get_logger()
 
@@ -15,6 +15,9 @@ MISSED = Counter("payments_webhook_events_missed", "Events that Stripe sent to n
 
 # Silence: since when this process has had no event that is proved to be Stripe's.
 LAST_EVENT = Gauge("payments_webhook_last_event_timestamp_seconds", "When Stripe last sent an event.")
+
+# By `ok`, `refused` (Stripe's own "no") and `unavailable` (no answer, or none that can be used); with all repeats.
+STRIPE_CALLS = Histogram("payments_stripe_call_seconds", "How long calls to Stripe took.", ["outcome"])
 
 PROBLEMS = Counter(
     "payments_problems", "Answers that were problems, by the route and the problem's code.", ["route", "code"]

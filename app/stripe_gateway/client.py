@@ -1,6 +1,7 @@
 """Send requests to Stripe, a bounded number at once. All tries of a call share one deadline and one key."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -12,9 +13,10 @@ import aiohttp
 import stripe
 from stripe import StripeClient, StripeResponse
 
+from app.observability.metrics import STRIPE_CALLS
 from app.settings import Settings
 from app.stripe_gateway.error_mapping import to_payments_error
-from app.stripe_gateway.errors import StripeNotReached, StripeUnavailable
+from app.stripe_gateway.errors import StripeNotReached, StripeRefused, StripeUnavailable
 from app.stripe_gateway.rate_limiter import RateLimiter
 from app.stripe_gateway.retries import TRY_SHARE, had_no_effect, lowercase_names, retrying
 from app.stripe_gateway.snapshots import Json
@@ -66,15 +68,20 @@ class StripeHttp:
             raise StripeNotReached("Too many calls to Stripe are under way. Send the same request again.")
         options = {"idempotency_key": key} if key else {}
         request = partial(self._client.raw_request_async, method, path, **params, **options)
-        tries = _Tries(request, self._pace)
+        tries, began, outcome = _Tries(request, self._pace), time.monotonic(), "unavailable"
         try:
             async with self._slots, asyncio.timeout_at(deadline or self.deadline()):
                 response: StripeResponse = await retrying(self._timeout)(tries.make)
+            outcome = "ok"
         except stripe.StripeError as error:
             # The cause holds Stripe's body, and the body holds the client secret.
-            raise to_payments_error(error, is_outcome_unknown=tries.unknown_outcomes > 0) from None
+            failed = to_payments_error(error, is_outcome_unknown=tries.unknown_outcomes > 0)
+            outcome = "refused" if isinstance(failed, StripeRefused) else outcome
+            raise failed from None
         except (TimeoutError, *LIBRARY_PARSE_ERRORS) as error:
             raise to_payments_error(error, is_outcome_unknown=tries.unknown_outcomes > 0) from error
+        finally:
+            STRIPE_CALLS.labels(outcome).observe(time.monotonic() - began)
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
         return response.data, lowercase_names(response.headers)

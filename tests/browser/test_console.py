@@ -176,6 +176,7 @@ async def test_axe_finds_nothing_on_any_page_and_a_phone_needs_no_sideways_scrol
         "filters": "/console?currency=eur",
         "nothing": "/console?q=none-such",
         "worklist": "/console/worklist",
+        "now": "/console/now",
         "refunds": "/console/refunds",
         "disputes": "/console/disputes",
         "payment": f"/console/payments/{payment}",

@@ -33,6 +33,7 @@ PAYMENT = {"payment_intent_id": "{id}"}
 ROUTES: dict[str, Row] = {
     "GET /console": Row("support"),
     "GET /console/worklist": Row("support"),
+    "GET /console/now": Row("support"),
     "GET /console/live": Row("support", query={"payment": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11"}, status=404),
     "GET /console/refunds": Row("support"),
     "GET /console/disputes": Row("support"),
@@ -99,6 +100,7 @@ async def test_every_answer_trusts_nothing_from_elsewhere_and_stands_in_no_frame
     row, (method, path) = ROUTES[name], name.split(" ")
     made = (await cart.owe())["id"]
     url = path.format_map({key: value.format(id=made) for key, value in row.path.items()})
+    url += f"?{httpx.QueryParams(row.query)}" if row.query else ""
     answer = await (await signed_in("operator")).send(method, url, {} if method == "POST" else None)
     policy = answer.headers["content-security-policy"]
     assert "default-src 'none'" in policy
