@@ -5,6 +5,7 @@ belongs to this browser, the `nonce` that proves that the ID token does, and PKC
 and who only sees the addresses can make none of the others.
 """
 
+import asyncio
 import hashlib
 import hmac
 import json
@@ -25,8 +26,10 @@ from joserfc.errors import JoseError
 from joserfc.jwk import KeySet
 
 from app.auth.person import Person
+from app.auth.rate_limits import FixedWindow, network_of
 from app.auth.scopes import ROLES, Role
 from app.console.errors import NoRole, ProviderUnavailable, SignInFailed
+from app.errors import TooManyRequests
 from app.settings import Settings
 
 log = structlog.get_logger()
@@ -39,6 +42,7 @@ KEPT_SECONDS = 3600.0  # how long the provider's description and keys are believ
 REFETCH_SECONDS = 60.0  # a key that is not known makes us ask for the keys again, at most this often
 CLOCKS_DIFFER_BY = 60  # seconds
 MAX_ANSWER = 512 * 1024
+SIGN_INS_PER_MINUTE = 60  # of one address; a sign-in is two
 TIMEOUT = aiohttp.ClientTimeout(total=10)
 
 UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\u200b-\u200f\u2028-\u202e\u2060-\u206f\ufeff]")
@@ -83,11 +87,19 @@ class OpenIdProvider:
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
         self._known: _Provider | None = None
+        self._one_by_one = asyncio.Lock()
+        self._attempts = FixedWindow(SIGN_INS_PER_MINUTE, 60)
 
     @property
     def is_set_up(self) -> bool:
         settings = self._settings
         return None not in (settings.console_issuer, settings.console_client_id, settings.console_url)
+
+    def count_attempt(self, address: str) -> None:
+        """Count a request that makes us ask the provider. Raises TooManyRequests: anybody can send one."""
+        network = network_of(address)
+        if not self._attempts.count(network):
+            raise TooManyRequests(retry_after=self._attempts.seconds_left(network))
 
     @property
     def redirect_uri(self) -> str:
@@ -156,7 +168,8 @@ class OpenIdProvider:
 
     def _person(self, claims: Mapping[str, Any]) -> Person:
         settings, groups = self._settings, claims.get(self._settings.console_groups_claim)
-        named = {str(group) for group in groups} if isinstance(groups, list) else {str(groups)}
+        listed = groups if isinstance(groups, list) else [groups]
+        named = {group for group in listed if isinstance(group, str)}
         allowed = {
             "support": settings.console_support_groups,
             "refunder": settings.console_refunder_groups,
@@ -176,10 +189,12 @@ class OpenIdProvider:
         return {"Authorization": aiohttp.encode_basic_auth(user, password)}
 
     async def _provider(self) -> _Provider:
-        known = self._known
-        if known is None or time.monotonic() - known.fetched_at > KEPT_SECONDS:
-            known = self._known = await self._discover()
-        return known
+        """Return what the provider says of itself; of many who want it at once, one asks."""
+        async with self._one_by_one:
+            known = self._known
+            if known is None or time.monotonic() - known.fetched_at > KEPT_SECONDS:
+                known = self._known = await self._discover()
+            return known
 
     async def _discover(self) -> _Provider:
         issuer = self._settings.console_issuer or ""

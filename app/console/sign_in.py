@@ -36,6 +36,10 @@ def own_page(path: str) -> str:
     return path if is_page and not path.startswith("/console/sign-in") else "/console"
 
 
+def _address(request: Request) -> str:
+    return request.client.host if request.client else "unknown"
+
+
 def provider_of(request: Request) -> OpenIdProvider:
     provider: OpenIdProvider = request.state.openid_provider
     return provider
@@ -54,6 +58,7 @@ async def start_sign_in(request: Request, next_: Annotated[str, Query(alias="nex
     provider = provider_of(request)
     if not provider.is_set_up:
         raise NotFound("Signing in is not set up here.")
+    provider.count_attempt(_address(request))
     sign_in = SignIn(secrets.token_urlsafe(32))
     response = go_to(await provider.address(sign_in))
     set_cookie(response, SIGN_IN_COOKIE, f"{sign_in.secret}|{quote(own_page(next_), safe='')}", seconds=SIGN_IN_SECONDS)
@@ -75,7 +80,10 @@ async def finish_sign_in(
     sign_in = SignIn(secret)
     if not secrets.compare_digest(state.encode(), sign_in.state.encode()):
         raise SignInFailed(reason="the answer's state is not that of this browser's sign-in")
+    provider.count_attempt(_address(request))
     person = await provider.finish(sign_in, code)
+    if (before := await session_of(request)) is not None:
+        await sessions.revoke(resources.database, before.id)
     settings = resources.settings
     cookie = await sessions.open_session(resources.database, person, lifetime=settings.console_session_lifetime)
     response = go_to(own_page(next_))

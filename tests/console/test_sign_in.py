@@ -218,3 +218,18 @@ async def test_the_client_secret_is_on_no_page_and_in_no_address(
     secret = resources.settings.console_client_secret
     assert secret is not None
     assert secret.get_secret_value() not in address + await visitor.page("/console")
+
+
+async def test_signing_in_again_ends_the_session_before(visitor: Visitor, provider: Provider) -> None:
+    await sign_in(visitor, provider)
+    copy = Visitor(visitor.client, dict(visitor.cookies))
+    await sign_in(visitor, provider)
+    assert await is_signed_in(visitor)
+    assert not await is_signed_in(copy)
+
+
+async def test_an_address_makes_us_ask_the_provider_only_so_often(visitor: Visitor, provider: Provider) -> None:
+    answers = [(await visitor.get("/console/sign-in/start")).status_code for _ in range(61)]
+    assert answers == [303] * 60 + [429]
+    back = f"/console/sign-in/callback?code=x&state={'0' * 64}"
+    assert (await visitor.get(back)).status_code == 400, "what the browser did not ask for is refused before"
