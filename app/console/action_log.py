@@ -7,7 +7,7 @@ refuses one, and with it everything of that one.
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from app.db.engine import Database, Record
@@ -31,6 +31,13 @@ class Action:
     limited_on: date | None = None
     day_limit: int | None = None
     outcome: str | None = None
+
+
+class Remark(NamedTuple):
+    """A person's own words on what they ordered, and why it was not done, as an error's code."""
+
+    note: str | None
+    not_done: str | None
 
 
 _COLUMNS = tuple(each.name for each in fields(Action))
@@ -110,13 +117,14 @@ async def finish(database: Database, action_id: UUID) -> None:
     await database.execute(_DONE, action_id)
 
 
-async def notes_on(database: Database, payment_intent_ids: Sequence[UUID]) -> dict[str, str]:
-    """Return people's own words on what they did, by the action's id."""
+async def remarks_on(database: Database, payment_intent_ids: Sequence[UUID]) -> dict[str, Remark]:
+    """Return what else is known of the orders on these payments, by the action's id."""
     records = await database.fetch(
-        "SELECT id, note FROM console_actions WHERE payment_intent_id = ANY ($1) AND note IS NOT NULL",
+        "SELECT id, note, nullif(outcome, 'done') AS not_done FROM console_actions"
+        " WHERE payment_intent_id = ANY ($1) ORDER BY created_at DESC LIMIT 200",
         payment_intent_ids,
     )
-    return {str(record["id"]): record["note"] for record in records}
+    return {str(record["id"]): Remark(record["note"], record["not_done"]) for record in records}
 
 
 async def refunded_today(database: Database, subject: str, currency: str) -> int:

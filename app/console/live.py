@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import Annotated
 from uuid import UUID
 
-import structlog
+import anyio
 from fastapi import APIRouter, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.responses import Response
@@ -28,13 +28,12 @@ from app.payment_intents import service as payment_intents
 from app.payment_intents.protocol.terms import Reference
 from app.resources import ResourcesDependency
 
-log = structlog.get_logger()
-
 router = APIRouter(prefix="/console", route_class=ConsoleRoute, include_in_schema=False)
 
 POLL_SECONDS = 0.5
 LEAST_PAUSE_SECONDS = 0.3  # a browser fetches its page at most so often
 PING_SECONDS = 20
+LOOK_UP_SECONDS = 1.0  # so soon a stream notices that it is to end
 MAX_STREAMS = 200  # of one process
 BATCH = 500
 
@@ -128,15 +127,24 @@ async def stream_changes(
         found = await payment_intents.find_payment_intent(resources, str(payment))
         reference = Reference(found.reference.kind, found.reference.id)
     changes: LiveChanges = request.state.live_changes
-    return EventSourceResponse(_events(changes, reference), ping=PING_SECONDS, headers=HEADERS)
+    stopping = anyio.Event()  # set when the process is asked to stop
+    return EventSourceResponse(
+        _events(changes, reference, stopping),
+        ping=PING_SECONDS,
+        headers=HEADERS,
+        shutdown_event=stopping,
+        shutdown_grace_period=2 * LOOK_UP_SECONDS,
+    )
 
 
-async def _events(changes: LiveChanges, reference: Reference | None) -> AsyncIterator[ServerSentEvent]:
+async def _events(
+    changes: LiveChanges, reference: Reference | None, stopping: anyio.Event
+) -> AsyncIterator[ServerSentEvent]:
     ends_at = time.monotonic() + STREAM_SECONDS
     async with changes.watch(reference) as watch:
-        while (left := ends_at - time.monotonic()) > 0:
+        while time.monotonic() < ends_at and not stopping.is_set():
             with suppress(TimeoutError):
-                await asyncio.wait_for(watch.changed.wait(), left)
+                await asyncio.wait_for(watch.changed.wait(), LOOK_UP_SECONDS)
                 watch.changed.clear()
                 yield ServerSentEvent("", event="changed")
                 await asyncio.sleep(LEAST_PAUSE_SECONDS)

@@ -73,5 +73,5 @@ async def _history(resources: Resources, payment: PaymentIntentRead, after: Curs
     tried: list[AttemptRead] = []
     if any(each.attempts.count for each in generations.data):
         tried = (await attempts.list_attempts(resources.database, reference, Page(MAX_ENTRIES, None))).data
-    notes = await action_log.notes_on(resources.database, [each.id for each in generations.data])
-    return History(generations.data, rows_of(happened.data, generations.data, tried, notes), happened.next_cursor)
+    remarks = await action_log.remarks_on(resources.database, [each.id for each in generations.data])
+    return History(generations.data, rows_of(happened.data, generations.data, tried, remarks), happened.next_cursor)

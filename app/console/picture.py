@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 from uuid import UUID
 
 from app.attempts.schemas import AttemptRead
+from app.console.action_log import Remark
 from app.payment_intents.schemas import PaymentIntentRead
 from app.timeline.schemas import EntryRead
 
@@ -50,16 +51,16 @@ class Row(NamedTuple):
     is_new_day: bool
     generation: int | None
     attempt: AttemptRead | None
-    note: str | None
+    remark: Remark | None
 
 
 def rows_of(
     entries: Sequence[EntryRead],
     generations: Sequence[PaymentIntentRead],
     attempts: Sequence[AttemptRead],
-    notes: Mapping[str, str],
+    remarks: Mapping[str, Remark],
 ) -> list[Row]:
-    """Return the rows of the picture, oldest first. `notes` are people's own words, by the action's id."""
+    """Return the rows of the picture, oldest first. `remarks` are by the action's id."""
     numbers = {payment.id: payment.generation for payment in generations}
     tried = {str(attempt.id): attempt for attempt in attempts}
     lanes = _lanes_of(entries, numbers)
@@ -79,7 +80,7 @@ def rows_of(
                 is_new_day=_is_other(today, before),
                 generation=numbers.get(entry.payment_intent_id) if entry.payment_intent_id else None,
                 attempt=tried.get(entry.ids.get("attempt_id", "")),
-                note=notes.get(entry.ids.get("action_id", "")),
+                remark=remarks.get(entry.ids.get("action_id", "")),
             )
         )
         before = today

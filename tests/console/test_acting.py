@@ -178,6 +178,8 @@ async def test_what_stripe_refuses_does_not_count_and_its_form_is_over(
     assert await database.column("SELECT amount FROM console_refund_totals") == [0]
     again = await acting.send(form)
     assert (again.status_code, "action_failed" in again.text) == (409, True)
+    story = text_of(await acting.visitor.page(acting.path.removesuffix("/refund")))
+    assert "It was not done: stripe refused." in story
     assert await sandbox.count("refunds") == 0
     assert [(await acting.act(amount="5")).status_code for _ in range(2)] == [303, 303], "a new form, within the limit"
 
