@@ -174,11 +174,22 @@ def migrate_() -> None:
         _refuse(findings)
     try:
         migrations.upgrade()
+        asyncio.run(_take_over_feed())
     except (DatabaseUnavailable, MigrationUnderWay) as error:
         reason = error.detail if isinstance(error, SessionsNotKept) else str(error.__cause__ or error.detail)
         typer.echo(f"Not migrated: {redact(reason)}", err=True)
         raise typer.Exit(1) from None
     typer.echo("The database is up to date.")
+
+
+async def _take_over_feed() -> None:
+    """Let the feed of events go on in a database that was restored on another server."""
+    from app.db.engine import open_database
+    from app.domain_events.installation import renumber_if_restored
+    from app.settings import DatabaseSettings
+
+    async with open_database(DatabaseSettings(), is_direct=True) as database:
+        await renumber_if_restored(database)
 
 
 @app.command("openapi")

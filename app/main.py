@@ -1,6 +1,6 @@
 """The API is put together here, and nowhere else."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import aclosing, asynccontextmanager
 from typing import TypedDict
 
@@ -15,6 +15,8 @@ from app.console import router as console
 from app.console.live import LiveChanges
 from app.console.oidc import OpenIdProvider
 from app.disputes.router import router as disputes
+from app.domain_events.router import router as events
+from app.domain_events.watching import EventWatcher
 from app.figures.writing import writing
 from app.http import docs_page, openapi, problems
 from app.http.health import router as health
@@ -51,6 +53,7 @@ ROUTERS = (
     moves,
     refunds,
     timeline,
+    events,
     payment_intent_lists,
     disputes,
     search,
@@ -68,6 +71,8 @@ class State(TypedDict):
     bodies: BodyReader
     openid_provider: OpenIdProvider
     live_changes: LiveChanges
+    event_watcher: EventWatcher
+    on_shutdown: Callable[[], None]
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -80,6 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
             open_access(resources) as access,
             aclosing(LiveChanges(resources.database)) as live_changes,
             writing(resources.database),
+            aclosing(EventWatcher(resources.database)) as event_watcher,
         ):
             yield {
                 "resources": resources,
@@ -88,6 +94,8 @@ def create_app(settings: Settings) -> FastAPI:
                 "bodies": bodies,
                 "openid_provider": OpenIdProvider(settings),
                 "live_changes": live_changes,
+                "event_watcher": event_watcher,
+                "on_shutdown": event_watcher.stop,
             }
 
     bodies = BodyReader()

@@ -115,8 +115,9 @@ class Settings(DatabaseSettings):
     `abandoned_after` is cancelled, unless `EXPIRY_ENABLED` is false; Stripe is asked about one whose money is under way
     and that was silent for `silent_after`, with at most `background_calls_per_second` by each worker (Stripe allows
     100 in all, 25 in test mode). An event younger than `reconcile_grace` may still be on its way; one older than
-    `webhook_retention` is forgotten. The API shows its metrics on `metrics_port` (0: nowhere), never beside its
-    operations; the worker on `worker_metrics_port`, if there is one.
+    `webhook_retention` is forgotten. Domain events, which the timeline and the feed consist of, are kept for
+    `event_retention`. The API shows its metrics on `metrics_port` (0: nowhere), never beside its operations; the
+    worker on `worker_metrics_port`, if there is one.
     `checkout_token_keys` sign the tokens of browsers: the first signs, all are accepted; development makes one up at
     each start. `email_search_key` is for the hash by which a payment is found by its receipt's e-mail address, which is
     not searched without it. People sign in to the console at `console_issuer`, an OpenID provider, and come back to
@@ -143,6 +144,7 @@ class Settings(DatabaseSettings):
     client_secret_lifetime: Annotated[Seconds, Field(le=timedelta(minutes=5))] = timedelta(minutes=5)
     reconcile_grace: Pause = timedelta(minutes=1)
     webhook_retention: Duration = timedelta(days=30)
+    event_retention: Duration = timedelta(days=400)
     metrics_port: Port = 9400
     worker_metrics_port: Port | None = None
 

@@ -19,10 +19,13 @@ from app.db.engine import Database
 from app.db.errors import DatabaseUnavailable
 from app.db.queue_driver import QueueDriver
 from app.disputes import recording as disputes
+from app.domain_events import feed
+from app.domain_events import retention as domain_event_retention
 from app.errors import Unavailable
 from app.figures import counting
 from app.figures.writing import writing
 from app.http.worker_health import serve_health, why_not_ready
+from app.observability.metrics import FEED_LAG
 from app.payment_intents import recovery
 from app.payment_intents.protocol.state import Actor
 from app.reconcile import service as reconcile
@@ -41,6 +44,9 @@ CONCURRENCY = 20
 
 # So often an absent or unmigrated database is looked for.
 DATABASE_PAUSE_SECONDS = 1.0
+
+# So often each worker looks whether events can be read.
+LAG_PAUSE_SECONDS = 15.0
 
 # Periodic jobs run once among all replicas.
 EVERY_MINUTE = "* * * * *"
@@ -132,6 +138,10 @@ def _register_upkeep(queue: PgQueuer, resources: Resources) -> None:
     async def purge_console_sessions(_: Schedule) -> None:
         await console_sessions.purge(resources.database)
 
+    @queue.schedule("purge_domain_events", EVERY_HOUR)
+    async def purge_domain_events(_: Schedule) -> None:
+        await domain_event_retention.purge_events(resources)
+
     @queue.schedule("purge_queue_log", EVERY_HOUR)
     async def purge_queue_log(_: Schedule) -> None:
         await queue_log.purge_log(resources.database)
@@ -177,18 +187,28 @@ async def _is_ready(database: Database, stop: asyncio.Event) -> bool:
     return False
 
 
+async def _measure_feed_lag(database: Database) -> None:
+    while True:
+        with suppress(DatabaseUnavailable):
+            FEED_LAG.set(await feed.lag_seconds(database))
+        await asyncio.sleep(LAG_PAUSE_SECONDS)
+
+
 async def _do_jobs(resources: Resources, stop: asyncio.Event) -> None:
     driver = QueueDriver(resources.database, direct_connector(resources.settings), stop)
     queue = PgQueuer(driver)
     queue.shutdown = queue.qm.shutdown = queue.sm.shutdown = stop
     register(queue, resources)
     log.info("worker.started")
+    lag = asyncio.create_task(_measure_feed_lag(resources.database))
     try:
         await queue.run(dequeue_timeout=timedelta(seconds=5), heartbeat_timeout=HEARTBEAT_TIMEOUT)
     except asyncio.CancelledError:
         log.info("worker.jobs_canceled")
     except DatabaseUnavailable:  # raised only while it stops: whoever takes the jobs next does them again
         log.warning("worker.stopped_without_database")
+    finally:
+        lag.cancel()
 
 
 def _without_known_traceback(record: logging.LogRecord) -> bool:

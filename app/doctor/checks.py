@@ -12,6 +12,9 @@ from app.db.connect import check_sessions
 from app.db.engine import Database
 from app.db.errors import DatabaseUnavailable
 from app.doctor.production_checks import find_unsafe
+from app.domain_events import feed
+from app.domain_events.errors import FeedNotMigrated
+from app.domain_events.installation import read_installation
 from app.errors import PaymentsError
 from app.observability.redaction import redact
 from app.resources import Resources, open_resources
@@ -32,6 +35,10 @@ SILENCE = timedelta(days=1)
 MAX_SKEW = timedelta(seconds=30)
 
 
+# Events wait so long for somebody's transaction to end before it is worth a word.
+MAX_FEED_LAG = timedelta(seconds=60)
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """The result of one check. Without a remedy, all is well."""
@@ -46,6 +53,7 @@ async def examine(settings: Settings) -> list[Result]:
     results = _examine_settings(settings)
     async with open_resources(settings) as resources:
         results.append(await _examine_database(settings, resources.database))
+        results += await _examine_feed(resources.database)
         results += await _examine_stripe(resources)
         results += await _examine_silence(resources)
     return results
@@ -69,6 +77,32 @@ async def _examine_database(settings: Settings, database: Database) -> Result:
     if not is_current:
         return Result("Database", "lacks this version's tables", "Run `python -m app migrate`.")
     return Result("Database", f"reachable and migrated to {migrations.head()}")
+
+
+_OLDEST_TRANSACTION = """
+SELECT pid, extract(epoch FROM clock_timestamp() - xact_start)::int AS seconds
+FROM pg_stat_activity
+WHERE backend_xid IS NOT NULL AND pid <> pg_backend_pid()
+ORDER BY xact_start
+LIMIT 1
+"""
+
+
+async def _examine_feed(database: Database) -> list[Result]:
+    """Look whether events can be read; nothing where the database can't be used, which is another finding."""
+    try:
+        await read_installation(database)
+        lag = await feed.lag_seconds(database)
+        oldest = await database.fetchrow(_OLDEST_TRANSACTION) if lag > MAX_FEED_LAG.total_seconds() else None
+    except FeedNotMigrated as error:
+        return [Result("Event feed", error.detail, "Run `python -m app migrate`.")]
+    except (DatabaseUnavailable, asyncpg.PostgresError):
+        return []
+    if lag <= MAX_FEED_LAG.total_seconds():
+        return [Result("Event feed", "read to its end")]
+    who = f"process {oldest['pid']}, for {oldest['seconds']} s" if oldest else "one that this role may not see"
+    remedy = f"A transaction of this PostgreSQL server holds it up: {who}. End it, or wait."
+    return [Result("Event feed", f"stands still for {lag:.0f} s", remedy)]
 
 
 async def _examine_stripe(resources: Resources) -> list[Result]:

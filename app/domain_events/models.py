@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import ForeignKeyConstraint, Identity, Index, UniqueConstraint, func, text
+from sqlalchemy import CheckConstraint, ForeignKeyConstraint, Identity, Index, UniqueConstraint, func, text, true
 from sqlalchemy.orm import Mapped, mapped_column
 from sqlalchemy.types import UserDefinedType
 
@@ -57,3 +57,14 @@ class Event(Base):
     actor: Mapped[str]
     stripe_request_id: Mapped[str | None]
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
+
+
+class EventFeed(Base):
+    """Which server's transaction numbers the events have, and what cursors of them are told from others by. One row."""
+
+    __tablename__ = "event_feed"
+    __table_args__ = (CheckConstraint("is_only", name="is_only"),)
+
+    is_only: Mapped[bool] = mapped_column(primary_key=True, server_default=true())
+    installation_id: Mapped[uuid.UUID] = mapped_column(server_default=func.gen_random_uuid())
+    system_identifier: Mapped[int]

@@ -3,11 +3,15 @@
 import uuid
 from dataclasses import fields
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
+import msgspec
 from pydantic import BaseModel, Field, create_model
 from pydantic.json_schema import models_json_schema
 
+from app.db.engine import Record
+from app.domain_events.cursor import FeedCursor
+from app.domain_events.feed import event_id
 from app.payment_intents.protocol.events import FACTS, FactClass
 from app.references.schemas import ReferenceRead
 
@@ -83,6 +87,45 @@ def _model(fact: FactClass) -> type[EventRead]:
 
 
 EVENT_MODELS: dict[str, type[EventRead]] = {fact.type: _model(fact) for fact in FACTS}
+
+
+def event_of(record: Record) -> EventRead:
+    """Return an event as it is read and sent."""
+    return EventRead(
+        id=event_id(record["id"], record["created_at"]),
+        type=record["type"],
+        version=record["version"],
+        reference=ReferenceRead(kind=record["reference_kind"], id=record["reference_id"]),
+        sequence=record["sequence"],
+        created_at=record["created_at"],
+        payment_intent_id=record["payment_intent_id"],
+        stripe_id=record["stripe_id"],
+        cart_version=record["cart_version"],
+        actor=record["actor"],
+        stripe_request_id=record["stripe_request_id"],
+        data=msgspec.json.decode(record["data"]),
+    )
+
+
+def _one_of_all(schema: dict[str, Any]) -> None:
+    """Describe a list's entries: one of all types of events, which `type` tells apart."""
+    names = {type_: f"#/components/schemas/{model.__name__}" for type_, model in EVENT_MODELS.items()}
+    one_of = [{"$ref": name} for name in names.values()]
+    schema["items"] = {"oneOf": one_of, "discriminator": {"propertyName": "type", "mapping": names}}
+
+
+class EventPage(BaseModel):
+    """Events, oldest first."""
+
+    data: list[EventRead] = Field(json_schema_extra=_one_of_all)
+    next_cursor: str = Field(
+        description="Behind the last event that was looked at, wanted or not. Always given: send it as `after`."
+    )
+    is_caught_up: bool = Field(description="Whether this was the last event that there is now.")
+
+    @classmethod
+    def of(cls, events: list[EventRead], cursor: FeedCursor, *, is_caught_up: bool) -> Self:
+        return cls(data=events, next_cursor=cursor.encode(), is_caught_up=is_caught_up)
 
 
 def example_of(fact: FactClass) -> dict[str, Any]:

@@ -143,6 +143,13 @@ class BoundedProtocol(HttpToolsProtocol):
         self._stop_watching()
         super().connection_lost(exc)
 
+    def shutdown(self) -> None:
+        """End as uvicorn does, and let no request wait any longer for what may not come."""
+        on_shutdown = self.app_state.get("on_shutdown")
+        if on_shutdown is not None:
+            on_shutdown()
+        super().shutdown()
+
     def on_message_begin(self) -> None:
         super().on_message_begin()
         self._number += 1

@@ -18,6 +18,8 @@ LAST_EVENT = Gauge("payments_webhook_last_event_timestamp_seconds", "When Stripe
 
 # By `ok`, `refused` (Stripe's own "no") and `unavailable` (no answer, or none that can be used); with all repeats.
 STRIPE_CALLS = Histogram("payments_stripe_call_seconds", "How long calls to Stripe took.", ["outcome"])
+# More than some seconds: a transaction somewhere on the server stays open, and nobody can read what came after it.
+FEED_LAG = Gauge("payments_feed_lag_seconds", "How long the oldest event waits until it can be read.")
 
 PROBLEMS = Counter(
     "payments_problems", "Answers that were problems, by the route and the problem's code.", ["route", "code"]

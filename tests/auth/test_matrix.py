@@ -50,6 +50,7 @@ OPERATIONS: dict[str, Row] = {
     "get_client_secret": Row("payments:write", takes_token=True),
     "list_attempts": Row("payments:read"),
     "read_timeline": Row("payments:read"),
+    "list_events": Row("events:read"),
     "list_generations": Row("payments:read"),
     "list_payment_intents": Row("payments:read"),
     "find_payment_intent": Row("payments:read", 404, path={"payment_intent": "pi_none"}),
