@@ -39,6 +39,7 @@ _KINDS = {
     "date": "a day: year, month, day",
     "datetime": "a time with its offset from UTC, as RFC 3339 has it",
     "dict": "an object whose values are texts",
+    "float": "a number",
     "int": "a whole number",
     "list": "a list",
     "model": "an object",

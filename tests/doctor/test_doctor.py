@@ -18,6 +18,7 @@ from app.stripe_gateway import API_VERSION, WebhookEndpointSnapshot
 from app.webhooks.subscription import EVENTS
 from sandbox.client import SandboxClient
 from tests.cart import Cart
+from tests.database import Database
 from tests.processes import environment
 
 ROOT = Path(__file__).parents[2]
@@ -36,7 +37,15 @@ async def test_a_migrated_database_and_a_registered_webhook_have_no_findings(
     assert _faults(results) == {}
     assert seen["Stripe key"] == "valid, of account acct_sandbox (Sandbox)"
     assert "migrated to" in seen["Database"]
-    assert seen.keys() == {"Settings", "Database", "Stripe key", "Clock", "Webhook we_configured", "Events"}
+    assert seen.keys() == {
+        "Settings",
+        "Database",
+        "Stripe key",
+        "Clock",
+        "Webhook we_configured",
+        "Events",
+        "Event feed",
+    }
 
 
 async def test_a_wrong_stripe_key_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
@@ -92,6 +101,27 @@ async def test_to_try_the_permissions_changes_nothing_at_stripe(
 async def test_a_stripe_that_does_not_answer_is_reported(settings: Settings, sandbox: SandboxClient) -> None:
     away = settings.model_copy(update={"stripe_api_base": "http://127.0.0.1:9"})
     assert "network" in _faults(await examine(away))["Stripe"]
+
+
+async def test_a_transaction_that_holds_up_the_feed_is_named(
+    settings: Settings, cart: Cart, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(checks, "MAX_FEED_LAG", timedelta(0))
+    async with database.locked("UPDATE event_feed SET is_only = true"):
+        await cart.owe()
+        results = await examine(settings)
+    assert "A transaction of this PostgreSQL server holds it up: process " in _faults(results)["Event feed"]
+    assert "Event feed" not in _faults(await examine(settings))
+
+
+async def test_a_restored_dump_that_was_not_migrated_is_reported(
+    settings: Settings, sandbox: SandboxClient, database: Database
+) -> None:
+    identifier = await database.value("SELECT system_identifier FROM event_feed")
+    await database.execute("UPDATE event_feed SET system_identifier = 1")
+    results = await examine(settings)
+    await database.execute("UPDATE event_feed SET system_identifier = $1", identifier)
+    assert "migrate" in _faults(results)["Event feed"]
 
 
 async def test_a_wrong_clock_is_reported(settings: Settings, sandbox: SandboxClient) -> None:

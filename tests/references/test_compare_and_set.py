@@ -219,6 +219,7 @@ async def test_under_a_crowd_transaction_numbers_rise_with_the_sequence_and_nobo
     for reference in references:
         of_one = sorted((each for each in events if each["reference_id"] == reference.id), key=lambda e: e["sequence"])
         assert [each["sequence"] for each in of_one] == list(range(1, len(of_one) + 1))
+        assert [each["id"] for each in of_one] == sorted(each["id"] for each in of_one)
         numbers = [int(each["xid"]) for each in of_one]
         assert numbers == sorted(numbers)
         assert len(numbers) == len(set(numbers))
