@@ -241,7 +241,7 @@ WRONG: dict[str, dict[str, str]] = {
     "thousands": {"amount": "1.000.000"},
     "exponent": {"amount": "1e2"},
     "other digits": {"amount": "٣"},
-    "huge": {"amount": "999999999999"},
+    "huge": {"amount": "99999999999999"},
     "no reason": {"reason": ""},
     "another reason": {"reason": "because"},
     "other without words": {"reason": "other", "note": "  "},
@@ -250,16 +250,16 @@ WRONG: dict[str, dict[str, str]] = {
 }
 
 
-@pytest.mark.parametrize("name", WRONG)
 async def test_a_form_that_is_filled_in_wrong_changes_nothing(
-    name: str, cart: Cart, signed_in: SignedIn, sandbox: SandboxClient, database: Database
+    cart: Cart, signed_in: SignedIn, sandbox: SandboxClient, database: Database
 ) -> None:
     acting = Acting(await signed_in("operator"), at(await paid(cart), "refund"))
     form = await acting.confirmed(amount="1")
-    answer = await acting.send(form | WRONG[name])
-    assert answer.status_code in {400, 403, 409}, answer.text
+    for name, wrong in WRONG.items():
+        answer = await acting.send(form | wrong)
+        assert answer.status_code in {400, 403}, name
     assert await sandbox.count("refunds") == 0
-    assert await ordered(database) == [] or name == "huge"
+    assert await ordered(database) == []
 
 
 async def test_more_than_is_left_is_refused_by_the_service_itself(
