@@ -12,7 +12,6 @@ from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
 from app.console import router as console
-from app.console.live import LiveChanges
 from app.console.oidc import OpenIdProvider
 from app.disputes.router import router as disputes
 from app.domain_events.router import router as events
@@ -70,7 +69,6 @@ class State(TypedDict):
     batcher: EventBatcher
     bodies: BodyReader
     openid_provider: OpenIdProvider
-    live_changes: LiveChanges
     event_watcher: EventWatcher
     on_shutdown: Callable[[], None]
 
@@ -83,7 +81,6 @@ def create_app(settings: Settings) -> FastAPI:
         async with (
             open_resources(settings) as resources,
             open_access(resources) as access,
-            aclosing(LiveChanges(resources.database)) as live_changes,
             writing(resources.database),
             aclosing(EventWatcher(resources.database)) as event_watcher,
         ):
@@ -93,7 +90,6 @@ def create_app(settings: Settings) -> FastAPI:
                 "batcher": EventBatcher(resources),
                 "bodies": bodies,
                 "openid_provider": OpenIdProvider(settings),
-                "live_changes": live_changes,
                 "event_watcher": event_watcher,
                 "on_shutdown": event_watcher.stop,
             }

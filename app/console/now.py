@@ -56,6 +56,7 @@ def _charts(found: Found, times: Sequence[datetime], *, is_daily: bool) -> dict[
         "latency": chart("Stripe's time for a call", {("on average", "held"): _means(calls)}, "s"),
         "errors": chart("Calls that Stripe did not take", _by_label(calls, ERROR_TONES)),
         "delay": chart("Webhooks' delay", {("on average", "held"): _means(found.get("webhooks", ()))}, "s"),
+        "lag": chart("The feed's lag", {("on average", "held"): _means(found.get("feed", ()))}, "s"),
         "repairs": chart("Repairs", {("repaired", "disputed"): _counts(found.get("repairs", ()))}),
         "brands": shares(_success_by_brand(found.get("attempts", ()))),
         "reasons": [(share, explain(None, code) or "") for code, share in _reasons(found.get("declines", ()))],

@@ -10,6 +10,7 @@ import structlog
 
 from app.db.engine import Connection
 from app.db.purging import purge
+from app.domain_events.feed import lag_seconds
 from app.figures import repository
 from app.resources import Resources
 
@@ -74,12 +75,13 @@ _QUERIES = (
 async def count(resources: Resources) -> int:
     """Count the hours that are not counted for good yet, the newest first; return how many.
 
-    What is left over of the last month, the next runs do.
+    What is left over of the last month, the next runs do. Each run also notes how far the feed is behind.
     """
     async with resources.database.connection() as connection:
         hours = [row["hour"] for row in await connection.fetch(_NEXT, FIRST_DAYS, HOURS_AT_ONCE)]
         for hour in hours:
             await _count_hour(connection, hour)
+    await repository.add(resources.database, [("feed", "lag", 1, await lag_seconds(resources.database))])
     return len(hours)
 
 
