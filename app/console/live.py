@@ -27,7 +27,8 @@ from app.resources import ResourcesDependency
 
 router = APIRouter(prefix="/console", route_class=ConsoleRoute, include_in_schema=False)
 
-LEAST_PAUSE_SECONDS = 0.3  # a browser fetches its page at most so often
+# A browser fetches its page at most so often: that of one payment, and a list of all.
+PAGE_PAUSE_SECONDS, LIST_PAUSE_SECONDS = 0.3, 3.0
 LOOK_UP_SECONDS = 1.0  # so soon a stream notices that it is to end
 PING_SECONDS = 20
 
@@ -67,4 +68,4 @@ async def _events(watcher: EventWatcher, selection: Selection, stopping: anyio.E
                 await asyncio.wait_for(watch.found.wait(), LOOK_UP_SECONDS)
                 watch.found.clear()
                 yield ServerSentEvent("", event="changed")
-                await asyncio.sleep(LEAST_PAUSE_SECONDS)
+                await asyncio.sleep(PAGE_PAUSE_SECONDS if selection.reference else LIST_PAUSE_SECONDS)

@@ -3,7 +3,7 @@
 import uuid
 from datetime import date, datetime
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, Text, UniqueConstraint, false, func
+from sqlalchemy import CheckConstraint, Index, LargeBinary, Text, UniqueConstraint, false, func, true
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.auth.scopes import Role
@@ -14,7 +14,8 @@ class ConsoleSession(Base):
     """One browser that is signed in. Of its cookie only the SHA-256 is stored; the cookie is 256 random bits.
 
     The cookie changes now and then: the one before, in `previous_hash`, is accepted for a moment, for requests that are
-    under way. With `is_link` it is nobody's browser yet, but a link that signs in once, in development.
+    under way, and until the browser has shown that it got the new one (`is_confirmed`). With `is_link` it is nobody's
+    browser yet, but a link that signs in once, in development.
     """
 
     __tablename__ = "console_sessions"
@@ -34,6 +35,7 @@ class ConsoleSession(Base):
     subject: Mapped[str]
     name: Mapped[str]
     role: Mapped[Role] = mapped_column(Text)
+    is_confirmed: Mapped[bool] = mapped_column(server_default=true())
     is_link: Mapped[bool] = mapped_column(server_default=false())
     created_at: Mapped[datetime] = mapped_column(server_default=func.now())
     rotated_at: Mapped[datetime] = mapped_column(server_default=func.now())

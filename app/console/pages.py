@@ -104,10 +104,7 @@ def render(
     """Return a page; what callers have sent stands in it as text."""
     shared = {"session": session, "path": request.scope["path"], "now": datetime.now(UTC)}
     body = TEMPLATES.get_template(template).render(shared | dict(context))
-    response = HTMLResponse(body, status, HEADERS)
-    if session is not None and session.new_secret is not None:
-        set_cookie(response, COOKIE, session.new_secret)
-    return response
+    return HTMLResponse(body, status, HEADERS)
 
 
 def go_to(path: str) -> Response:

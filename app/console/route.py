@@ -11,7 +11,8 @@ from starlette.responses import Response
 
 from app.console.access import session_of
 from app.console.errors import SignInRequired
-from app.console.pages import go_to, render
+from app.console.pages import COOKIE, go_to, render, set_cookie
+from app.console.sessions import Session
 from app.errors import PaymentsError, ValidationFailed
 
 
@@ -23,15 +24,26 @@ class ConsoleRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                return await handler(request)
+                response = await handler(request)
             except RequestValidationError:
-                return await error_page(request, ValidationFailed("Something in the address or form is not valid."))
+                error: PaymentsError = ValidationFailed("Something in the address or form is not valid.")
+                response = await error_page(request, error)
             except SignInRequired as error:
-                return to_sign_in(request) if request.method == "GET" else await error_page(request, error)
+                response = to_sign_in(request) if request.method == "GET" else await error_page(request, error)
             except PaymentsError as error:
-                return await error_page(request, error)
+                response = await error_page(request, error)
+            return renew_cookie(request, response)
 
         return answer
+
+
+def renew_cookie(request: Request, response: Response) -> Response:
+    """Give the browser its next cookie with whatever answer it is that this request gets."""
+    session: Session | None = getattr(request.state, "console_session", None)
+    is_set = any(line.startswith(f"{COOKIE}=") for line in response.headers.getlist("set-cookie"))
+    if session is not None and session.new_secret is not None and not is_set:
+        set_cookie(response, COOKIE, session.new_secret)
+    return response
 
 
 def to_sign_in(request: Request) -> Response:

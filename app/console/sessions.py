@@ -39,10 +39,18 @@ WHERE (secret_hash = $1 OR previous_hash = $1) AND NOT is_link AND revoked_at IS
 
 _ROTATE = """
 UPDATE console_sessions
-SET secret_hash = $3, previous_hash = $2, rotated_at = now(), last_seen_at = now()
-WHERE id = $1 AND secret_hash = $2 AND revoked_at IS NULL
+SET secret_hash = $3, previous_hash = $2, is_confirmed = false, rotated_at = now(), last_seen_at = now()
+WHERE id = $1 AND {condition} AND revoked_at IS NULL
 RETURNING id
 """
+
+# Of several requests at once one brings the next cookie.
+_FROM_CURRENT = _ROTATE.format(condition="secret_hash = $2")
+_FROM_EARLIER = _ROTATE.format(
+    condition="previous_hash = $2 AND NOT is_confirmed AND rotated_at < now() - $4::interval"
+)
+
+_CONFIRM = "UPDATE console_sessions SET last_seen_at = now(), is_confirmed = true WHERE id = $1 AND secret_hash = $2"
 
 # A link's own secret is worth nothing afterwards.
 _USE_LINK = """
@@ -99,25 +107,34 @@ async def use_link(database: Database, link: str, *, lifetime: timedelta) -> str
 async def find(database: Database, secret: str, *, idle_after: timedelta) -> Session | None:
     """Return the session of a cookie, if it is valid.
 
-    A cookie that was replaced longer ago than a request may take is somebody else's copy: its session ends.
+    A cookie that was replaced longer ago than a request may take is somebody else's copy: its session ends. Unless the
+    new one was never shown: then the browser did not get it, and is given another.
     """
     digest = _hash(secret)
     row = await database.fetchrow(_FIND, digest, idle_after, ROTATED_AFTER, SEEN_AFTER, OVERLAP)
     if row is None:
         return None
-    if not row["is_current"] and not row["is_just_rotated"]:
-        await revoke(database, row["id"])
-        return None
-    if row["is_current"] and row["is_old"]:
-        return await _rotate(database, row, digest)
-    if row["is_unseen"]:
-        await database.execute("UPDATE console_sessions SET last_seen_at = now() WHERE id = $1", row["id"])
+    if not row["is_current"]:
+        return await _of_earlier_cookie(database, row, digest)
+    if row["is_old"]:
+        return await _rotate(database, row, _FROM_CURRENT, digest)
+    if row["is_unseen"] or not row["is_confirmed"]:
+        await database.execute(_CONFIRM, row["id"], digest)
     return _session_of(row)
 
 
-async def _rotate(database: Database, row: Record, digest: bytes) -> Session:
+async def _of_earlier_cookie(database: Database, row: Record, digest: bytes) -> Session | None:
+    if row["is_just_rotated"]:
+        return _session_of(row)
+    if not row["is_confirmed"]:
+        return await _rotate(database, row, _FROM_EARLIER, digest, OVERLAP)
+    await revoke(database, row["id"])
+    return None
+
+
+async def _rotate(database: Database, row: Record, statement: str, digest: bytes, *more: object) -> Session:
     secret = secrets.token_urlsafe(32)
-    is_mine = await database.fetchval(_ROTATE, row["id"], digest, _hash(secret)) is not None
+    is_mine = await database.fetchval(statement, row["id"], digest, _hash(secret), *more) is not None
     return _session_of(row, new_secret=secret if is_mine else None)  # else another request has just done it
 
 

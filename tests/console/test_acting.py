@@ -3,11 +3,15 @@
 import asyncio
 from dataclasses import dataclass
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import httpx
 import pytest
 
+from app.auth.person import Person
+from app.console.acting import Order, _note
+from app.payment_intents import service as payment_intents
+from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.cart import Cart
 from tests.console.conftest import SignedIn
@@ -164,6 +168,23 @@ async def test_after_an_unknown_outcome_the_same_form_finds_the_same_refund(
     again = await acting.send(form)
     assert (first.status_code, again.status_code) == (303, 303)
     assert await sandbox.count("refunds") == 1
+    assert await database.column("SELECT amount FROM console_refund_totals") == [500]
+
+
+async def test_an_order_that_a_crash_cut_off_is_carried_out_by_its_own_form(
+    cart: Cart, signed_in: SignedIn, sandbox: SandboxClient, database: Database, resources: Resources
+) -> None:
+    """The order is noted, and the process ends before it calls anybody."""
+    made = await paid(cart)
+    acting = Acting(await signed_in("refunder"), at(made, "refund"))
+    form = await acting.confirmed(amount="5")
+    payment = await payment_intents.find_payment_intent(resources, made)
+    order = Order(UUID(form["key"]), "refund", "requested_by_customer", amount=500)
+    await _note(resources, Person("sub-grace", "grace", "refunder"), payment, order)
+    assert await sandbox.count("refunds") == 0
+    assert (await acting.send(form)).status_code == 303
+    assert await sandbox.count("refunds") == 1
+    assert len(await ordered(database)) == 1
     assert await database.column("SELECT amount FROM console_refund_totals") == [500]
 
 

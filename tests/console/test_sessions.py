@@ -12,6 +12,7 @@ from app.console import sessions
 from app.console.pages import COOKIE
 from app.console.sessions import open_session
 from app.resources import Resources
+from tests.cart import Cart
 from tests.console.conftest import SignedIn
 from tests.console.visitor import Visitor
 from tests.database import Database
@@ -71,10 +72,57 @@ async def test_an_old_copy_of_the_cookie_ends_the_session(signed_in: SignedIn, d
     visitor = await signed_in()
     copy = Visitor(visitor.client, dict(visitor.cookies))
     await age(database, timedelta(minutes=11), "rotated_at")
-    assert await is_signed_in(visitor)
+    assert [await is_signed_in(visitor) for _ in range(2)] == [True, True]
     await age(database, timedelta(minutes=2), "rotated_at")
     assert not await is_signed_in(copy)
     assert not await is_signed_in(visitor), "nobody knows which of the two is the thief"
+
+
+async def test_whatever_a_browser_asks_for_brings_its_next_cookie(
+    cart: Cart, signed_in: SignedIn, database: Database
+) -> None:
+    payment = (await cart.owe())["id"]
+    visitor = await signed_in("operator")
+    form = await visitor.form_at(f"/console/payments/{payment}/cancel", f"/console/payments/{payment}/cancel")
+    for method, path, fields in (
+        ("GET", "/console/none", None),
+        ("GET", "/console/payments/019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11", None),
+        ("GET", "/console?after=x", None),
+        ("POST", f"/console/payments/{payment}/cancel", form | {"reason": "agreed", "confirm": "yes"}),
+        ("POST", "/console/sign-out", {"token": "wrong"}),
+    ):
+        before = visitor.cookies[COOKIE]
+        await age(database, timedelta(minutes=11), "rotated_at")
+        await visitor.send(method, path, fields)
+        assert visitor.cookies[COOKIE] != before, path
+    await age(database, timedelta(minutes=2), "rotated_at")
+    assert await is_signed_in(visitor)
+
+
+async def test_a_stream_brings_the_next_cookie_too(signed_in: SignedIn, database: Database) -> None:
+    visitor = await signed_in()
+    await age(database, timedelta(minutes=11), "rotated_at")
+    headers = {"Cookie": f"{COOKIE}={visitor.cookies[COOKIE]}"}
+    async with visitor.client.stream("GET", "/console/live", headers=headers) as answer:
+        assert answer.headers["set-cookie"].startswith(f"{COOKIE}=")
+
+
+async def test_a_browser_that_did_not_get_its_next_cookie_stays_signed_in(
+    signed_in: SignedIn, database: Database
+) -> None:
+    visitor = await signed_in()
+    lost = Visitor(visitor.client, dict(visitor.cookies))
+    await age(database, timedelta(minutes=11), "rotated_at")
+    assert await is_signed_in(lost), "its answer is lost, and the cookie in it"
+    await age(database, timedelta(minutes=2), "rotated_at")
+    first = visitor.cookies[COOKIE]
+    assert await is_signed_in(visitor)
+    assert visitor.cookies[COOKIE] != first
+    assert not await is_signed_in(Visitor(visitor.client, dict(lost.cookies))), "what was lost is worth nothing"
+    assert await is_signed_in(visitor)
+    await age(database, timedelta(minutes=2), "rotated_at")
+    assert not await is_signed_in(Visitor(visitor.client, {COOKIE: first})), "now the first is an old copy"
+    assert not await is_signed_in(visitor)
 
 
 async def test_signing_out_ends_the_session_and_not_only_the_cookie(signed_in: SignedIn) -> None:
