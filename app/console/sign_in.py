@@ -41,7 +41,7 @@ def _address(request: Request) -> str:
 
 
 def provider_of(request: Request) -> OpenIdProvider:
-    provider: OpenIdProvider = request.state.openid_provider
+    provider: OpenIdProvider = request.app.state.openid_provider
     return provider
 
 
