@@ -86,9 +86,22 @@ WHERE r.status IS NULL AND r.created_at < now() - $1::interval
 ORDER BY r.created_at LIMIT {MAX_OF_A_KIND}
 """  # noqa: S608 - our own text
 
+# Events that had to be fetched say that the webhooks did not bring them.
+_SILENCE = """
+SELECT NULL::uuid AS payment_intent_id, NULL AS reference_kind, NULL AS reference_id, 'webhooks_silent' AS kind,
+    NULL::bigint AS amount, NULL AS currency, min(hour) AS at, sum(count)::text AS detail
+FROM hourly_figures
+WHERE hour > now() - interval '3 hours' AND name = 'repairs' AND label = 'event'
+HAVING sum(count) > 0
+"""
 
 # By kind, the most urgent first: the title, the sentence, and the action that helps.
 KINDS: dict[str, tuple[str, str, str | None]] = {
+    "webhooks_silent": (
+        "Webhooks do not arrive",
+        "{detail} events of Stripe's had to be fetched in the last hours. Operators: run `python -m app doctor`.",
+        None,
+    ),
     "dispute_due": ("Answer a dispute", "The shopper's bank wants {money} back: {detail}.", None),
     "refund_failed": (
         "Customer not repaid",
@@ -137,9 +150,9 @@ class Item:
     title: str
     sentence: str
     action: str | None
-    payment_intent_id: UUID
-    reference_kind: str
-    reference_id: str
+    payment_intent_id: UUID | None
+    reference_kind: str | None
+    reference_id: str | None
     at: datetime
     due_by: datetime | None = None
     stripe_id: str | None = None
@@ -147,14 +160,14 @@ class Item:
     @property
     def can_be_marked(self) -> bool:
         """Whether a person can say that it needs nothing more."""
-        return self.kind not in {"dispute_due", "late", "refund_unknown"}
+        return self.kind not in {"webhooks_silent", "dispute_due", "late", "refund_unknown"}
 
 
 async def read(database: Database) -> list[Item]:
     """Return what a person should look at, the most urgent first."""
     rows: list[Record] = []
     async with database.connection() as connection:
-        for sql in (_DISPUTES, _FAILED_REFUNDS, _FLAGGED, _REFUSED_PRICES):
+        for sql in (_SILENCE, _DISPUTES, _FAILED_REFUNDS, _FLAGGED, _REFUSED_PRICES):
             rows += await connection.fetch(sql)
         for sql in (_UNKNOWN_REFUNDS, _LATE):
             rows += await connection.fetch(sql, LATE_AFTER)

@@ -185,14 +185,22 @@ async def test_axe_finds_nothing_on_any_page_and_a_phone_needs_no_sideways_scrol
         "error": "/console/none",
     }
     for name, path in pages.items():
-        await console.set_viewport_size({"width": 1200, "height": 900})
         await console.goto(stack.api_url + path)
-        found = (await Axe().run(console)).response["violations"]
-        assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == [], name
-        await console.set_viewport_size({"width": 390, "height": 844})
-        width = await console.evaluate("document.documentElement.scrollWidth")
-        assert width <= 390, name
-        await console.screenshot(path=tmp_path / f"{name}-{scheme}.png", full_page=True)
+        await check_page(console, tmp_path / f"{name}-{scheme}.png")
+    await console.goto(f"{stack.api_url}/console/payments/{payment}/refund")
+    await console.get_by_label("Reason").select_option("It is a fraud")
+    await console.get_by_role("button", name="Continue").click()
+    await check_page(console, tmp_path / f"preview-{scheme}.png")
+
+
+async def check_page(console: Page, picture: Path) -> None:
+    """Assert that everybody can use the page, wide and as narrow as a phone."""
+    await console.set_viewport_size({"width": 1200, "height": 900})
+    found = (await Axe().run(console)).response["violations"]
+    assert [(each["id"], [node["html"] for node in each["nodes"]]) for each in found] == [], picture.stem
+    await console.set_viewport_size({"width": 390, "height": 844})
+    assert await console.evaluate("document.documentElement.scrollWidth") <= 390, picture.stem
+    await console.screenshot(path=picture, full_page=True)
 
 
 async def test_the_picture_in_the_readme_can_be_made(

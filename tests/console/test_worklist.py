@@ -96,10 +96,30 @@ async def test_a_refused_price_and_what_no_worker_looks_at_stand_there(
     assert "Price refused" not in shown
 
 
+async def test_events_that_had_to_be_fetched_say_that_webhooks_do_not_arrive(
+    signed_in: SignedIn, database: Database
+) -> None:
+    visitor = await signed_in()
+    await database.execute("INSERT INTO hourly_figures VALUES (date_trunc('hour', now()), 'repairs', 'event', 7, 0)")
+    shown = text_of(await visitor.page("/console/worklist"))
+    assert "Webhooks do not arrive" in shown
+    assert "7 events of Stripe's had to be fetched" in shown
+    await database.execute("UPDATE hourly_figures SET hour = hour - interval '4 hours'")
+    assert EMPTY in text_of(await visitor.page("/console/worklist"))
+
+
 async def test_each_query_of_the_worklist_reads_an_index_of_few_rows(cart: Cart, database: Database) -> None:
     """No plan reads a whole table, however small the tables are here."""
     await cart.owe()
-    for name in ("_FLAGGED", "_FAILED_REFUNDS", "_DISPUTES", "_REFUSED_PRICES", "_LATE", "_UNKNOWN_REFUNDS"):
+    for name in (
+        "_SILENCE",
+        "_FLAGGED",
+        "_FAILED_REFUNDS",
+        "_DISPUTES",
+        "_REFUSED_PRICES",
+        "_LATE",
+        "_UNKNOWN_REFUNDS",
+    ):
         sql = getattr(worklist, name).replace("$1::interval", "interval '1 minute'")
         plan = "\n".join(await database.plan_without_seqscan(sql))
         assert "Seq Scan" not in plan, plan
