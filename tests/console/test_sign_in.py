@@ -9,8 +9,11 @@ import pytest
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 from joserfc.jwk import RSAKey
 
+from app.console.errors import ProviderUnavailable
+from app.console.oidc import OpenIdProvider, SignIn
 from app.console.pages import COOKIE
 from app.resources import Resources
+from app.settings import Settings
 from tests.console.conftest import SignedIn
 from tests.console.provider import CLIENT_ID, Provider
 from tests.console.visitor import Visitor, path_of
@@ -231,3 +234,14 @@ async def test_an_address_makes_us_ask_the_provider_only_so_often(visitor: Visit
     assert answers == [303] * 60 + [429]
     back = f"/console/sign-in/callback?code=x&state={'0' * 64}"
     assert (await visitor.get(back)).status_code == 400, "what the browser did not ask for is refused before"
+
+
+@pytest.mark.parametrize("address", ["http://127.0.0.1:1", "http://127.0.0.1:{port}/nothing"])
+async def test_while_the_provider_is_away_nobody_signs_in_and_who_is_signed_in_goes_on(
+    address: str, signed_in: SignedIn, running: Provider, settings: Settings
+) -> None:
+    issuer = address.format(port=running.url.rpartition(":")[2])
+    away = OpenIdProvider(settings.model_copy(update={"console_issuer": issuer}))
+    with pytest.raises(ProviderUnavailable):
+        await away.address(SignIn("secret"))
+    assert await is_signed_in(await signed_in())
