@@ -9,7 +9,6 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from app.console.access import session_of
 from app.console.errors import SignInRequired
 from app.console.pages import COOKIE, go_to, render, set_cookie
 from app.console.sessions import Session
@@ -27,11 +26,11 @@ class ConsoleRoute(APIRoute):
                 response = await handler(request)
             except RequestValidationError:
                 error: PaymentsError = ValidationFailed("Something in the address or form is not valid.")
-                response = await error_page(request, error)
+                response = error_page(request, error)
             except SignInRequired as error:
-                response = to_sign_in(request) if request.method == "GET" else await error_page(request, error)
+                response = to_sign_in(request) if request.method == "GET" else error_page(request, error)
             except PaymentsError as error:
-                response = await error_page(request, error)
+                response = error_page(request, error)
             return renew_cookie(request, response)
 
         return answer
@@ -53,10 +52,10 @@ def to_sign_in(request: Request) -> Response:
     return go_to(f"/console/sign-in?next={quote(wanted, safe='')}")
 
 
-async def error_page(request: Request, error: PaymentsError) -> Response:
-    """Return an error as a page, with its own status."""
+def error_page(request: Request, error: PaymentsError) -> Response:
+    """Return an error as a page, with its own status. It needs no database: that may be what is missing."""
     request.scope.setdefault("state", {})["problem"] = error  # for the request's line in the log
-    session = await session_of(request)
+    session: Session | None = getattr(request.state, "console_session", None)
     context = {"error": error, "request_id": request.scope["state"].get("request_id")}
     response = render(request, "error.html", context, session=session, status=error.status)
     response.headers.update(error.headers)

@@ -1,18 +1,23 @@
 """What the pages show: found payments, amounts as a bar, the state in words, the timeline; and text as text."""
 
 import re
+import socket
 from html import unescape
 from html.parser import HTMLParser
 from typing import Any
 from urllib.parse import quote
 
+import httpx
 import pytest
 
+from app.console.pages import COOKIE
 from app.main import create_app
+from app.resources import Resources
 from app.settings import Settings
 from tests.cart import CHALLENGED, DECLINED, Cart
-from tests.conftest import NewKey, settings_for
+from tests.conftest import NewKey, serving, settings_for
 from tests.console.conftest import SignedIn
+from tests.console.visitor import Visitor
 from tests.database import Database
 
 EVIL = "<script>alert(1)</script>\"><img src=x onerror=alert(1)>' onfocus='x' {{7*7}} ${7*7} </textarea> &amp; \u202e"
@@ -91,7 +96,7 @@ async def test_a_wrong_address_gets_a_page_that_says_so(signed_in: SignedIn) -> 
         answer = await visitor.get(path)
         assert answer.status_code == status, path
         assert answer.headers["content-type"].startswith("text/html")
-        assert "Find a payment" in answer.text
+        assert '<section class="card narrow">' in answer.text, path
 
 
 async def test_a_paid_and_partly_refunded_payment_is_explained(
@@ -196,3 +201,18 @@ def test_production_serves_no_console_unless_it_is_switched_on(database_url: str
     assert "/console" not in paths(environment="production")
     assert "/console" in paths(environment="production", serve_console=True)
     assert "/console" not in paths(serve_console=False)
+
+
+async def test_while_the_database_is_away_a_page_says_so(resources: Resources) -> None:
+    away = settings_for("postgresql://nobody@127.0.0.1:1/none", resources.settings.stripe_api_base or "")
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        async with serving(away, listener):
+            address = f"http://127.0.0.1:{listener.getsockname()[1]}"
+            async with httpx.AsyncClient(base_url=address, trust_env=False) as client:
+                for method, path in (("GET", "/console"), ("POST", "/console/sign-out"), ("GET", "/console/live")):
+                    answer = await Visitor(client, {COOKIE: "x" * 43}).send(
+                        method, path, {} if method == "POST" else None
+                    )
+                    assert (answer.status_code, "database_unavailable" in answer.text) == (503, True)
+                    assert answer.headers["content-type"].startswith("text/html")
+                    assert answer.headers["retry-after"]
