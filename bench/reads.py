@@ -5,17 +5,24 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlencode
 
 import asyncpg
 
+from app.auth.person import Person
+from app.console.pages import COOKIE
+from app.console.sessions import open_session
 from app.dev.postgres import EmbeddedPostgres
+from app.figures import counting
+from app.resources import open_resources
+from app.settings import Settings
 from bench import client
 from bench.database import FILL_SECONDS, plain_url
 from bench.figures import Figures
-from bench.stack import create_key, migrated_database, service, stripe_stub
-from bench.traffic import Service
+from bench.stack import create_key, environment, migrated_database, service, stripe_stub
+from bench.traffic import Service, http
 
 _SECTIONS = Path(__file__).with_name("reads.sql").read_text(encoding="utf-8").split("-- name: ")[1:]
 
@@ -27,6 +34,18 @@ SELECT indexname, indexdef FROM pg_indexes
 WHERE schemaname = 'public' AND tablename = ANY ($1)
   AND indexname NOT IN (SELECT conname FROM pg_constraint) AND indexdef NOT LIKE 'CREATE UNIQUE%'
 """
+
+
+# The console's pages that read many payments.
+PAGES = {
+    "find": "/console",
+    "search": "/console?q=4242+24.50",
+    "flagged": "/console?flag=amount_mismatch",
+    "worklist": "/console/worklist",
+    "charts-day": "/console/now",
+    "charts-month": "/console/now?span=month",
+}
+PRESENT_HOURS = 2  # the present hour and the one before are counted again each time
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +61,36 @@ async def measure(server: EmbeddedPostgres, plan: Plan) -> Figures:
     began = time.perf_counter()
     await _fill(url, plan.payments)
     print(f"  {plan.payments:,} payments were made in {time.perf_counter() - began:.0f} s.", flush=True)
-    ours = Service(await create_key(url))
+    ours, cookie = Service(await create_key(url)), await _prepare_console(url)
+    kinds = {name: partial(_api_requests, ours, path) for name, path in _reads(plan.payments).items()}
+    kinds |= {f"console-{name}": partial(_page_requests, cookie, path) for name, path in PAGES.items()}
     async with stripe_stub() as stripe, service(url, stripe.url) as running:
-        for name, path in _reads(plan.payments).items():
-            requests = list(ours.get(path() for _ in range(plan.requests + 1)))
+        for name, make in kinds.items():
+            requests = make(plan.requests + 1)
             await client.send(running.port, iter(requests[:1]), connections=1)  # only warms up
             measured = await client.send(running.port, iter(requests[1:]), connections=1)
             p50, p95 = (measured.percentile(share) * 1000 for share in (0.5, 0.95))
             figures.add(f"reads-{name}", "service", p50_ms=p50, p95_ms=p95)
     return figures
+
+
+def _api_requests(ours: Service, path: Callable[[], str], count: int) -> list[bytes]:
+    return list(ours.get(path() for _ in range(count)))
+
+
+def _page_requests(cookie: str, path: str, count: int) -> list[bytes]:
+    return [http("GET", path, Cookie=cookie)] * count
+
+
+async def _prepare_console(url: str) -> str:
+    """Count what the charts show, and sign somebody in; return the cookie."""
+    settings = Settings.model_validate(environment(url, "http://127.0.0.1:1"))
+    async with open_resources(settings) as resources:
+        while await counting.count(resources) > PRESENT_HOURS:
+            pass
+        person = Person("bench", "bench", "operator")
+        secret = await open_session(resources.database, person, lifetime=timedelta(hours=8))
+    return f"{COOKIE}={secret}"
 
 
 async def _fill(url: str, payments: int) -> None:

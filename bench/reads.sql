@@ -40,11 +40,11 @@ CROSS JOIN LATERAL (
 -- name: fill payment_attempts
 INSERT INTO payment_attempts (
   id, payment_intent_id, key, charge_id, status, amount, currency, payment_method_type, card_brand, card_last4,
-  attempted_at
+  attempted_at, created_at
 )
 SELECT gen_random_uuid(), p.id, 'ch_' || substr(p.reference_id, 6), 'ch_' || substr(p.reference_id, 6),
   CASE p.status WHEN 'succeeded' THEN 'succeeded' ELSE 'failed' END, p.amount, p.currency, 'card', 'visa',
-  lpad((abs(hashtext(p.reference_id)) % 10000)::text, 4, '0'), p.created_at
+  lpad((abs(hashtext(p.reference_id)) % 10000)::text, 4, '0'), p.created_at, p.created_at
 FROM payment_intents AS p WHERE p.reference_id LIKE 'cart-%'
 
 -- name: fill domain_events
