@@ -78,6 +78,7 @@ async def test_a_declined_and_a_3ds_payment_appear_while_the_shopper_pays(
     await checkout.challenge.get_by_role("button", name="Complete").click()
     await checkout.shows_paid("€24.50")
     await expect(console.locator(".pill.big")).to_have_text("Paid")
+    await expect(console.get_by_role("status")).to_have_text("Paid")
     await expect(console.locator(".story")).to_contain_text("3D Secure: authenticated")
 
 

@@ -1,6 +1,7 @@
 """The numbers of an hour are what happened in it, however often they are counted."""
 
 import asyncio
+from collections import Counter
 from datetime import UTC, datetime, timedelta
 
 from app.figures import counting, repository
@@ -15,13 +16,12 @@ HOUR = timedelta(hours=1)
 
 
 async def numbers(resources: Resources) -> dict[tuple[str, str], int]:
-    found = await repository.read(resources.database, datetime.now(UTC) - 2 * HOUR, "day")
-    return {
-        (row.name, row.label): row.count
-        for rows in found.values()
-        for row in rows
-        if row.name not in {"counted", "feed"}
-    }
+    found = await repository.read(resources.database, datetime.now(UTC) - 2 * HOUR, "hour")
+    counted: Counter[tuple[str, str]] = Counter()
+    for name in found.keys() - {"counted", "feed"}:
+        for row in found[name]:
+            counted[(name, row.label)] += row.count
+    return counted
 
 
 async def test_payments_attempts_reasons_and_webhooks_are_counted(
@@ -62,7 +62,7 @@ async def test_the_first_run_goes_back_a_month_in_steps(resources: Resources, da
         runs += 1
         assert runs < 20, "it never catches up"
     hours = await database.value("SELECT count(*) FROM hourly_figures WHERE name = 'counted'")
-    assert hours == 31 * 24 + 1
+    assert hours - (31 * 24 + 1) in {0, 1}, "the clock may have struck meanwhile"
     assert await counting.count(resources) == 2, "then the present hour and the one before"
 
 

@@ -4,7 +4,15 @@
 
 const page = document.querySelector("[data-live]");
 
+// Told by screen readers: a payment's new state, or that a list is another.
+function announce(state) {
+  const status = document.querySelector("[data-live-status]");
+  if (status) status.textContent = state ?? "The list has changed.";
+}
+
 function replaceParts(fresh) {
+  const before = document.querySelector("[data-state]")?.textContent;
+  let isChanged = false;
   for (const part of document.querySelectorAll("[data-part]")) {
     const name = part.dataset.part;
     const next = fresh.querySelector(`[data-part="${CSS.escape(name)}"]`);
@@ -13,7 +21,10 @@ function replaceParts(fresh) {
     part.replaceChildren(...next.childNodes);
     const rows = [...part.querySelectorAll("[data-row]")];
     rows.slice(known).forEach((row) => row.classList.add("fresh"));
+    isChanged = true;
   }
+  const after = document.querySelector("[data-state]")?.textContent;
+  if (isChanged && (after === undefined || after !== before)) announce(after);
   document.title = fresh.title;
 }
 
