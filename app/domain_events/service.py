@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from app.domain_events.cursor import FeedCursor
 from app.domain_events.errors import UnknownEventType
@@ -58,6 +58,7 @@ async def read(resources: Resources, watcher: EventWatcher, query: FeedQuery, ha
                 seconds = deadline - asyncio.get_running_loop().time()
                 if page.data or not page.is_caught_up or seconds <= 0 or watcher.is_stopped or gone.done():
                     return page
+                query = replace(query, after=page.next_cursor)  # `latest` means what it meant at first
                 found = asyncio.create_task(watch.found.wait())
                 await asyncio.wait({found, gone}, timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
                 found.cancel()

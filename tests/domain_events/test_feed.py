@@ -142,6 +142,15 @@ async def test_a_waiting_caller_is_answered_by_the_event(feed: httpx.AsyncClient
     assert (await other)["data"] == []
 
 
+async def test_who_waits_behind_the_latest_gets_the_next(feed: httpx.AsyncClient, cart: Cart) -> None:
+    await cart.owe()
+    waiting = asyncio.create_task(_page(feed, after="latest", wait=20, types="payment.amount_changed"))
+    await asyncio.sleep(0.3)
+    await cart.put(amount=1500)
+    async with asyncio.timeout(3):
+        assert _names((await waiting)["data"]) == [("c1", 2, "payment.amount_changed")]
+
+
 async def test_who_waits_in_vain_is_answered_in_time(feed: httpx.AsyncClient) -> None:
     loop = asyncio.get_running_loop()
     began = loop.time()
