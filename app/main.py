@@ -19,6 +19,7 @@ from app.http import docs_page, openapi, problems
 from app.http.health import router as health
 from app.http.middleware import HttpMiddleware
 from app.http.request_limits import BodyReader
+from app.notifications.router import router as notifications
 from app.payment_intents.list_router import router as payment_intent_lists
 from app.payment_intents.router import moves
 from app.payment_intents.router import router as payment_intents
@@ -40,7 +41,7 @@ Amounts are integers in minor units, times are RFC 3339 in UTC. Errors are probl
 
 
 # In the order in which a reader wants them; the routes stand in the order in which requests look for them.
-TAGS = ["PaymentIntents", "Refunds", "Disputes", "Events", "Checkout tokens", "Webhooks", "Health"]
+TAGS = ["PaymentIntents", "Refunds", "Disputes", "Events", "Notifications", "Checkout tokens", "Webhooks", "Health"]
 
 
 # In the order in which requests look through them.
@@ -51,6 +52,7 @@ ROUTERS = (
     refunds,
     timeline,
     events,
+    notifications,
     payment_intent_lists,
     disputes,
     search,

@@ -152,6 +152,10 @@ class Settings(DatabaseSettings):
         default_factory=_one_for_this_process, min_length=1
     )
     email_search_key: SigningKey | None = None
+    notification_key: SigningKey | None = None
+    notification_allowed_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    notification_timeout: Seconds = timedelta(seconds=10)
+    delivery_retention: Duration = timedelta(days=30)
     cors_origins: Annotated[tuple[Origin, ...], NoDecode] = ()
     trusted_proxies: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     serve_docs: bool | None = None
@@ -187,6 +191,7 @@ class Settings(DatabaseSettings):
     @field_validator(
         "stripe_webhook_secret",
         "checkout_token_keys",
+        "notification_allowed_networks",
         "cors_origins",
         "trusted_proxies",
         "console_support_groups",
@@ -228,11 +233,17 @@ class Settings(DatabaseSettings):
         """Whether the console is served: in development, unless SERVE_CONSOLE says otherwise."""
         return self.environment == "development" if self.serve_console is None else self.serve_console
 
+    @property
+    def notification_networks(self) -> tuple[IPv4Network | IPv6Network, ...]:
+        """Return the networks inside that notifications may go to: in development this machine itself."""
+        loopback = (IPv4Network("127.0.0.0/8"), IPv6Network("::1/128"))
+        return (*self.notification_allowed_networks, *(loopback if self.environment == "development" else ()))
+
     @cached_property
     def secrets(self) -> tuple[str, ...]:
         """Return what must never be written anywhere; short ones are left out, they are words of other texts too."""
         several = (self.stripe_secret_key, *self.stripe_webhook_secret, *self.checkout_token_keys)
-        others = (self.email_search_key, self.console_client_secret)
+        others = (self.email_search_key, self.notification_key, self.console_client_secret)
         known = [secret.get_secret_value() for secret in (*several, *others) if secret is not None]
         return tuple(secret for secret in (*known, *self.database_secrets) if len(secret) >= MIN_SECRET)
 

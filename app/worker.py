@@ -25,7 +25,10 @@ from app.errors import Unavailable
 from app.figures import counting
 from app.figures.writing import writing
 from app.http.worker_health import serve_health, why_not_ready
-from app.observability.metrics import FEED_LAG
+from app.notifications import dispatcher
+from app.notifications import repository as notifications
+from app.notifications import retention as notification_retention
+from app.observability.metrics import FEED_LAG, OLDEST_DELIVERY
 from app.payment_intents import recovery
 from app.payment_intents.protocol.state import Actor
 from app.reconcile import service as reconcile
@@ -45,7 +48,7 @@ CONCURRENCY = 20
 # So often an absent or unmigrated database is looked for.
 DATABASE_PAUSE_SECONDS = 1.0
 
-# So often each worker looks whether events can be read.
+# So often each worker looks how long events and notifications wait.
 LAG_PAUSE_SECONDS = 15.0
 
 # Periodic jobs run once among all replicas.
@@ -142,6 +145,10 @@ def _register_upkeep(queue: PgQueuer, resources: Resources) -> None:
     async def purge_domain_events(_: Schedule) -> None:
         await domain_event_retention.purge_events(resources)
 
+    @queue.schedule("purge_notifications", EVERY_HOUR)
+    async def purge_notifications(_: Schedule) -> None:
+        await notification_retention.purge_deliveries(resources)
+
     @queue.schedule("purge_queue_log", EVERY_HOUR)
     async def purge_queue_log(_: Schedule) -> None:
         await queue_log.purge_log(resources.database)
@@ -187,10 +194,11 @@ async def _is_ready(database: Database, stop: asyncio.Event) -> bool:
     return False
 
 
-async def _measure_feed_lag(database: Database) -> None:
+async def _measure_lags(database: Database) -> None:
     while True:
         with suppress(DatabaseUnavailable):
             FEED_LAG.set(await feed.lag_seconds(database))
+            OLDEST_DELIVERY.set(await notifications.oldest_pending_seconds(database))
         await asyncio.sleep(LAG_PAUSE_SECONDS)
 
 
@@ -200,7 +208,8 @@ async def _do_jobs(resources: Resources, stop: asyncio.Event) -> None:
     queue.shutdown = queue.qm.shutdown = queue.sm.shutdown = stop
     register(queue, resources)
     log.info("worker.started")
-    lag = asyncio.create_task(_measure_feed_lag(resources.database))
+    lags = asyncio.create_task(_measure_lags(resources.database))
+    sending = asyncio.create_task(dispatcher.run(resources, stop))
     try:
         await queue.run(dequeue_timeout=timedelta(seconds=5), heartbeat_timeout=HEARTBEAT_TIMEOUT)
     except asyncio.CancelledError:
@@ -208,7 +217,8 @@ async def _do_jobs(resources: Resources, stop: asyncio.Event) -> None:
     except DatabaseUnavailable:  # raised only while it stops: whoever takes the jobs next does them again
         log.warning("worker.stopped_without_database")
     finally:
-        lag.cancel()
+        lags.cancel()
+        await sending
 
 
 def _without_known_traceback(record: logging.LogRecord) -> bool:

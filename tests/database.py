@@ -13,6 +13,7 @@ from tests.waiting import until
 
 # Those that refer to others first. To delete a few rows takes a tenth of the time of TRUNCATE.
 TABLES = (
+    *("notification_attempts", "notification_deliveries", "notification_queues", "notification_endpoints"),
     *("domain_events", "payment_attempts", "refunds", "disputes", "payment_intents", "payment_references"),
     *("webhook_events", "reconcile_progress", "api_keys", "pgqueuer", "stripe_account"),
     *("console_sessions", "console_actions", "console_refund_totals", "hourly_figures"),
@@ -72,6 +73,16 @@ class Database:
         async with self._pool.acquire() as connection, connection.transaction():
             await connection.execute(statement)
             yield
+
+    @asynccontextmanager
+    async def undone(self, statement: str) -> AsyncIterator[None]:
+        """Do a statement, and roll it back at the end."""
+        async with self._pool.acquire() as connection:
+            transaction = connection.transaction()
+            await transaction.start()
+            await connection.execute(statement)
+            yield
+            await transaction.rollback()
 
     # All tables.
 
@@ -300,6 +311,20 @@ class Database:
         await self.execute(
             "UPDATE api_keys SET expires_at = clock_timestamp() + $2 * interval '1 s' WHERE id = $1", key_id, seconds
         )
+
+    async def age_notifications(self, by: timedelta) -> None:
+        """Let so much time pass for what was sent and what waits."""
+        await self.execute(
+            "UPDATE notification_queues SET due_at = due_at - $1::interval,"
+            " claimed_until = claimed_until - $1::interval, updated_at = updated_at - $1::interval",
+            by,
+        )
+        await self.execute(
+            "UPDATE notification_deliveries SET first_attempt_at = first_attempt_at - $1::interval,"
+            " created_at = created_at - $1::interval, finished_at = finished_at - $1::interval",
+            by,
+        )
+        await self.execute("UPDATE notification_endpoints SET failing_since = failing_since - $1::interval", by)
 
     async def age_keys(self, by: timedelta) -> None:
         await self.execute(

@@ -70,6 +70,7 @@ class KeyOrToken(KeyWithScope):
 PaymentsRead = Annotated[Caller, Depends(KeyWithScope("payments:read"))]
 PaymentsWrite = Annotated[Caller, Depends(KeyWithScope("payments:write"))]
 RefundsWrite = Annotated[Caller, Depends(KeyWithScope("refunds:write"))]
+Admin = Annotated[Caller, Depends(KeyWithScope("admin"))]
 EventsRead = Annotated[Caller, Depends(KeyWithScope("events:read"))]
 StateRead = Annotated[Credential, Depends(KeyOrToken("payments:read"))]
 SecretRead = Annotated[Credential, Depends(KeyOrToken("payments:write"))]

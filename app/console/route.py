@@ -37,7 +37,7 @@ class ConsoleRoute(APIRoute):
 
 
 def renew_cookie(request: Request, response: Response) -> Response:
-    """Give the browser its next cookie with whatever answer it is that this request gets."""
+    """Set the browser's next cookie with whatever answer it is that this request gets."""
     session: Session | None = getattr(request.state, "console_session", None)
     is_set = any(line.startswith(f"{COOKIE}=") for line in response.headers.getlist("set-cookie"))
     if session is not None and session.new_secret is not None and not is_set:

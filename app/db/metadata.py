@@ -7,6 +7,7 @@ from app.db.base import Base
 from app.disputes import models as disputes
 from app.domain_events import models as events
 from app.figures import models as figures
+from app.notifications import models as notifications
 from app.payment_intents import models as payment_intents
 from app.reconcile import models as reconcile
 from app.references import models as references
@@ -22,6 +23,7 @@ MODELS = (
         disputes,
         events,
         figures,
+        notifications,
         payment_intents,
         reconcile,
         references,

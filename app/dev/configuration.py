@@ -90,6 +90,7 @@ class Configuration(NamedTuple):
             "STRIPE_WEBHOOK_SECRET": self.webhook_secret,
             "INSTANCE": self.instance,
             "EMAIL_SEARCH_KEY": f"{self.instance}-of-a-development-stack-only",
+            "NOTIFICATION_KEY": f"{self.instance}-of-a-development-stack-only",
             "CONSOLE_REFUND_LIMITS": "eur:5000:20000,usd:5000:20000,gbp:5000:20000",
             "ENVIRONMENT": "development",
         }

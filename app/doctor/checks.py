@@ -16,6 +16,7 @@ from app.domain_events import feed
 from app.domain_events.errors import FeedNotMigrated
 from app.domain_events.installation import read_installation
 from app.errors import PaymentsError
+from app.notifications import repository as notifications
 from app.observability.redaction import redact
 from app.resources import Resources, open_resources
 from app.settings import Settings
@@ -54,6 +55,7 @@ async def examine(settings: Settings) -> list[Result]:
     async with open_resources(settings) as resources:
         results.append(await _examine_database(settings, resources.database))
         results += await _examine_feed(resources.database)
+        results += await _examine_notifications(resources.database)
         results += await _examine_stripe(resources)
         results += await _examine_silence(resources)
     return results
@@ -103,6 +105,25 @@ async def _examine_feed(database: Database) -> list[Result]:
     who = f"process {oldest['pid']}, for {oldest['seconds']} s" if oldest else "one that this role may not see"
     remedy = f"A transaction of this PostgreSQL server holds it up: {who}. End it, or wait."
     return [Result("Event feed", f"stands still for {lag:.0f} s", remedy)]
+
+
+async def _examine_notifications(database: Database) -> list[Result]:
+    """Find endpoints that get nothing; nothing where there is none, or the database can't be used."""
+    try:
+        endpoints = await notifications.list_endpoints(database)
+    except (DatabaseUnavailable, asyncpg.PostgresError):
+        return []
+    results = []
+    for each in endpoints:
+        subject = f"Notifications {each['id']}"
+        if each["disabled_reason"] in {"gone", "unreachable"}:
+            remedy = f"Repair the receiver, then POST /v1/notification-endpoints/{each['id']}/enable and /recover."
+            results.append(Result(subject, f"is disabled: {each['disabled_reason']}", remedy))
+        elif each["failing_since"] is not None:
+            results.append(Result(subject, f"fails since {each['failing_since']:%F %T}", "Look at its deliveries."))
+        elif each["is_enabled"]:
+            results.append(Result(subject, "is reached"))
+    return results
 
 
 async def _examine_stripe(resources: Resources) -> list[Result]:

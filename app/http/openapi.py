@@ -13,6 +13,7 @@ from pydantic import BaseModel
 from app.auth.dependencies import CHECKOUT_TOKEN
 from app.domain_events.schemas import openapi_schemas, openapi_webhooks
 from app.http.problems import schemas_of_problems
+from app.notifications.schemas import DeliveryState, DisabledReason
 from app.payment_intents.list_query import Status
 from app.payment_intents.protocol.events import ClosedReason, Flag, PersonsAction, PersonsReason
 from app.payment_intents.protocol.terms import Kind
@@ -39,6 +40,8 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "WebhookOutcome": get_args(Outcome),
     "SearchMeaning": get_args(Meaning),
     "ActorKind": get_args(ActorKind),
+    "DeliveryState": get_args(DeliveryState),
+    "DisabledReason": get_args(DisabledReason),
     "PersonsAction": get_args(PersonsAction),
     "PersonsReason": get_args(PersonsReason),
 }

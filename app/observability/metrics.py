@@ -21,6 +21,10 @@ STRIPE_CALLS = Histogram("payments_stripe_call_seconds", "How long calls to Stri
 # More than some seconds: a transaction somewhere on the server stays open, and nobody can read what came after it.
 FEED_LAG = Gauge("payments_feed_lag_seconds", "How long the oldest event waits until it can be read.")
 
+DELIVERIES = Counter("payments_notification_requests", "Requests to notification endpoints, by outcome.", ["outcome"])
+ENDPOINTS_DISABLED = Counter("payments_notification_endpoints_disabled", "Endpoints disabled, by reason.", ["reason"])
+OLDEST_DELIVERY = Gauge("payments_notification_oldest_pending_seconds", "How long the oldest notification waits.")
+
 PROBLEMS = Counter(
     "payments_problems", "Answers that were problems, by the route and the problem's code.", ["route", "code"]
 )

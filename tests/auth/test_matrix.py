@@ -17,6 +17,7 @@ from sandbox.client import SandboxClient
 from tests.auth.credentials import CART, Credential, all_credentials
 from tests.database import Database
 
+NO_ENDPOINT = {"endpoint_id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c20"}
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
 
 
@@ -66,6 +67,19 @@ OPERATIONS: dict[str, Row] = {
     "create_refund": Row("refunds:write", 409, json={}, headers={"Idempotency-Key": "refund-1"}),
     "list_refunds": Row("payments:read"),
     "get_refund": Row("payments:read", 404, path={"refund": "re_none"}),
+    "create_endpoint": Row("admin", 409, json={"url": "https://orders.example/", "types": ["*"]}),  # no key is set
+    "list_endpoints": Row("admin"),
+    "get_endpoint": Row("admin", 404, path=NO_ENDPOINT),
+    "update_endpoint": Row("admin", 404, json={}, path=NO_ENDPOINT),
+    "delete_endpoint": Row("admin", 404, path=NO_ENDPOINT),
+    "rotate_secret": Row("admin", 409, json={}, path=NO_ENDPOINT),
+    "enable_endpoint": Row("admin", 404, path=NO_ENDPOINT),
+    "disable_endpoint": Row("admin", 404, path=NO_ENDPOINT),
+    "send_test_event": Row("admin", 409, path=NO_ENDPOINT),
+    "list_deliveries": Row("admin", 404, path=NO_ENDPOINT),
+    "get_delivery": Row("admin", 404, path=NO_ENDPOINT | {"delivery_id": "1"}),
+    "redeliver": Row("admin", 404, path=NO_ENDPOINT | {"delivery_id": "1"}),
+    "recover": Row("admin", 404, json={"since": "2026-11-27T00:00:00Z"}, path=NO_ENDPOINT),
     "receive_event": Row(None, 400, json={}),  # its credential is Stripe's signature
     "live": Row(None),
     "ready": Row(None),
