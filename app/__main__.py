@@ -15,6 +15,7 @@ from typer.exceptions import TyperException
 from app.auth.cli import keys
 from app.console.cli import console
 from app.doctor.cli import doctor
+from app.notifications import cli as notifications
 from app.reconcile import cli as reconcile
 from app.search.cli import hash_emails
 from app.stripe_account.cli import accept_account
@@ -61,6 +62,8 @@ app.add_typer(keys, name="keys")
 app.add_typer(console, name="console")
 app.command("doctor")(doctor)
 app.add_typer(reconcile.events, name="events")
+reconcile.events.command("tail")(notifications.tail)
+app.command("listen")(notifications.listen)
 app.command("sync")(reconcile.sync)
 app.command("accept-account")(accept_account)
 app.command("hash-emails")(hash_emails)

@@ -15,14 +15,9 @@ if TYPE_CHECKING:
     from app.reconcile.service import Tally
     from app.settings import Settings
 
-events = typer.Typer(no_args_is_help=True, help="The events that Stripe keeps.")
+events = typer.Typer(no_args_is_help=True, help="Stripe's events, and this service's own.")
 
 Result = TypeVar("Result")
-
-
-@events.callback()
-def _events() -> None:
-    """Keep `replay` a subcommand: Typer would make a single command the group itself."""
 
 
 @events.command()
