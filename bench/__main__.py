@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from app.dev.postgres import EmbeddedPostgres
-from bench import figures, history, memory, reads, report, slow_stripe, soak, startup, throughput
+from bench import figures, history, memory, migrations, reads, report, slow_stripe, soak, startup, throughput
 from bench.figures import Figures
 from bench.stack import postgres
 from bench.table import markdown
@@ -18,6 +18,7 @@ QUICK = throughput.Plan(rounds=1, seconds=0.5, payments=20)
 QUICK_HISTORY = history.Plan(rounds=1, payments=5_000, open_carts=5_000, requests=50)
 QUICK_READS = reads.Plan(payments=5_000, requests=10)
 QUICK_REQUESTS = 1_000
+QUICK_ROWS = 2_000
 
 Rounds = Annotated[int, typer.Option(min=1, help="Each value is the median of so many.")]
 IsQuick = Annotated[bool, typer.Option("--quick", help="Only see that everything runs; the figures are worth nothing.")]
@@ -34,6 +35,7 @@ def everything(context: typer.Context, is_quick: IsQuick = False) -> None:
         _show(_run("startup", lambda server: startup.measure(server, rounds=1)))
         _show(_run("history", lambda server: history.measure(server, QUICK_HISTORY)))
         _show(_run("reads", lambda server: reads.measure(server, QUICK_READS)))
+        migrations_(QUICK_ROWS)
         return
     throughput_()
     memory_()
@@ -97,6 +99,17 @@ def report_() -> None:
 def slow_stripe_() -> None:
     """Measure what reads and webhooks feel while Stripe answers none of many PUTs."""
     slow_stripe.main()
+
+
+@app.command("migrations")
+def migrations_(
+    rows: Annotated[int, typer.Option(min=1, help="How many rows each large table has.")] = 200_000,
+) -> None:
+    """Bring a filled database from the first release to the newest, and show what writers beside it felt."""
+    print("| Migration | in all | longest statement | longest wait of a write |\n| --- | --- | --- | --- |")
+    with postgres() as server:
+        for cost in asyncio.run(migrations.measure(server, rows)):
+            print(cost)
 
 
 @app.command("soak")
