@@ -20,6 +20,9 @@ from app.console.action_log import CONSOLE_ACTIONS, CONSOLE_REFUND_TOTALS, Actio
 from app.console.errors import ActionChanged, ActionFailed, RefundLimitExceeded, RoleRequired
 from app.console.pages import money
 from app.errors import PaymentsError, Unavailable
+from app.notifications import repository as endpoints
+from app.notifications import service as notifications
+from app.notifications.errors import DeliveryNotFound
 from app.payment_intents import recovery
 from app.payment_intents.cancel import cancel
 from app.payment_intents.capture import capture
@@ -44,6 +47,7 @@ NEEDED: dict[PersonsAction, Role] = {
     "capture": "operator",
     "ask_stripe": "operator",
     "mark_seen": "refunder",
+    "redeliver": "operator",
 }
 
 # Stripe's own words among our reasons; it takes no others.
@@ -59,10 +63,12 @@ class Order:
     reason: PersonsReason
     note: str | None = None
     amount: int | None = None
+    target: str | None = None
 
     def fingerprint(self, person: Person, payment_intent_id: UUID) -> str:
         """Return what tells this order from another under the same key."""
         asked = [person.subject, str(payment_intent_id), self.action, self.reason, self.note, self.amount]
+        asked += [self.target] if self.target is not None else []
         return hashlib.sha256(json.dumps(asked).encode()).hexdigest()
 
     @property
@@ -178,5 +184,16 @@ async def _carry_out(resources: Resources, person: Person, payment: PaymentInten
         case "ask_stripe":
             await recovery.refresh(resources, payment.id)
             await sync.sync_related(resources, payment.id)
+        case "redeliver":
+            await _redeliver(resources, person, reference, order)
         case "mark_seen":
             pass  # that it is noted is all
+
+
+async def _redeliver(resources: Resources, person: Person, reference: Reference, order: Order) -> None:
+    """Send a notification of this cart or session again; it has the same id. Raises DeliveryNotFound."""
+    endpoint_id, _, delivery_id = (order.target or "").partition(":")
+    row = await endpoints.get_delivery(resources.database, UUID(endpoint_id), int(delivery_id))
+    if row is None or (row["reference_kind"], row["reference_id"]) != (reference.kind, reference.id):
+        raise DeliveryNotFound
+    await notifications.redeliver(resources, UUID(endpoint_id), int(delivery_id), person)

@@ -44,7 +44,9 @@ TITLES: dict[PersonsAction, str] = {
     "cancel": "Cancel",
     "ask_stripe": "Ask Stripe now",
     "mark_seen": "Nothing more to do",
+    "redeliver": "Send a notification again",
 }
+TARGET = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}:[0-9]{1,18}")
 
 PaymentIntentId = Annotated[UUID, Path()]
 ActionName = Annotated[PersonsAction, Path()]
@@ -58,6 +60,7 @@ def possible_actions(payment: PaymentIntentRead, session: Session) -> list[tuple
         "capture": payment.status == "requires_capture" and payment.closed_at is None,
         "cancel": payment.closed_at is None and payment.status not in {"succeeded", "processing", "canceled"},
         "ask_stripe": payment.stripe_id is not None,
+        "redeliver": False,  # offered beside each delivery
         "mark_seen": bool(payment.flags) or payment.is_price_refused,
     }
     return [(action, TITLES[action]) for action in TITLES if can[action] and session.person.may(NEEDED[action])]
@@ -73,7 +76,8 @@ async def show_form(
 ) -> Response:
     """Show the form of an action, with a key of its own."""
     payment = await _payment_for(resources, session, payment_intent_id, action)
-    return await _form(request, session, resources, payment, action, {"key": str(uuid4())})
+    fields = {"key": str(uuid4()), "target": request.query_params.get("target", "")}
+    return await _form(request, session, resources, payment, action, fields)
 
 
 @router.post("/{payment_intent_id:uuid}/{action}")
@@ -120,7 +124,10 @@ def _order(fields: Mapping[str, str], payment: PaymentIntentRead, action: Person
     amount = None
     if action in {"refund", "capture"}:
         amount = read_amount(fields.get("amount", ""), payment.currency or "")
-    return Order(key, action, reason, note or None, amount)
+    target = fields.get("target", "") if action == "redeliver" else None
+    if target is not None and TARGET.fullmatch(target) is None:
+        raise MalformedForm("Choose a notification in the timeline.")
+    return Order(key, action, reason, note or None, amount, target)
 
 
 def read_amount(text: str, currency: str) -> int:
@@ -161,7 +168,7 @@ async def _form(
         "action": action,
         "title": TITLES[action],
         "reasons": REASONS,
-        "fields": {"amount": written_amount(most, currency), "reason": "", "note": ""} | dict(fields),
+        "fields": {"amount": written_amount(most, currency), "reason": "", "note": "", "target": ""} | dict(fields),
         "token": session.form_token(request.scope["path"], fields.get("key", "")),
         "most": most,
         "limit": limit,

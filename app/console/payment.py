@@ -10,8 +10,9 @@ from starlette.responses import Response
 
 from app.attempts import repository as attempts
 from app.attempts.schemas import AttemptRead
-from app.console import action_log
+from app.console import action_log, deliveries
 from app.console.access import Support
+from app.console.acting import NEEDED
 from app.console.actions import possible_actions
 from app.console.bar import segments_of
 from app.console.pages import After, render
@@ -61,6 +62,7 @@ async def show_payment(
         "rows": history.rows,
         "more": history.next_cursor,
         "is_first": not after,
+        "can_redeliver": session.person.may(NEEDED["redeliver"]),
         "actions": possible_actions(payment, session),
     }
     return render(request, "payment.html", context, session=session)
@@ -74,4 +76,6 @@ async def _history(resources: Resources, payment: PaymentIntentRead, after: Curs
     if any(each.attempts.count for each in generations.data):
         tried = (await attempts.list_attempts(resources.database, reference, Page(MAX_ENTRIES, None))).data
     remarks = await action_log.remarks_on(resources.database, [each.id for each in generations.data])
-    return History(generations.data, rows_of(happened.data, generations.data, tried, remarks), happened.next_cursor)
+    sent = await deliveries.of_events(resources.database, [entry.event_id for entry in happened.data])
+    rows = rows_of(happened.data, generations.data, tried, remarks, sent)
+    return History(generations.data, rows, happened.next_cursor)

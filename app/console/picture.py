@@ -7,6 +7,7 @@ from uuid import UUID
 
 from app.attempts.schemas import AttemptRead
 from app.console.action_log import Remark
+from app.console.deliveries import Delivery
 from app.payment_intents.schemas import PaymentIntentRead
 from app.timeline.schemas import EntryRead
 
@@ -52,6 +53,7 @@ class Row(NamedTuple):
     generation: int | None
     attempt: AttemptRead | None
     remark: Remark | None
+    deliveries: Sequence[Delivery]
 
 
 def rows_of(
@@ -59,6 +61,7 @@ def rows_of(
     generations: Sequence[PaymentIntentRead],
     attempts: Sequence[AttemptRead],
     remarks: Mapping[str, Remark],
+    deliveries: Mapping[str, Sequence[Delivery]],
 ) -> list[Row]:
     """Return the rows of the picture, oldest first. `remarks` are by the action's id."""
     numbers = {payment.id: payment.generation for payment in generations}
@@ -80,6 +83,7 @@ def rows_of(
                 is_new_day=_is_other(today, before),
                 generation=numbers.get(entry.payment_intent_id) if entry.payment_intent_id else None,
                 attempt=tried.get(entry.ids.get("attempt_id", "")),
+                deliveries=deliveries.get(entry.event_id, ()),
                 remark=remarks.get(entry.ids.get("action_id", "")),
             )
         )

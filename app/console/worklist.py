@@ -13,6 +13,7 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.console.access import Support
+from app.console.deliveries import host_of
 from app.console.pages import money, render, words
 from app.console.route import ConsoleRoute
 from app.db.engine import Database, Record
@@ -95,11 +96,27 @@ WHERE hour > now() - interval '3 hours' AND name = 'repairs' AND label = 'event'
 HAVING sum(count) > 0
 """
 
+# Those that a person has disabled are no surprise.
+_ENDPOINTS = """
+SELECT NULL::uuid AS payment_intent_id, NULL AS reference_kind, NULL AS reference_id, 'endpoint_silent' AS kind,
+    NULL::bigint AS amount, NULL AS currency, coalesce(disabled_at, failing_since) AS at, url
+FROM notification_endpoints
+WHERE deleted_at IS NULL AND (
+    disabled_reason <> 'requested' OR (is_enabled AND failing_since < now() - $1::interval)
+)
+ORDER BY id
+"""
+
 # By kind, the most urgent first: the title, the sentence, and the action that helps.
 KINDS: dict[str, tuple[str, str, str | None]] = {
     "webhooks_silent": (
         "Webhooks do not arrive",
         "{detail} events of Stripe's had to be fetched in the last hours. Operators: run `python -m app doctor`.",
+        None,
+    ),
+    "endpoint_silent": (
+        "Notifications are not taken",
+        "{detail} does not take the events that are sent to it. Inform those who run it.",
         None,
     ),
     "dispute_due": ("Answer a dispute", "The shopper's bank wants {money} back: {detail}.", None),
@@ -160,7 +177,7 @@ class Item:
     @property
     def can_be_marked(self) -> bool:
         """Whether a person can say that it needs nothing more."""
-        return self.kind not in {"webhooks_silent", "dispute_due", "late", "refund_unknown"}
+        return self.kind not in {"webhooks_silent", "endpoint_silent", "dispute_due", "late", "refund_unknown"}
 
 
 async def read(database: Database) -> list[Item]:
@@ -169,7 +186,7 @@ async def read(database: Database) -> list[Item]:
     async with database.connection() as connection:
         for sql in (_SILENCE, _DISPUTES, _FAILED_REFUNDS, _FLAGGED, _REFUSED_PRICES):
             rows += await connection.fetch(sql)
-        for sql in (_UNKNOWN_REFUNDS, _LATE):
+        for sql in (_ENDPOINTS, _UNKNOWN_REFUNDS, _LATE):
             rows += await connection.fetch(sql, LATE_AFTER)
     return _sorted([_item_of(row) for row in rows if row["kind"] in KINDS])
 
@@ -181,7 +198,8 @@ def _sorted(items: Sequence[Item]) -> list[Item]:
 
 def _item_of(row: Record) -> Item:
     title, sentence, action = KINDS[row["kind"]]
-    detail = words(row.get("detail")) or "no reason given"
+    url = row.get("url")
+    detail = host_of(url) if url else words(row.get("detail")) or "no reason given"
     return Item(
         kind=row["kind"],
         title=title,

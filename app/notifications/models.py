@@ -88,6 +88,7 @@ class NotificationDelivery(Base):
         Index(None, "endpoint_id", "id"),
         Index("ix_notification_deliveries_waiting", "created_at", postgresql_where=text("state = 'pending'")),
         Index(None, "created_at"),
+        Index(None, "event_number"),
     )
 
     id: Mapped[int] = mapped_column(Identity(always=True), primary_key=True)

@@ -9,6 +9,7 @@ import structlog
 from uuid_utils.compat import uuid7
 
 from app.auth.api_keys import Caller
+from app.auth.person import Requester
 from app.db.engine import Record
 from app.domain_events.feed import Position, Selection, read_page
 from app.domain_events.service import types_named
@@ -161,7 +162,7 @@ async def get_delivery(resources: Resources, endpoint_id: UUID, delivery_id: int
     )
 
 
-async def redeliver(resources: Resources, endpoint_id: UUID, delivery_id: int, caller: Caller) -> None:
+async def redeliver(resources: Resources, endpoint_id: UUID, delivery_id: int, caller: Requester) -> None:
     """Send a delivery's event once more, behind what its cart's queue holds. Raises DeliveryNotFound."""
     row = await _existing_delivery(resources, endpoint_id, delivery_id)
     event = await resources.database.fetchrow("SELECT * FROM domain_events WHERE id = $1", row["event_number"])
@@ -224,5 +225,5 @@ def _with_secret(row: Record, key: bytes) -> EndpointWithSecret:
     return EndpointWithSecret(**_read(row).model_dump(), secret=secret)
 
 
-def _log(what: str, endpoint_id: UUID, caller: Caller) -> None:
+def _log(what: str, endpoint_id: UUID, caller: Requester) -> None:
     log.info(what, endpoint=str(endpoint_id), by=caller.client)

@@ -9,6 +9,7 @@ import msgspec
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.db.engine import Record
+from app.domain_events.feed import event_id as event_id_of
 from app.payment_intents.currencies import display
 from app.timeline.stories import tell
 
@@ -49,6 +50,7 @@ class EntryRead(BaseModel):
         json_schema_extra={
             "examples": [
                 {
+                    "event_id": "event_1024_1795790000123456",
                     "at": "2026-11-23T09:00:12Z",
                     "type": "attempt.failed",
                     "headline": "Attempt failed",
@@ -67,6 +69,7 @@ class EntryRead(BaseModel):
         }
     )
 
+    event_id: str = Field(description="As in the feed of events, and in notifications.")
     at: datetime = Field(description="When it was recorded here.")
     type: str = Field(description="The type of the domain event.")
     headline: str
@@ -87,6 +90,7 @@ class EntryRead(BaseModel):
         _, _, event_id = record["actor"].partition("stripe:")
         story = tell(record["type"], data)
         return cls(
+            event_id=event_id_of(record["id"], record["created_at"]),
             at=record["created_at"],
             type=record["type"],
             headline=story.headline,

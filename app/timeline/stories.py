@@ -178,6 +178,7 @@ ACTIONS = {
     "cancel": ("Cancel ordered", "ordered that it be canceled"),
     "capture": ("Capture ordered", "ordered that {money} be captured"),
     "ask_stripe": ("Stripe asked", "had Stripe asked how it stands"),
+    "redeliver": ("Notified again", "had a notification sent again"),
     "mark_seen": ("Looked at", "looked at it and found nothing more to do"),
 }
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from uuid_utils.compat import uuid7
 
+from app.domain_events.feed import event_id
 from app.http.pagination import Cursor
 from app.payment_intents import recovery
 from app.payment_intents.protocol.events import FACTS, ClosedReason, Flag
@@ -59,6 +60,7 @@ async def test_every_event_of_a_cart_is_told_in_order(
     assert [entry["type"] for entry in told] == [event["type"] for event in events]
     assert [entry["headline"] for entry in told][:2] == ["Payment begun", "Attempt failed"]
     assert told[0] | {"at": ""} == {
+        "event_id": event_id(events[0]["id"], events[0]["created_at"]),
         "at": "",
         "type": "payment.opened",
         "headline": "Payment begun",

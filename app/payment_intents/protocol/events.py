@@ -284,7 +284,7 @@ class FraudWarningCreated(Fact):
     is_actionable: bool
 
 
-PersonsAction = Literal["refund", "cancel", "capture", "ask_stripe", "mark_seen"]
+PersonsAction = Literal["refund", "cancel", "capture", "ask_stripe", "mark_seen", "redeliver"]
 PersonsReason = Literal[
     "requested_by_customer", "duplicate", "fraudulent", "not_delivered", "returned", "wrong_amount", "agreed", "other"
 ]
