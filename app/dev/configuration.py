@@ -98,8 +98,9 @@ class Configuration(NamedTuple):
     def for_app(self, database_url: str) -> Environment:
         return _inherited() | self.settings(database_url)
 
-    def for_shop(self, api_key: str) -> Environment:
+    def for_shop(self, api_key: str, webhook_secret: str) -> Environment:
         return _inherited() | {
+            "PAYMENTS_WEBHOOK_SECRET": webhook_secret,
             "PAYMENTS_API_URL": self.options.api_url,
             "PAYMENTS_API_KEY": api_key,
             "STAFF_PASSWORD": STAFF_PASSWORD,

@@ -10,7 +10,7 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.dev import clock
+from app.dev import clock, shop_endpoint
 from app.dev.children import Children, StopRequested, status
 from app.dev.configuration import DEV_ENV, MADE_UP, Configuration, DevOptions, configure
 from app.dev.errors import DevError
@@ -103,7 +103,9 @@ class Parts:
         children.start("worker", [*self._programs.app, "worker"], environment)
         api_key = self._saved_key() or self._create_key(environment)
         shop = [*self._programs.shop, *_listen(options.shop_port)]
-        children.start("shop", shop, configuration.for_shop(api_key))
+        children.wait_until_healthy("api", options.port, "/readyz")
+        secret = shop_endpoint.secret_for(options.api_url, api_key, f"{options.shop_url}/hooks/payments")
+        children.start("shop", shop, configuration.for_shop(api_key, secret))
         console_link = self._create_console_link(environment)
         self._wait_until_healthy()
         return self._write(api_key, console_link, database_url)

@@ -9,9 +9,11 @@ from string import Template
 from fastapi import FastAPI, Request, Response
 from fastapi.responses import HTMLResponse, RedirectResponse
 from fastapi.staticfiles import StaticFiles
+from standardwebhooks import Webhook
 
-from examples.shop import checkout, staff
+from examples.shop import checkout, notifications, staff
 from examples.shop.carts import CartNotFound, Carts
+from examples.shop.orders import Orders
 from examples.shop.payments_api import PaymentsApi
 from examples.shop.problems import add_error_handlers
 from examples.shop.security import security_headers
@@ -29,10 +31,14 @@ def create_app(settings: Settings) -> FastAPI:
 
     app = FastAPI(lifespan=lifespan, openapi_url=None)
     app.state.carts = Carts()
+    app.state.orders = Orders()
+    secret = settings.payments_webhook_secret
+    app.state.webhook = Webhook(secret) if secret else None
     app.state.staff_password = settings.staff_password
     app.state.staff_page = (STATIC / "staff.html").read_text(encoding="utf-8")
     app.include_router(checkout.router)
     app.include_router(staff.router)
+    app.include_router(notifications.router)
     app.mount("/static", StaticFiles(directory=STATIC))
     _add_pages(app, _page(settings))
     add_error_handlers(app)

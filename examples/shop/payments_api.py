@@ -89,6 +89,12 @@ class Refund(BaseModel):
     created_at: datetime
 
 
+class TimelineEntry(BaseModel):
+    at: datetime
+    headline: str
+    sentence: str
+
+
 class PaymentsApi:
     def __init__(self, settings: Settings) -> None:
         self._http = httpx.AsyncClient(
@@ -137,6 +143,14 @@ class PaymentsApi:
         except NoPaymentIntent:
             return []
         return [Refund.model_validate(refund) for refund in page["data"]]
+
+    async def read_timeline(self, cart_id: str) -> list[TimelineEntry]:
+        """Read what happened to the cart's payments, oldest first."""
+        try:
+            page = await self._call("GET", cart_id, "timeline?limit=100")
+        except NoPaymentIntent:
+            return []
+        return [TimelineEntry.model_validate(entry) for entry in page["data"]]
 
     async def _call(
         self,

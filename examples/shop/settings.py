@@ -18,6 +18,8 @@ class Settings:
     stripe_js_url: str
     staff_password: str = field(default="", repr=False)
     """If empty, the staff's pages are closed."""
+    payments_webhook_secret: str = field(default="", repr=False)
+    """Of the notification endpoint that leads here; if empty, no notification is taken."""
 
     def __post_init__(self) -> None:
         for name in ("payments_api_url", "stripe_js_url"):
@@ -33,4 +35,8 @@ def from_environment(environment: Mapping[str, str] = os.environ) -> Settings:
     given = {name: environment.get(name.upper(), "") for name in names}
     if missing := [name.upper() for name, value in given.items() if not value]:
         raise SettingsError(f"{', '.join(missing)} must be set in the environment.")
-    return Settings(**given, staff_password=environment.get("STAFF_PASSWORD", ""))
+    return Settings(
+        **given,
+        staff_password=environment.get("STAFF_PASSWORD", ""),
+        payments_webhook_secret=environment.get("PAYMENTS_WEBHOOK_SECRET", ""),
+    )

@@ -2,15 +2,20 @@
 
 import asyncio
 import secrets
+from collections.abc import AsyncIterator
+from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, HTTPException, Request, Response
 from fastapi.responses import HTMLResponse
 from fastapi.security import HTTPBasic, HTTPBasicCredentials
 from pydantic import BaseModel, Field
+from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from examples.shop.checkout import PaymentsDependency
-from examples.shop.payments_api import PaymentIntent, Refund
+from examples.shop.notifications import OrdersDependency
+from examples.shop.orders import Orders
+from examples.shop.payments_api import PaymentIntent, Refund, TimelineEntry
 from examples.shop.schemas import Params
 
 USER = "staff"
@@ -41,6 +46,8 @@ class RefundOrder(Params):
 class OrderRead(BaseModel):
     payment: PaymentIntent | None
     refunds: list[Refund]
+    shipped_at: datetime | None
+    timeline: list[TimelineEntry]
 
 
 @router.get("/staff/carts/{cart_id}")
@@ -50,9 +57,26 @@ async def show_order(request: Request) -> Response:
 
 
 @router.get("/api/staff/carts/{cart_id}")
-async def read_order(cart_id: str, payments: PaymentsDependency) -> OrderRead:
-    intent, refunds = await asyncio.gather(payments.get_payment_intent(cart_id), payments.list_refunds(cart_id))
-    return OrderRead(payment=intent, refunds=refunds)
+async def read_order(cart_id: str, payments: PaymentsDependency, orders: OrdersDependency) -> OrderRead:
+    intent, refunds, timeline = await asyncio.gather(
+        payments.get_payment_intent(cart_id), payments.list_refunds(cart_id), payments.read_timeline(cart_id)
+    )
+    return OrderRead(payment=intent, refunds=refunds, shipped_at=orders.shipped_at(cart_id), timeline=timeline)
+
+
+@router.get("/api/staff/carts/{cart_id}/live")
+async def follow_order(cart_id: str, orders: OrdersDependency) -> EventSourceResponse:
+    """Say whenever a notification about the order was taken: the page then reads the order again."""
+    return EventSourceResponse(_changes(orders, cart_id))
+
+
+async def _changes(orders: Orders, cart_id: str) -> AsyncIterator[ServerSentEvent]:
+    async with orders.watch(cart_id) as watch:
+        yield ServerSentEvent("", event="changed")  # what was taken before the page listened
+        while True:
+            await watch.wait()
+            watch.clear()
+            yield ServerSentEvent("", event="changed")
 
 
 @router.post("/api/staff/carts/{cart_id}/refunds")

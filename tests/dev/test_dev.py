@@ -218,7 +218,7 @@ def test_a_signal_stops_every_child_within_five_seconds(make_dev: MakeDev, numbe
 
 def test_a_signal_during_the_start_stops_it(dev: Dev) -> None:
     dev.spawn(STUB_FAULTS="api:sick")
-    assert eventually((dev.folder / "shop.json").exists)
+    assert eventually((dev.folder / "worker.json").exists)
     assert dev.stop() == 0
     assert not (dev.data / "dev.json").exists()
 

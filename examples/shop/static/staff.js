@@ -24,7 +24,7 @@ function money(amount, currency) {
 }
 
 function draw() {
-  const { payment, refunds } = order;
+  const { payment, refunds, timeline } = order;
   const isPaid = payment?.status === "succeeded";
   $("payment").textContent = isPaid
     ? `Paid ${money(payment.amount, payment.currency)}, refunded ${money(payment.amount_refunded, payment.currency)}`
@@ -33,6 +33,21 @@ function draw() {
   if (isPaid) $("amount").max = (payment.amount_refundable / 10 ** digits()).toFixed(digits());
   if (isPaid && !key) $("amount").value = $("amount").max;
   $("refunds").replaceChildren(...refunds.map(drawRefund));
+  $("shipped").textContent = order.shipped_at ? `Shipped ${when(order.shipped_at)}` : "Not shipped";
+  $("timeline").replaceChildren(...timeline.map(drawEntry));
+}
+
+function when(moment) {
+  return new Date(moment).toLocaleString("en-GB");
+}
+
+function drawEntry(entry) {
+  const item = $("entry").content.cloneNode(true).firstElementChild;
+  item.querySelector("strong").textContent = entry.headline;
+  item.querySelector(".what span").textContent = entry.sentence;
+  item.querySelector("time").dateTime = entry.at;
+  item.querySelector("time").textContent = when(entry.at);
+  return item;
 }
 
 function drawRefund(refund) {
@@ -43,7 +58,7 @@ function drawRefund(refund) {
   item.querySelector(".what span").textContent = refund.refusal?.detail ?? refund.failure_reason ?? "";
   item.querySelector(".amount").textContent = money(refund.amount, refund.currency);
   item.querySelector("time").dateTime = refund.created_at;
-  item.querySelector("time").textContent = new Date(refund.created_at).toLocaleString("en-GB");
+  item.querySelector("time").textContent = when(refund.created_at);
   return item;
 }
 
@@ -77,4 +92,5 @@ async function refund(event) {
 
 $("refund-form").addEventListener("submit", refund);
 await read();
+new EventSource(`${ORDER}/live`).addEventListener("changed", read);
 setInterval(() => order?.refunds.some(({ status }) => status === null || status === "pending") && read(), LOOK_AGAIN_MS);
