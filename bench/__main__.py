@@ -8,7 +8,7 @@ import typer
 import uvloop
 
 from app.dev.postgres import EmbeddedPostgres
-from bench import figures, history, memory, migrations, reads, report, slow_stripe, soak, startup, throughput
+from bench import events, figures, history, memory, migrations, reads, report, slow_stripe, soak, startup, throughput
 from bench.figures import Figures
 from bench.stack import postgres
 from bench.table import markdown
@@ -17,6 +17,7 @@ app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 QUICK = throughput.Plan(rounds=1, seconds=0.5, payments=20)
 QUICK_HISTORY = history.Plan(rounds=1, payments=5_000, open_carts=5_000, requests=50)
 QUICK_READS = reads.Plan(payments=5_000, requests=10)
+QUICK_EVENTS = events.Plan(carts=5, backlog=20)
 QUICK_REQUESTS = 1_000
 QUICK_ROWS = 2_000
 
@@ -34,6 +35,7 @@ def everything(context: typer.Context, is_quick: IsQuick = False) -> None:
         _show(_run("memory", lambda server: memory.measure(server, QUICK_REQUESTS)))
         _show(_run("startup", lambda server: startup.measure(server, rounds=1)))
         _show(_run("history", lambda server: history.measure(server, QUICK_HISTORY)))
+        _show(_run("events", lambda server: events.measure(server, QUICK_EVENTS)))
         _show(_run("reads", lambda server: reads.measure(server, QUICK_READS)))
         migrations_(QUICK_ROWS)
         return
@@ -42,6 +44,7 @@ def everything(context: typer.Context, is_quick: IsQuick = False) -> None:
     startup_()
     history_()
     reads_()
+    events_()
     report_()
 
 
@@ -74,6 +77,12 @@ def reads_(
     """Time lists, searches and timelines among many payments. Two million need 6 GB of disk."""
     plan = reads.Plan(payments)
     figures.write("reads", _run("reads", lambda server: reads.measure(server, plan)))
+
+
+@app.command("events")
+def events_() -> None:
+    """Time how soon a reader of the feed and an endpoint learn of an event, and how fast many are read and sent."""
+    figures.write("events", _run("events", lambda server: events.measure(server, events.Plan())))
 
 
 @app.command("memory")

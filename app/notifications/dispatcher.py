@@ -28,7 +28,9 @@ async def run(resources: Resources, stop: asyncio.Event) -> None:
         while not stop.is_set():
             pause = POLL_SECONDS
             try:
-                await dispatcher.turn()
+                if await dispatcher.turn():
+                    await dispatcher.wait_for_one()
+                    continue  # where something was sent, more may be due
             except (DatabaseUnavailable, FeedNotMigrated) as error:
                 log.warning("notifications.wait", code=error.code)
                 pause = TROUBLE_SECONDS
@@ -48,14 +50,21 @@ class Dispatcher:
         self._sender = sender
         self._tasks: set[asyncio.Task[None]] = set()
 
-    async def turn(self) -> None:
-        """Make the deliveries of all new events, and begin to send what is due."""
+    async def turn(self) -> bool:
+        """Make the deliveries of all new events, and begin to send what is due; return whether anything was."""
         while await fan_out(self._resources.database):
             pass
-        for claim in await delivering.claim_due(self._resources):
+        claims = await delivering.claim_due(self._resources)
+        for claim in claims:
             task = asyncio.create_task(self._work(claim))
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
+        return bool(claims)
+
+    async def wait_for_one(self) -> None:
+        """Wait until one of those under way is done, no longer than between two looks."""
+        if self._tasks:
+            await asyncio.wait(self._tasks, timeout=POLL_SECONDS, return_when=asyncio.FIRST_COMPLETED)
 
     async def finish(self) -> None:
         """Wait for what is under way."""
