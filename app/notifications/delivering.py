@@ -127,6 +127,18 @@ FROM delivery
 WHERE (queue.endpoint_id, queue.reference_kind, queue.reference_id)
     = (delivery.endpoint_id, delivery.reference_kind, delivery.reference_id)
 """
+# Nothing is left of what the queue counts: it was removed when it was too old.
+_EMPTY = """
+UPDATE notification_queues AS queue
+SET pending = left_over.count, claim = NULL, claimed_until = NULL, updated_at = now(),
+    due_at = CASE WHEN left_over.count > 0 THEN now() END
+FROM (
+    SELECT count(*) AS count FROM notification_deliveries
+    WHERE (endpoint_id, reference_kind, reference_id) = ($1, $2, $3) AND state = 'pending'
+) AS left_over
+WHERE (queue.endpoint_id, queue.reference_kind, queue.reference_id) = ($1, $2, $3) AND queue.claim = $4
+    AND queue.updated_at < now() - interval '1 minute'
+"""
 _RELEASE = """
 UPDATE notification_queues SET claim = NULL, claimed_until = NULL
 WHERE (endpoint_id, reference_kind, reference_id) = ($1, $2, $3) AND claim = $4
@@ -163,7 +175,10 @@ async def work(resources: Resources, sender: Sender, claim: Claim) -> None:
         row = await resources.database.fetchrow(_NEXT, *claim.key)
         if row is None:
             return  # others have taken it over
-        if row["delivery_id"] is None or not row["is_enabled"] or loop.time() > until:
+        if row["delivery_id"] is None:
+            await resources.database.execute(_EMPTY, *claim.key)
+            break
+        if not row["is_enabled"] or loop.time() > until:
             break
         if row["id"] is None:  # its event is no longer kept
             await _finish(resources, claim, row, "set_aside", None)

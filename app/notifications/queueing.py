@@ -71,7 +71,8 @@ async def fan_out(database: Database) -> bool:
         endpoints = [each for each in await repository.list_endpoints(connection) if each["is_enabled"]]
         if not endpoints:
             last = await newest(connection)
-            await _move(connection, installation, last)
+            if last is not None and Position(last["xid"], last["id"]) != position:
+                await _move(connection, installation, last)
             return False
         page = await read_page(connection, position, limit=BATCH)
         await enqueue(connection, _wanted(endpoints, page.events))

@@ -40,6 +40,20 @@ FROM (
 WHERE (queue.endpoint_id, queue.reference_kind, queue.reference_id)
     = (of_one.endpoint_id, of_one.reference_kind, of_one.reference_id)
 """
+# A delivery that was dropped while it was being sent may have been counted twice. Only of queues at rest: nothing else
+# changes their number meanwhile.
+_REPAIR_COUNTS = """
+UPDATE notification_queues AS queue
+SET pending = of_one.count, due_at = coalesce(queue.due_at, now()), updated_at = now()
+FROM (
+    SELECT endpoint_id, reference_kind, reference_id, count(*) AS count
+    FROM notification_deliveries WHERE state = 'pending' GROUP BY 1, 2, 3
+) AS of_one
+WHERE (queue.endpoint_id, queue.reference_kind, queue.reference_id)
+    = (of_one.endpoint_id, of_one.reference_kind, of_one.reference_id)
+    AND queue.pending <> of_one.count
+    AND queue.updated_at < now() - interval '1 hour' AND (queue.claimed_until IS NULL OR queue.claimed_until < now())
+"""
 _PURGE_QUEUES = """
 DELETE FROM notification_queues
 WHERE (endpoint_id, reference_kind, reference_id) IN (
@@ -82,6 +96,7 @@ async def purge_deliveries(resources: Resources) -> int:
     """Remove deliveries, idle queues and deleted endpoints; return how many deliveries were removed."""
     database, kept = resources.database, resources.settings.delivery_retention
     await database.execute(_DROP_PENDING, kept, 1_000)
+    await database.execute(_REPAIR_COUNTS)
     removed = await purge(database, _PURGE_DELIVERIES, kept)
     await purge(database, _PURGE_QUEUES, kept)
     for statement in _PURGE_OF_DELETED:

@@ -9,6 +9,7 @@ import pytest
 
 from app.notifications import delivering, retention
 from app.notifications.dispatcher import Dispatcher
+from app.notifications.queueing import fan_out
 from app.notifications.sending import open_sender
 from app.resources import Resources
 from tests.cart import Cart
@@ -324,6 +325,41 @@ async def test_what_is_rolled_back_is_not_sent_and_what_is_committed_is(
         await deliver()
     await deliver()
     assert receiver.told() == [("c1", 1)]
+
+
+async def test_a_queue_that_counts_wrong_is_put_right(
+    cart: Cart,
+    make_endpoint: MakeEndpoint,
+    receiver: Receiver,
+    deliver: Deliver,
+    database: Database,
+    resources: Resources,
+) -> None:
+    await make_endpoint(receiver)
+    await _owe(cart, "c1")
+    receiver.statuses = [500]
+    await deliver()
+    await database.execute("UPDATE notification_queues SET pending = 0, due_at = NULL")
+    await database.age_notifications(timedelta(hours=2))
+    await deliver()
+    assert len(receiver.received) == 1
+    await retention.purge_deliveries(resources)
+    await deliver()
+    assert receiver.told() == [("c1", 1), ("c1", 1)]
+    await database.execute("UPDATE notification_queues SET pending = 2, due_at = now()")
+    await database.age_notifications(timedelta(hours=1))
+    await deliver()
+    assert await database.fetch("SELECT pending, due_at FROM notification_queues") == [{"pending": 0, "due_at": None}]
+
+
+async def test_without_an_endpoint_nothing_is_written_again_and_again(
+    cart: Cart, resources: Resources, database: Database
+) -> None:
+    await _owe(cart, "c1")
+    await fan_out(resources.database)
+    before = await database.value("SELECT xmin::text FROM notification_position")
+    assert await fan_out(resources.database) is False
+    assert await database.value("SELECT xmin::text FROM notification_position") == before
 
 
 async def test_old_deliveries_are_forgotten_and_queues_stay_right(
