@@ -6,6 +6,7 @@ const LOOK_AGAIN_MS = 2000;
 
 let order = null;
 let key = null; // of the refund that is being asked for; a repeat of it carries the same
+let isTyped = false; // what somebody typed stays, whatever is told meanwhile
 
 const RESULTS = { succeeded: "Refunded", pending: "On its way", failed: "Failed", refused: "Refused" };
 const REFUSALS = {
@@ -31,7 +32,7 @@ function draw() {
     : `Not paid (${payment?.status ?? "no payment"})`;
   $("refund-form").hidden = !isPaid || payment.amount_refundable === 0;
   if (isPaid) $("amount").max = (payment.amount_refundable / 10 ** digits()).toFixed(digits());
-  if (isPaid && !key) $("amount").value = $("amount").max;
+  if (isPaid && !key && !isTyped) $("amount").value = $("amount").max;
   $("refunds").replaceChildren(...refunds.map(drawRefund));
   $("shipped").textContent = order.shipped_at ? `Shipped ${when(order.shipped_at)}` : "Not shipped";
   $("timeline").replaceChildren(...timeline.map(drawEntry));
@@ -85,11 +86,13 @@ async function refund(event) {
     return;
   }
   key = null;
+  isTyped = false;
   $("amount").readOnly = false;
   $("result").textContent = answer.ok ? "" : (REFUSALS[content.code] ?? `Refused: ${content.code}`);
   await read();
 }
 
+$("amount").addEventListener("input", () => (isTyped = true));
 $("refund-form").addEventListener("submit", refund);
 await read();
 new EventSource(`${ORDER}/live`).addEventListener("changed", read);
