@@ -46,7 +46,7 @@ WEBHOOK_SECRET = "whsec_service"
 TEMPLATE = "payments_template"
 SERVER = "PAYMENTS_TEST_SERVER"  # the address of the run's PostgreSQL, as the workers get it
 
-# Whose tests start something once that takes seconds: the whole of `make run`, a Chromium, a PostgreSQL.
+# Whose tests start something once that takes seconds: the whole of `make run`, a Chromium, a PostgreSQL, many rows.
 SLOW_PARTS = {
     "tests/browser/": "stack",
     "tests/docs/test_examples.py": "stack",
@@ -54,6 +54,7 @@ SLOW_PARTS = {
     "tests/sandbox/test_browser.py": "Chromium",
     "tests/faults/test_server.py": "PostgreSQL",
     "tests/db/test_migrations.py": "migrations",
+    "tests/payment_intents/test_lists.py": "payments",
 }
 
 TLS = ssl.create_default_context()  # once: to read the certificates takes longer than most tests
@@ -78,8 +79,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_xdist_auto_num_workers() -> int:
-    """Return one worker more than there are cores: a part of a test's time is a wait for a timer."""
-    return (os.cpu_count() or 1) + 1
+    """Return two workers more than there are cores: a part of a test's time is a wait for a timer."""
+    return (os.cpu_count() or 1) + 2
 
 
 class OneStartEach(LoadScopeScheduling):  # type: ignore[misc] # as above
@@ -169,6 +170,12 @@ def settings_for(database_url: str, sandbox_url: str, **others: Any) -> Settings
             **others,
         }
     )
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    """Return the OpenAPI document, which takes half a second to make; nobody changes it."""
+    return create_app(settings_for("postgresql://nobody@127.0.0.1/none", "http://127.0.0.1:9")).openapi()
 
 
 @pytest.fixture

@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import pytest
@@ -85,8 +86,13 @@ def test_a_code_of_an_error_is_in_the_openapi_document(page: str) -> None:
     assert sorted(named - known) == []
 
 
+@cache
+def _paths() -> list[str]:
+    return list(yaml.safe_load(read("openapi.yaml"))["paths"])
+
+
 @pytest.mark.parametrize("page", SERVICE_PAGES)
 def test_a_path_is_in_the_openapi_document(page: str) -> None:
-    paths = [re.sub(r"^/v1/\{kind\}/\{[a-z_]+\}", "…", path) for path in yaml.safe_load(read("openapi.yaml"))["paths"]]
+    paths = [re.sub(r"^/v1/\{kind\}/\{[a-z_]+\}", "…", path) for path in _paths()]
     named = re.findall(r"(?:GET|PUT|POST) (…/[a-z/-]+)", read(page))
     assert [path for path in named if path not in paths] == []

@@ -25,7 +25,7 @@ SHOP = f"shop_{os.environ.get('PYTEST_XDIST_WORKER', 'alone')}"  # roles are the
 RIGHTS = f"GRANT ALL ON ALL TABLES IN SCHEMA public TO {SHOP}; GRANT ALL ON ALL SEQUENCES IN SCHEMA public TO {SHOP}"
 ROLE = f"CREATE ROLE {SHOP} LOGIN PASSWORD '{PASSWORD}'; {RIGHTS}"
 DROP = f"DROP OWNED BY {SHOP}; DROP ROLE {SHOP}"
-END_SESSIONS = f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = '{SHOP}'"  # noqa: S608 - our own name
+END_SESSIONS = f"SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity WHERE usename = '{SHOP}'"  # noqa: S608 - our own name
 
 
 @pytest.fixture

@@ -14,14 +14,11 @@ from typing import Any
 
 import httpx
 import jsonschema_rs
-import pytest
 import yaml
 
 import app
 from app.errors import PaymentsError
-from app.main import create_app
 from app.payment_intents.errors import REJECTIONS
-from app.settings import Settings
 
 ROOT = Path(app.__file__).parent
 
@@ -29,11 +26,6 @@ Json = dict[str, Any]
 
 # Arguments of errors that are for the headers, the log or the detail, and no member of the body.
 NOT_SHOWN = {"reason", "retry_after", "allowed", "snapshot", "key_of", "remembered"}
-
-
-@pytest.fixture
-def document(settings: Settings) -> Json:
-    return create_app(settings).openapi()
 
 
 def _objects(value: Any) -> Iterator[Json]:

@@ -6,13 +6,10 @@ from copy import deepcopy
 from typing import Any, NamedTuple, get_args
 
 import httpx
-import pytest
 
 from app.auth.scopes import Scope
 from app.http import rules
 from app.http.examples import example_of
-from app.main import create_app
-from app.settings import Settings
 from sandbox.client import SandboxClient
 from tests.conftest import NewKey
 
@@ -35,11 +32,6 @@ class Field(NamedTuple):
     @property
     def name(self) -> str:
         return f"{self.operation['operationId']} {'.'.join(self.location)}"
-
-
-@pytest.fixture
-def document(settings: Settings) -> Json:
-    return create_app(settings).openapi()
 
 
 def _resolved(document: Json, schema: Json) -> Json:

@@ -24,7 +24,7 @@ Deliver = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 def settings(database_url: str, sandbox_url: str) -> Settings:
-    return settings_for(database_url, sandbox_url, notification_key=KEY, notification_timeout=1)
+    return settings_for(database_url, sandbox_url, notification_key=KEY, notification_timeout=0.5)
 
 
 @pytest.fixture

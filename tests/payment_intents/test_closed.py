@@ -77,7 +77,7 @@ async def test_a_late_success_is_recorded_by_the_sweep_when_its_job_fails(
     await cart.owe()
     await sandbox.confirm(first["stripe_id"])
     await sandbox.wait_idle()
-    await sandbox.drop_next(path="/v1/payment_intents/*", count=9)
+    await sandbox.drop_next(path="/v1/payment_intents/*", count=99)
     await jobs()
     await sandbox.clear_faults()
     failed = (await database.payment_intents())[0]["status"]
