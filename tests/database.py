@@ -281,6 +281,11 @@ class Database:
     async def domain_event_types(self, types: str = "%") -> list[str]:
         return [event["type"] for event in await self.domain_events(types)]
 
+    async def until_events_are_readable(self) -> None:
+        """Return once every event can be read, which any transaction of the whole server that began before holds up."""
+        readable = "SELECT coalesce(bool_and(xid < pg_snapshot_xmin(pg_current_snapshot())), true) FROM domain_events"
+        await until(lambda: self.value(readable), "all events can be read", seconds=30)
+
     async def webhook_events(self, types: str = "%") -> list[Row]:
         return await self.fetch("SELECT * FROM webhook_events WHERE type LIKE $1", types)
 

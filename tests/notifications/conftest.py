@@ -12,6 +12,7 @@ from app.resources import Resources
 from app.settings import Settings
 from tests.cart import Cart
 from tests.conftest import NewKey, settings_for
+from tests.database import Database
 from tests.notifications.receiver import Receiver, receiving
 
 KEY = "notification-key-of-the-tests-only"
@@ -24,7 +25,7 @@ Deliver = Callable[[], Awaitable[None]]
 
 @pytest.fixture
 def settings(database_url: str, sandbox_url: str) -> Settings:
-    return settings_for(database_url, sandbox_url, notification_key=KEY, notification_timeout=0.5)
+    return settings_for(database_url, sandbox_url, notification_key=KEY, notification_timeout=2)
 
 
 @pytest.fixture
@@ -53,12 +54,13 @@ def make_endpoint(admin: httpx.AsyncClient) -> MakeEndpoint:
 
 
 @pytest.fixture
-async def deliver(resources: Resources) -> AsyncIterator[Deliver]:
+async def deliver(resources: Resources, database: Database) -> AsyncIterator[Deliver]:
     """Return what does all that is due now."""
     async with open_sender(resources.settings) as sender:
         dispatcher = Dispatcher(resources, sender)
 
         async def turn() -> None:
+            await database.until_events_are_readable()
             await dispatcher.turn()
             await dispatcher.finish()
 

@@ -130,10 +130,11 @@ async def test_a_redirect_is_not_followed(receiver: Receiver, settings: Settings
 
 
 async def test_little_is_read_of_a_long_answer_and_nothing_of_a_slow_one(
-    receiver: Receiver, settings: Settings
+    receiver: Receiver, database_url: str, sandbox_url: str
 ) -> None:
     receiver.text = "x" * 5_000_000
-    async with open_sender(settings) as sender:
+    impatient = settings_for(database_url, sandbox_url, notification_timeout=0.5)
+    async with open_sender(impatient) as sender:
         outcome = await sender.send(receiver.url, "{}", {"webhook-id": "x"})
         assert len(outcome.excerpt or "") <= 1024
         receiver.seconds = 1.5

@@ -11,6 +11,7 @@ import pytest
 
 from tests.cart import Cart
 from tests.conftest import NewKey
+from tests.database import Database
 from tests.notifications.receiver import Receiver
 from tests.stack import ROOT
 
@@ -41,10 +42,11 @@ async def _line(process: asyncio.subprocess.Process) -> str:
 
 
 async def test_listen_posts_signed_events_and_prints_each_answer(
-    anonymous: httpx.AsyncClient, cart: Cart, receiver: Receiver, new_key: NewKey
+    anonymous: httpx.AsyncClient, cart: Cart, receiver: Receiver, new_key: NewKey, database: Database
 ) -> None:
     environment = {"PAYMENTS_API_URL": str(anonymous.base_url), "PAYMENTS_API_KEY": await new_key("events:read")}
     await cart.owe()
+    await database.until_events_are_readable()
     key = {"Authorization": f"Bearer {environment['PAYMENTS_API_KEY']}"}
     cursor = (await anonymous.get("/v1/events", headers=key)).json()["next_cursor"]
     await cart.put(amount=1500)

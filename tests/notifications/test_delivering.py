@@ -130,6 +130,7 @@ async def test_a_slow_endpoint_and_a_failing_one_hold_up_no_other(
         failing.status, slow.seconds = 200, 0
         await _change(cart, "c1", 1500)
         await database.age_notifications(timedelta(hours=1))
+        await database.until_events_are_readable()
         async with open_sender(resources.settings) as sender:
             dispatcher = Dispatcher(resources, sender)
             for _ in range(4):
@@ -155,6 +156,7 @@ async def test_a_killed_workers_claims_end_and_its_event_is_sent_again_under_the
     receiver.seconds = 0.5
     async with open_sender(resources.settings) as sender:
         dispatcher = Dispatcher(resources, sender)
+        await database.until_events_are_readable()
         await dispatcher.turn()
         while not receiver.received:
             await asyncio.sleep(0.01)
@@ -178,6 +180,7 @@ async def test_who_lost_the_claim_records_nothing(
     async with open_sender(resources.settings) as sender:
         dispatcher = Dispatcher(resources, sender)
         receiver.seconds = 0.3
+        await database.until_events_are_readable()
         await dispatcher.turn()
         while not receiver.received:
             await asyncio.sleep(0.01)
@@ -188,12 +191,13 @@ async def test_who_lost_the_claim_records_nothing(
 
 
 async def test_two_workers_send_nothing_twice(
-    cart: Cart, make_endpoint: MakeEndpoint, receiver: Receiver, resources: Resources
+    cart: Cart, make_endpoint: MakeEndpoint, receiver: Receiver, resources: Resources, database: Database
 ) -> None:
     await make_endpoint(receiver)
     names = [f"c{number}" for number in range(10)]
     await _owe(cart, *names)
     await _change(cart, "c1", 1500, 1600)
+    await database.until_events_are_readable()
     async with open_sender(resources.settings) as sender:
         workers = [Dispatcher(resources, sender) for _ in range(3)]
         for _ in range(5):
@@ -356,6 +360,7 @@ async def test_without_an_endpoint_nothing_is_written_again_and_again(
     cart: Cart, resources: Resources, database: Database
 ) -> None:
     await _owe(cart, "c1")
+    await database.until_events_are_readable()
     await fan_out(resources.database)
     before = await database.value("SELECT xmin::text FROM notification_position")
     assert await fan_out(resources.database) is False
