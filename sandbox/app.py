@@ -8,17 +8,29 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount
 from starlette.types import Receive, Scope, Send
 
-from sandbox import balance, charges, customers, disputes, events, merchant, payment_methods, refunds
+from sandbox import (
+    balance,
+    charges,
+    confirmation_tokens,
+    customers,
+    disputes,
+    events,
+    merchant,
+    payment_methods,
+    refunds,
+)
 from sandbox.account import Account
 from sandbox.api.cors import Preflight
 from sandbox.api.endpoint import Endpoint
 from sandbox.api.operation import Routes
 from sandbox.api.wire import expose_transport
 from sandbox.browser.checkout import checkout_routes
+from sandbox.browser.method_pages import method_routes
 from sandbox.browser.routes import browser_routes
 from sandbox.checkout import sessions
 from sandbox.config import SandboxConfig
 from sandbox.control_api.routes import control_routes
+from sandbox.methods import transfer
 from sandbox.payment_intents import operations as payment_intents
 from sandbox.timers import run_due
 from sandbox.webhooks import endpoints
@@ -27,11 +39,13 @@ from sandbox.webhooks.sender import Sender
 OPERATIONS = (
     *payment_intents.OPERATIONS,
     *payment_methods.OPERATIONS,
+    *confirmation_tokens.OPERATIONS,
     *charges.OPERATIONS,
     *balance.OPERATIONS,
     *refunds.OPERATIONS,
     *disputes.OPERATIONS,
     *customers.OPERATIONS,
+    *transfer.OPERATIONS,
     *sessions.OPERATIONS,
     *events.OPERATIONS,
     *endpoints.OPERATIONS,
@@ -68,6 +82,7 @@ def create_app(config: SandboxConfig) -> Starlette:
         *control_routes(account, api, sender),
         *browser_routes(account, sender),
         *checkout_routes(account, sender),
+        *method_routes(account, sender),
     ]
     return Sandbox(routes=routes, lifespan=lifespan)
 

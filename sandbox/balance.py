@@ -10,6 +10,7 @@ from sandbox.store import JsonObject
 _CATEGORIES = {
     "charge": "charge",
     "payment": "charge",
+    "payment_refund": "refund",
     "refund": "refund",
     "refund_failure": "refund_failure",
 }

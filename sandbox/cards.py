@@ -1,5 +1,6 @@
 """The test payment methods, as data: numbers, the names of their PaymentMethods, and what becomes of a payment."""
 
+import math
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,7 +41,14 @@ NOT_A_TEST_CARD = Decline(
     "For a list of valid test cards, visit: https://stripe.com/docs/testing.",
     "test_mode_live_card",
 )
-NO_ACCOUNT = Decline("payment_method_invalid", "The bank account could not be located.")
+NO_ACCOUNT = Decline("no_account", "The customer's bank account could not be located.")
+ACCOUNT_CLOSED = Decline("account_closed", "The customer's bank account has been closed.")
+ACCOUNT_EMPTY = Decline("insufficient_funds", "The customer's account has insufficient funds to cover this payment.")
+NOT_AUTHORIZED = Decline(
+    "debit_not_authorized", "The customer has notified their bank that this payment was unauthorized."
+)
+NEVER = math.inf
+THREE_MINUTES = 180.0
 
 
 @dataclass(frozen=True)
@@ -49,7 +57,7 @@ class TestMethod:
 
     number: str
     names: tuple[str, ...] = ()
-    type: Literal["card", "us_bank_account"] = "card"
+    type: str = "card"
     brand: str = "visa"
     country: str = "US"
     funding: str = "credit"
@@ -63,7 +71,9 @@ class TestMethod:
     is_risky: bool = False
     """Whether the payment succeeds with an elevated risk level."""
     is_slow: bool = False
-    """Whether the outcome comes days later: the PaymentIntent is `processing` until then."""
+    """Whether the outcome comes days later: the PaymentIntent is `processing`, or waits for the money, until then."""
+    takes: float | None = None
+    """The seconds until the outcome of a slow payment, or NEVER; None is the config's `settle_delay`."""
 
     @property
     def last4(self) -> str:
@@ -73,6 +83,15 @@ class TestMethod:
 def _declining(suffix: str) -> tuple[str, ...]:
     """Return the names of both families: `pm_card_visa_chargeDeclined…` and the older `pm_card_chargeDeclined…`."""
     return (f"pm_card_visa_chargeDeclined{suffix}", f"pm_card_chargeDeclined{suffix}")
+
+
+def _bank_account(number: str, name: str, decline: Decline | None = None, *, takes: float | None = None) -> TestMethod:
+    names = (f"pm_usBankAccount_{name}",)
+    return TestMethod(number, names, "us_bank_account", decline=decline, is_slow=True, takes=takes)
+
+
+def _iban(number: str, decline: Decline | None = None, *, takes: float | None = None) -> TestMethod:
+    return TestMethod(number, (), "sepa_debit", decline=decline, is_slow=True, takes=takes)
 
 
 TEST_METHODS = (
@@ -130,14 +149,20 @@ TEST_METHODS = (
     TestMethod("4000000000007726", ("pm_card_pendingRefund",), aftermath="pending_refund"),
     TestMethod("4000000000005126", ("pm_card_refundFail",), aftermath="failing_refund"),
     TestMethod("4000000000000077", ("pm_card_bypassPending",)),
-    TestMethod("000123456789", ("pm_usBankAccount_success",), type="us_bank_account", is_slow=True),
-    TestMethod(
-        "000111111116",
-        ("pm_usBankAccount_noAccount",),
-        type="us_bank_account",
-        decline=NO_ACCOUNT,
-        is_slow=True,
-    ),
+    _bank_account("000123456789", "success"),
+    _bank_account("000111111116", "noAccount", NO_ACCOUNT),
+    _bank_account("000111111113", "accountClosed", ACCOUNT_CLOSED),
+    _bank_account("000222222227", "insufficientFunds", ACCOUNT_EMPTY),
+    _bank_account("000333333335", "debitNotAuthorized", NOT_AUTHORIZED),
+    _bank_account("000000000009", "processing", takes=NEVER),
+    _iban("AT611904300234573201"),
+    _iban("AT321904300235473204", takes=THREE_MINUTES),
+    _iban("AT861904300235473202", ACCOUNT_EMPTY),
+    _iban("AT051904300235473205", ACCOUNT_EMPTY, takes=THREE_MINUTES),
+    _iban("DE89370400440532013000"),
+    _iban("DE08370400440532013003", takes=THREE_MINUTES),
+    _iban("DE62370400440532013001", ACCOUNT_EMPTY),
+    _iban("DE78370400440532013004", ACCOUNT_EMPTY, takes=THREE_MINUTES),
 )
 
 BY_NAME = {name: method for method in TEST_METHODS for name in method.names}

@@ -20,6 +20,7 @@ from sandbox.balance import add_balance_transaction
 from sandbox.cards import Decline, TestMethod
 from sandbox.errors import missing
 from sandbox.events import emit
+from sandbox.methods.charge_details import charge_details
 from sandbox.store import JsonObject
 
 DECLINED_BY_BANK = "The bank did not return any further details with this decline."
@@ -27,7 +28,7 @@ DECLINED_BY_BANK = "The bank did not return any further details with this declin
 
 def new_charge(account: Account, intent: JsonObject, method: JsonObject, **changes: Any) -> JsonObject:
     """Make the Charge of an attempt; metadata and description are the PaymentIntent's at this moment."""
-    charge_id = account.ids.new("ch")
+    charge_id = account.ids.new("ch" if method["type"] == "card" else "py")
     return {
         "id": charge_id,
         "object": "charge",
@@ -112,7 +113,7 @@ def method_details(
 ) -> JsonObject:
     """Return `payment_method_details`; the Charge shows less of a card than the PaymentMethod does."""
     if method["type"] != "card":
-        return {"type": method["type"], method["type"]: _bank_details(method["us_bank_account"])}
+        return charge_details(method)
     card = method["card"]
     checks = {
         **card["checks"],
@@ -145,14 +146,10 @@ def method_details(
     return {"type": "card", "card": details}
 
 
-def _bank_details(bank: JsonObject) -> JsonObject:
-    shown = ("account_holder_type", "account_type", "bank_name", "fingerprint", "last4", "routing_number")
-    return {**{name: bank[name] for name in shown}, "mandate": None, "payment_reference": None}
-
-
 def settled_at_once(account: Account, charge: JsonObject) -> JsonObject:
     """Return the Charge as a synchronous capture leaves it."""
-    entry = add_balance_transaction(account, "charge", charge["amount_captured"], charge)
+    kind = "charge" if charge["payment_method_details"]["type"] == "card" else "payment"
+    entry = add_balance_transaction(account, kind, charge["amount_captured"], charge)
     return {**charge, "balance_transaction": entry["id"], "receipt_url": _receipt(account, charge["id"])}
 
 

@@ -10,6 +10,8 @@ from typing import ClassVar, Literal
 
 from pydantic import ConfigDict, TypeAdapter, ValidationError
 
+from sandbox.methods.types import TYPES
+
 API_VERSION = "2026-10-28.endive"
 
 OPEN_STATUSES = frozenset({"requires_payment_method", "requires_confirmation", "requires_action"})
@@ -48,6 +50,8 @@ class Unconfirmed:
     """Whether amounts in BHD, JOD, KWD, OMR and TND must end in 0."""
     failed_authentication_leaves_charge: bool = False
     """Whether a failed 3DS challenge leaves a failed Charge."""
+    refunds_of_other_methods: Literal["pending", "succeeded"] = "pending"
+    """The status in which a refund begins that goes to a bank account or to Klarna."""
     webhook_timeout: timedelta = timedelta(seconds=20)
     """How long an endpoint may take to answer."""
 
@@ -87,6 +91,8 @@ class SandboxConfig:
     """Seconds of the sandbox's clock before each retry; Stripe's own test mode retries 3 times in hours."""
     webhook_concurrency: int = 1
     """How many deliveries an endpoint gets at once; more than 1 gives up the order."""
+    enabled_methods: tuple[str, ...] = ("card", "us_bank_account")
+    """The types that automatic payment methods offer, as the Dashboard's settings say at Stripe."""
     capture_delay: timedelta = timedelta(0)
     """How long after a success the balance transaction arrives (Stripe promises an hour)."""
     settle_delay: timedelta = timedelta(minutes=1)
@@ -101,6 +107,8 @@ class SandboxConfig:
         for key, prefix in ((self.secret_key, "sk_test_"), (self.publishable_key, "pk_test_")):
             if key is not None and not (key.isascii() and key.startswith(prefix)):
                 raise ValueError(f"The sandbox takes only test keys: this one must begin with {prefix}.")
+        if unknown := set(self.enabled_methods) - TYPES.keys():
+            raise ValueError(f"The sandbox has no payment methods of the type {', '.join(sorted(unknown))}.")
         if (self.webhook_url is None) != (self.webhook_secret is None):
             raise ValueError("A webhook needs both its url and its secret.")
         if self.webhook_secret is not None and not self.webhook_secret.startswith("whsec_"):

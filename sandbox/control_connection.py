@@ -2,6 +2,7 @@
 
 import functools
 import ssl
+from collections.abc import Mapping
 from types import TracebackType
 from typing import Any, Self
 
@@ -14,6 +15,15 @@ JsonObject = dict[str, Any]
 def _tls() -> ssl.SSLContext:
     """Load the certificates once, not for each client."""
     return ssl.create_default_context()
+
+
+def flat(params: Mapping[str, Any], inside: str = "") -> dict[str, str]:
+    """Return nested parameters as a form names them: `card[number]`."""
+    form: dict[str, str] = {}
+    for name, value in params.items():
+        path = f"{inside}[{name}]" if inside else name
+        form |= flat(value, path) if isinstance(value, Mapping) else {path: str(value)}
+    return form
 
 
 class ControlConnection:

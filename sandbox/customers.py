@@ -17,7 +17,7 @@ from sandbox.api.params import (
     string,
 )
 from sandbox.api.stripe_params import missing_param
-from sandbox.errors import ApiError, missing
+from sandbox.errors import ApiError, NotImplementedHereError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.params import SHIPPING, email
 from sandbox.payment_methods import ADDRESS, check_not_used, resolve
@@ -105,9 +105,17 @@ def attach(account: Account, call: Call) -> JsonObject:
     if method["customer"] not in {None, customer}:
         raise ApiError("The payment method you provided has already been attached to a customer.")
     check_not_used(account, method)
+    _check_kept(account, method)
     changed = account.change(method, customer=customer)
     emit(account, "payment_method.attached", changed)
     return changed
+
+
+def _check_kept(account: Account, method: JsonObject) -> None:
+    """Refuse what Stripe does not attach, or only after it verified the account: its words are not known."""
+    is_verified = method["type"] != "us_bank_account" or account.notes(method["id"]).get("is_verified")
+    if method["type"] not in {"card", "sepa_debit", "us_bank_account"} or not is_verified:
+        raise NotImplementedHereError(f"attaching a PaymentMethod of the type {method['type']} by itself")
 
 
 def detach(account: Account, call: Call) -> JsonObject:

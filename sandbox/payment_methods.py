@@ -1,4 +1,4 @@
-"""PaymentMethods: made from a test name such as `pm_card_visa`, or from card data."""
+"""PaymentMethods: made from a test name such as `pm_card_visa`, or from data such as a card's number or an IBAN."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,34 +6,17 @@ from typing import Any
 from sandbox.account import Account
 from sandbox.api.listing import page
 from sandbox.api.operation import Call, Operation
-from sandbox.api.params import (
-    EXPAND,
-    PAGING,
-    Schema,
-    hash_of,
-    integer,
-    merged,
-    metadata,
-    names,
-    required_string,
-    string,
-)
+from sandbox.api.params import EXPAND, PAGING, Schema, hash_of, merged, metadata, names, required_string, string
 from sandbox.api.stripe_params import STRIPE_PARAMS, missing_param, path_of
-from sandbox.cards import BY_NAME, BY_NUMBER, BY_TOKEN, UNKNOWN_CARD, TestMethod, is_card_number
-from sandbox.errors import ApiError, CardError, NotImplementedHereError, missing
+from sandbox.cards import BY_NAME, BY_NUMBER, UNKNOWN_CARD, TestMethod
+from sandbox.errors import ApiError, NotImplementedHereError, missing
 from sandbox.events import emit
+from sandbox.methods import card, data
+from sandbox.methods.types import TYPES
 from sandbox.store import JsonObject
 
-SUPPORTED_TYPES = ("card", "us_bank_account")
 ADDRESS = names(string, "city country line1 line2 postal_code state")
 BILLING_DETAILS: Schema = {"address": hash_of(ADDRESS), **names(string, "email name phone tax_id")}
-CARD: Schema = {
-    "number": required_string,
-    "exp_month": integer,
-    "exp_year": integer,
-    "cvc": string,
-    "token": required_string,
-}
 
 
 def known_type(name: str, value: Any) -> str:
@@ -43,23 +26,16 @@ def known_type(name: str, value: Any) -> str:
 
 
 def usable_type(name: str, value: Any) -> str:
-    return _implemented(name, known_type(name, value), SUPPORTED_TYPES)
-
-
-def type_with_data(name: str, value: Any) -> str:
-    """Return a type that can be made from data; bank accounts have test names only."""
-    return _implemented(name, known_type(name, value), ("card",))
-
-
-def _implemented(name: str, kind: str, implemented: tuple[str, ...]) -> str:
-    if kind not in implemented:
+    kind = known_type(name, value)
+    if kind not in TYPES:
         raise NotImplementedHereError(f"payment methods of the type {kind} in {name}", param=name)
     return kind
 
 
 DATA: Schema = {
-    "type": type_with_data,
-    "card": hash_of(CARD),
+    "type": usable_type,
+    "card": hash_of(card.DATA),
+    **data.DATA,
     "billing_details": hash_of(BILLING_DETAILS),
     "metadata": metadata,
     "allow_redisplay": string,
@@ -72,41 +48,44 @@ _USED = (
     "connected account without Customer attachment, or was detached from a Customer. It may not be used again. To use "
     "a PaymentMethod multiple times, you must attach it to a Customer first."
 )
-_BRANDS = {"34": "amex", "37": "amex", "4": "visa", "5": "mastercard", "6": "discover", "35": "jcb"}
-_MAX_MONTH = 12
 
 
 def resolve(account: Account, identifier: str) -> JsonObject:
     """Return the PaymentMethod of this id; a test name makes a new one, as at Stripe."""
     method = BY_NAME.get(identifier)
     if method is not None:
-        return _new(account, method, exp_month=12, exp_year=2034)
+        fields = card.shown(account, method) if method.type == "card" else data.bank_account(method)
+        return _new(account, method, fields, is_verified=True)
     found = account.get("payment_method", identifier)
     if found is None:
         raise missing("PaymentMethod", identifier, "payment_method")
     return found
 
 
-def from_data(account: Account, data: Mapping[str, Any], inside: str = "payment_method_data") -> JsonObject:
-    """Make a PaymentMethod from card data; raise CardError where the card cannot exist."""
-    param, card = path_of(inside, "card"), data.get("card")
-    if card is None:
-        raise missing_param(param)
-    method = _from_token(card["token"], param) if "token" in card else _check_card(account, card, param)
-    expiry = {"exp_month": 12, "exp_year": 2034, **card}
-    made = _new(account, method, exp_month=expiry["exp_month"], exp_year=_full_year(expiry["exp_year"]))
-    billing = {**made["billing_details"], **(data.get("billing_details") or {})}
+def from_data(account: Account, given: Mapping[str, Any], inside: str = "payment_method_data") -> JsonObject:
+    """Make a PaymentMethod from its data; raise CardError or ApiError where there can be no such card or account."""
+    kind = given.get("type", "card")
+    if kind == "card":
+        if given.get("card") is None:
+            raise missing_param(path_of(inside, "card"))
+        method, fields = card.from_data(account, given["card"], path_of(inside, "card"))
+    else:
+        method, fields = data.from_data(kind, given, inside)
+    made = _new(account, method, fields)
+    billing = {**made["billing_details"], **(given.get("billing_details") or {})}
     return account.change(
         made,
-        allow_redisplay=data.get("allow_redisplay") or made["allow_redisplay"],
+        allow_redisplay=given.get("allow_redisplay") or made["allow_redisplay"],
         billing_details=billing,
-        metadata=merged({}, data.get("metadata") or {}),
-        card={**made["card"], **_shown(card)} if method is UNKNOWN_CARD else made["card"],
+        metadata=merged({}, given.get("metadata") or {}),
     )
 
 
 def method_of(account: Account, payment_method_id: str) -> TestMethod:
-    return BY_NUMBER.get(account.notes(payment_method_id).get("number", ""), UNKNOWN_CARD)
+    """Return the row of the table of test methods; a type without numbers has a row of its own."""
+    notes = account.notes(payment_method_id)
+    kind = notes.get("type", "card")
+    return BY_NUMBER.get(notes.get("number", "")) or (UNKNOWN_CARD if kind == "card" else data.plain(kind))
 
 
 def check_usable(account: Account, method: JsonObject, customer: str | None) -> None:
@@ -131,7 +110,7 @@ def record_use(account: Account, intent: JsonObject, method: JsonObject) -> None
     """Attach a PaymentMethod that paid where `setup_future_usage` says so; otherwise it cannot pay again."""
     if method["customer"] is not None:
         return
-    options = (intent["payment_method_options"] or {}).get("card") or {}
+    options = (intent["payment_method_options"] or {}).get(method["type"]) or {}
     usage = options.get("setup_future_usage") or intent["setup_future_usage"]
     if intent["customer"] is None or usage in {None, "none"}:
         account.note(method["id"], is_used=True)
@@ -139,44 +118,8 @@ def record_use(account: Account, intent: JsonObject, method: JsonObject) -> None
     emit(account, "payment_method.attached", account.change(method, customer=intent["customer"]))
 
 
-def _from_token(token: str, param: str) -> TestMethod:
-    method = BY_TOKEN.get(token)
-    if method is None:
-        raise missing("token", token, f"{param}[token]")
-    return method
-
-
-def _check_card(account: Account, card: Mapping[str, Any], param: str) -> TestMethod:
-    for name in ("number", "exp_month", "exp_year"):
-        if name not in card:
-            raise missing_param(path_of(param, name))
-    number = card["number"].replace(" ", "").replace("-", "")
-    if not is_card_number(number):
-        raise CardError("Your card number is incorrect.", code="incorrect_number", param="number")
-    if not 1 <= card["exp_month"] <= _MAX_MONTH:
-        message = "Your card's expiration month is invalid."
-        raise CardError(message, code="invalid_expiry_month", param="exp_month")
-    months = _full_year(card["exp_year"]) * 12 + card["exp_month"]
-    if months < account.clock.months():
-        raise CardError("Your card's expiration year is invalid.", code="invalid_expiry_year", param="exp_year")
-    cvc = card.get("cvc")
-    if cvc is not None and not (cvc.isdecimal() and len(cvc) in {3, 4}):
-        raise CardError("Your card's security code is invalid.", code="invalid_cvc", param="cvc")
-    return BY_NUMBER.get(number, UNKNOWN_CARD)
-
-
-def _full_year(year: int) -> int:
-    return year + 2000 if year < 100 else year  # noqa: PLR2004  a year of two digits
-
-
-def _shown(card: Mapping[str, Any]) -> JsonObject:
-    """Return what may be shown of a card that the table does not know."""
-    digits = card["number"].replace(" ", "").replace("-", "")
-    brand = _BRANDS.get(digits[:2]) or _BRANDS.get(digits[:1]) or "unknown"
-    return {"brand": brand, "display_brand": brand, "last4": digits[-4:]}
-
-
-def _new(account: Account, method: TestMethod, *, exp_month: int, exp_year: int) -> JsonObject:
+def _new(account: Account, method: TestMethod, fields: JsonObject, *, is_verified: bool = False) -> JsonObject:
+    """Add a PaymentMethod; a bank account of a test name needs no micro-deposits."""
     made: JsonObject = {
         "id": account.ids.new("pm"),
         "object": "payment_method",
@@ -191,43 +134,10 @@ def _new(account: Account, method: TestMethod, *, exp_month: int, exp_year: int)
         "livemode": False,
         "metadata": {},
         "type": method.type,
-        method.type: _card(account, method, exp_month, exp_year) if method.type == "card" else _bank(method),
+        method.type: fields,
     }
-    account.note(made["id"], number=method.number)
+    account.note(made["id"], number=method.number, type=method.type, is_verified=is_verified)
     return account.add(made)
-
-
-def _card(account: Account, method: TestMethod, exp_month: int, exp_year: int) -> JsonObject:
-    return {
-        "brand": method.brand,
-        "checks": {"address_line1_check": None, "address_postal_code_check": None, "cvc_check": None},
-        "country": method.country,
-        "display_brand": method.brand,
-        "exp_month": exp_month,
-        "exp_year": exp_year,
-        "fingerprint": f"sandbox{method.last4}" if method.number else account.ids.token("fingerprint", 16),
-        "funding": method.funding,
-        "generated_from": None,
-        "last4": method.last4,
-        "networks": {"available": [method.brand], "preferred": None},
-        "regulated_status": "unregulated",
-        "three_d_secure_usage": {"supported": True},
-        "wallet": None,
-    }
-
-
-def _bank(method: TestMethod) -> JsonObject:
-    return {
-        "account_holder_type": "individual",
-        "account_type": "checking",
-        "bank_name": "STRIPE TEST BANK",
-        "financial_connections_account": None,
-        "fingerprint": f"sandbox{method.last4}",
-        "last4": method.last4,
-        "networks": {"preferred": "ach", "supported": ["ach"]},
-        "routing_number": "110000000",
-        "status_details": {},
-    }
 
 
 def create(account: Account, call: Call) -> JsonObject:

@@ -21,7 +21,7 @@ from sandbox.api.params import (
 from sandbox.balance import add_balance_transaction
 from sandbox.charges import find as find_charge
 from sandbox.currencies import shown
-from sandbox.errors import ApiError, InvalidParamError, missing
+from sandbox.errors import ApiError, InvalidParamError, NotImplementedHereError, missing
 from sandbox.events import emit
 from sandbox.payment_methods import method_of
 from sandbox.store import JsonObject
@@ -70,6 +70,7 @@ def refundable_charge(account: Account, intent: JsonObject) -> JsonObject:
 def refund_charge(
     account: Account, charge: JsonObject, wanted: int | None, *, reason: str | None, metadata: dict[str, str]
 ) -> JsonObject:
+    _check_type(charge)
     left = charge["amount_captured"] - charge["amount_refunded"] - _disputed(account, charge)
     _check_refundable(charge, left, wanted)
     refund = _new(account, charge, left if wanted is None else wanted, reason, metadata)
@@ -85,6 +86,15 @@ def _disputed(account: Account, charge: JsonObject) -> int:
     amounts = [dispute["amount"] for dispute in disputes if not dispute["is_charge_refundable"]]
     is_all = bool(amounts) and not account.config.unconfirmed.partial_dispute_leaves_rest_refundable
     return int(charge["amount_captured"]) if is_all else sum(amounts)
+
+
+def _check_type(charge: JsonObject) -> None:
+    """Raise ApiError for a payment that Stripe cannot refund, or of which the sandbox does not know how."""
+    kind = charge["payment_method_details"]["type"]
+    if kind == "boleto":
+        raise ApiError("Boleto payments cannot be refunded.", code="charge_not_refundable")
+    if kind in {"customer_balance", "multibanco"}:
+        raise NotImplementedHereError(f"refunds of payments of the type {kind}")
 
 
 def _check_refundable(charge: JsonObject, left: int, wanted: int | None) -> None:
@@ -105,8 +115,10 @@ def _new(
     account: Account, charge: JsonObject, refunded: int, reason: str | None, metadata: dict[str, str]
 ) -> JsonObject:
     aftermath = method_of(account, charge["payment_method"]).aftermath
+    is_card = charge["payment_method_details"]["type"] == "card"
+    is_pending = not is_card and account.config.unconfirmed.refunds_of_other_methods == "pending"
     refund = {
-        "id": account.ids.new("re"),
+        "id": account.ids.new("re" if is_card else "pyr"),
         "object": "refund",
         "amount": refunded,
         "balance_transaction": None,
@@ -124,13 +136,18 @@ def _new(
         "status": "succeeded",
         "transfer_reversal": None,
     }
-    if aftermath == "pending_refund":
+    if is_pending or aftermath == "pending_refund":
         refund |= {"status": "pending", "pending_reason": "processing"}
     else:
-        refund["balance_transaction"] = add_balance_transaction(account, "refund", -refunded, refund)["id"]
-    if aftermath:
+        refund["balance_transaction"] = _withdraw(account, refund)["id"]
+    if is_pending or aftermath:
         account.timers.add(account.config.settle_delay.total_seconds(), "finish_refund", refund["id"])
     return refund
+
+
+def _withdraw(account: Account, refund: JsonObject) -> JsonObject:
+    kind = "payment_refund" if refund["id"].startswith("pyr_") else "refund"
+    return add_balance_transaction(account, kind, -refund["amount"], refund)
 
 
 def _give_back(account: Account, charge: JsonObject, refund: JsonObject) -> None:
@@ -154,7 +171,7 @@ def finish(account: Account, refund_id: str) -> None:
         return
     if refund["status"] != "pending":
         return
-    entry = add_balance_transaction(account, "refund", -refund["amount"], refund)
+    entry = _withdraw(account, refund)
     settled = {name: value for name, value in refund.items() if name != "pending_reason"}
     changed = account.add({**settled, "status": "succeeded", "balance_transaction": entry["id"]})
     emit(account, "refund.updated", changed, {"status": "pending", "balance_transaction": None})

@@ -6,11 +6,12 @@ from collections.abc import Callable, Mapping
 from sandbox import charges, disputes, radar, refunds
 from sandbox.account import Account
 from sandbox.checkout import payment, sessions
-from sandbox.payment_intents import attempt, cancel, capture
+from sandbox.methods import microdeposits, voucher
+from sandbox.payment_intents import cancel, capture, outcomes
 
 ACTIONS: Mapping[str, Callable[[Account, str], object]] = {
     "settle_charge": charges.settle,
-    "finish_processing": attempt.finish_processing,
+    "finish_processing": outcomes.finish_processing,
     "finish_refund": refunds.finish,
     "dispute_as_tested": disputes.dispute_as_tested,
     "warn_of_fraud": radar.warn_of_fraud,
@@ -18,6 +19,9 @@ ACTIONS: Mapping[str, Callable[[Account, str], object]] = {
     "expire_session": sessions.expire_session,
     "follow_payment": payment.follow,
     "abandon": cancel.abandon,
+    "pay_voucher": voucher.pay,
+    "expire_voucher": voucher.expire,
+    "time_out_microdeposits": microdeposits.time_out,
 }
 
 

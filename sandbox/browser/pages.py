@@ -1,5 +1,6 @@
 """The pages that Stripe would host, as plain HTML."""
 
+from collections.abc import Mapping
 from html import escape
 
 from sandbox.currencies import shown
@@ -50,6 +51,18 @@ def challenge_page(intent: JsonObject) -> str:
         '<button class="main" name="outcome" value="succeed">Complete authentication</button>'
         '<button name="outcome" value="fail">Fail authentication</button></form>',
     )
+
+
+def method_page(intent: JsonObject, title: str, facts: Mapping[str, str], buttons: Mapping[str, str]) -> str:
+    """Return the page of a bank, a voucher or a transfer; `buttons` are outcomes and their labels."""
+    amount = escape(shown(intent["amount"], intent["currency"]))
+    rows = "".join(f"<li>{escape(name)}: <b>{escape(value)}</b></li>" for name, value in facts.items())
+    choices = "".join(
+        f'<button name="outcome" value="{outcome}"{" class=main" if outcome == "succeed" else ""}>{label}</button>'
+        for outcome, label in buttons.items()
+    )
+    heading = f"<h1>{escape(title)}</h1><p>{amount}</p><ul>{rows}</ul>"
+    return _page(title, f'{heading}<form method="post">{choices}</form>')
 
 
 def checkout_page(session: JsonObject, items: list[JsonObject], error: str | None = None) -> str:

@@ -63,7 +63,7 @@ class Browser:
         return_url = self._account.notes(intent["id"]).get("return_url")
         if return_url is None:
             return HTMLResponse(message_page("Done. You can close this page."))
-        return RedirectResponse(_with_result(return_url, changed), status_code=SEE_OTHER)
+        return RedirectResponse(with_result(return_url, changed), status_code=SEE_OTHER)
 
     def _by_secret(self, client_secret: str) -> JsonObject:
         identifier = client_secret.partition("_secret_")[0]
@@ -87,7 +87,7 @@ class Browser:
         return changed
 
 
-def _with_result(return_url: str, intent: JsonObject) -> str:
+def with_result(return_url: str, intent: JsonObject) -> str:
     result = {
         "payment_intent": intent["id"],
         "payment_intent_client_secret": intent["client_secret"],

@@ -1,8 +1,11 @@
 """The JSON bodies that `/_sandbox/…` takes."""
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from sandbox.api.faults import FaultKind
+from sandbox.methods.finish import Outcome
 from sandbox.webhooks.endpoints import CONFIGURED
 
 
@@ -38,6 +41,15 @@ class HoldBody(MatchBody):
 class AuthenticateBody(Body):
     outcome: str
     leaves_charge: bool | None = None
+
+
+class FinishBody(Body):
+    outcome: Outcome = "succeed"
+
+
+class WalletBody(Body):
+    payment_method: str = "pm_card_visa"
+    wallet: Literal["apple_pay", "google_pay", "link"]
 
 
 class PayBody(Body):

@@ -20,6 +20,7 @@ from sandbox.control_api.bodies import (
     DisputeBody,
     EvidenceBody,
     FaultBody,
+    FinishBody,
     HoldBody,
     LatencyBody,
     PayBody,
@@ -27,14 +28,17 @@ from sandbox.control_api.bodies import (
     RestrictedKeyBody,
     RollBody,
     WaitBody,
+    WalletBody,
     WebhooksBody,
 )
 from sandbox.control_api.dashboard import cancel_payment_intent, refund_payment_intent, submit_evidence
 from sandbox.control_api.guard import Handler, guarded, read
 from sandbox.control_api.look import Look
+from sandbox.control_api.methods import wallet_method
 from sandbox.disputes import close_dispute, escalate, open_dispute
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
+from sandbox.methods.finish import finish
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge
 from sandbox.payment_methods import resolve
 from sandbox.refunds import refundable_charge
@@ -110,6 +114,14 @@ class Control:
         else:
             result = fail_challenge(self._account, intent, body.leaves_charge)
         return self._committed(result)
+
+    async def finish(self, request: Request) -> Response:
+        body = await read(request, FinishBody)
+        return self._committed(finish(self._account, self._named("payment_intent", request), body.outcome))
+
+    async def wallet(self, request: Request) -> Response:
+        body = await read(request, WalletBody)
+        return self._committed(wallet_method(self._account, body.payment_method, body.wallet))
 
     async def pay_session(self, request: Request) -> Response:
         body = await read(request, PayBody)
@@ -242,6 +254,8 @@ def control_routes(account: Account, api: Endpoint, sender: Sender) -> list[Rout
         ("GET", "/publishable_key", look.publishable_key),
         ("POST", "/restricted_keys", control.restrict_key),
         ("POST", "/payment_intents/{id}/authenticate", control.authenticate),
+        ("POST", "/payment_intents/{id}/finish", control.finish),
+        ("POST", "/payment_methods/wallet", control.wallet),
         ("POST", "/checkout/sessions/{id}/pay", control.pay_session),
         ("POST", "/payment_intents/{id}/cancel", control.cancel),
         ("POST", "/payment_intents/{id}/refund", control.refund),

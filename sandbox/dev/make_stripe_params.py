@@ -22,6 +22,7 @@ from typing import Any
 import stripe
 import stripe.params
 import stripe.params.checkout
+import stripe.params.test_helpers
 
 TARGET = Path(__file__).parents[1] / "api" / "stripe_params.json"
 SOURCE = "https://github.com/stripe/openapi/blob/master/openapi/spec3.json"
@@ -96,7 +97,8 @@ def library_params() -> dict[str, dict[str, Any]]:
 
 
 def _class(name: str) -> Any:
-    return getattr(stripe.params, name, None) or getattr(stripe.params.checkout, name, None)
+    places = (stripe.params, stripe.params.checkout, stripe.params.test_helpers)
+    return next((found for place in places if (found := getattr(place, name, None)) is not None), None)
 
 
 def _types(hint: Any) -> list[str]:

@@ -5,6 +5,7 @@ from sandbox.api.operation import Call
 from sandbox.config import OPEN_STATUSES
 from sandbox.errors import UnexpectedStateError
 from sandbox.events import emit
+from sandbox.methods.transfer import give_back
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.params import listed
 from sandbox.store import JsonObject
@@ -47,6 +48,7 @@ def check_not_of_session(account: Account, intent: JsonObject, verb: str) -> Non
 def cancel_intent(account: Account, intent: JsonObject, reason: str | None) -> JsonObject:
     """Cancel the PaymentIntent; an authorisation is released without a Refund and without a change of its Charge."""
     account.timers.remove("expire_authorization", intent["id"])
+    give_back(account, intent)
     if intent["status"] == "processing":
         _cancel_debit(account, intent)
     changed = account.change(

@@ -6,10 +6,10 @@ from sandbox.api.params import merged
 from sandbox.currencies import shown
 from sandbox.errors import ApiError, NotImplementedHereError, UnexpectedStateError
 from sandbox.events import emit
-from sandbox.payment_intents.attempt import succeed
 from sandbox.payment_intents.cancel import cancel_intent
 from sandbox.payment_intents.descriptor import check_descriptor
 from sandbox.payment_intents.find import find
+from sandbox.payment_intents.outcomes import succeed
 from sandbox.store import JsonObject
 
 

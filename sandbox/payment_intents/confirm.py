@@ -6,7 +6,9 @@ from typing import Any
 from sandbox.account import Account
 from sandbox.api.operation import Call
 from sandbox.config import OPEN_STATUSES
+from sandbox.confirmation_tokens import use_confirmation_token, with_confirmation_token
 from sandbox.errors import ApiError, UnexpectedStateError, missing
+from sandbox.methods.rules import check_method
 from sandbox.payment_intents.attempt import attempt
 from sandbox.payment_intents.cancel import cancel_intent, check_not_of_session
 from sandbox.payment_intents.find import find
@@ -15,7 +17,10 @@ from sandbox.payment_intents.shape import with_options
 from sandbox.payment_methods import check_usable, from_data, resolve
 from sandbox.store import JsonObject
 
-CONFIRM_ONLY = ("error_on_requires_action", "off_session", "return_url", "use_stripe_sdk")
+CONFIRM_ONLY = (
+    *("confirmation_token", "error_on_requires_action", "mandate_data", "off_session"),
+    *("return_url", "use_stripe_sdk"),
+)
 _TAKEN_OVER = ("capture_method", "receipt_email", "setup_future_usage", "shipping")
 
 _NEEDS_RETURN_URL = (
@@ -41,6 +46,7 @@ def confirm(account: Account, call: Call) -> JsonObject:
     intent = find(account, call)
     check_not_of_session(account, intent, "confirm")
     check_status(account, intent)
+    call = with_confirmation_token(account, call)
     method = _method(account, intent, call.params)
     check_confirmable(account, intent, call, method)
     return confirm_intent(account, intent, call, method)
@@ -86,6 +92,7 @@ def check_confirmable(account: Account, intent: JsonObject, call: Call, method: 
         code = "payment_intent_incompatible_payment_method"
         raise ApiError(message, code=code, payment_intent=intent, param="payment_method")
     check_usable(account, method, intent["customer"])
+    check_method(account, {**intent, **_taken(intent, call)}, method, call)
     _check_shipping(account, intent, call)
     if _needs_return_url(intent, call):
         raise ApiError(_NEEDS_RETURN_URL, payment_intent=intent, param="return_url")
@@ -115,6 +122,15 @@ def _needs_return_url(intent: JsonObject, call: Call) -> bool:
     )
 
 
+def _taken(intent: JsonObject, call: Call) -> JsonObject:
+    """Return the fields of the PaymentIntent that a confirm changes."""
+    taken = {name: call.params[name] for name in _TAKEN_OVER if name in call}
+    taken["payment_method_options"] = with_options(intent, call.params)
+    if "amount_to_confirm" in call:
+        taken["amount"] = call.params["amount_to_confirm"]
+    return taken
+
+
 def confirm_intent(account: Account, intent: JsonObject, call: Call, method: JsonObject | None) -> JsonObject:
     """Attempt to pay with the method, or cancel where the limit is reached."""
     confirmations = account.notes(intent["id"]).get("confirmations", 0) + 1
@@ -124,13 +140,10 @@ def confirm_intent(account: Account, intent: JsonObject, call: Call, method: Jso
     if method is None:
         raise LookupError("check_confirmable lets no confirm without a PaymentMethod through")
     note_shipping(account, intent, call)
-    taken = {name: call.params[name] for name in _TAKEN_OVER if name in call}
-    taken["payment_method_options"] = with_options(intent, call.params)
-    if "amount_to_confirm" in call:
-        taken["amount"] = call.params["amount_to_confirm"]
+    use_confirmation_token(account, intent, call)
     started = {
         **intent,
-        **taken,
+        **_taken(intent, call),
         "payment_method": method["id"],
         "last_payment_error": None,
         "next_action": None,

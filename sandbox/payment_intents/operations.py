@@ -7,9 +7,12 @@ from sandbox.api.listing import page
 from sandbox.api.operation import Call, Operation
 from sandbox.api.params import merged
 from sandbox.config import OPEN_STATUSES
+from sandbox.confirmation_tokens import with_confirmation_token
 from sandbox.currencies import check_amount
 from sandbox.errors import ApiError, InvalidParamError, UnexpectedStateError, missing
 from sandbox.events import emit
+from sandbox.methods import microdeposits
+from sandbox.methods.types import usable_types, without_redirects
 from sandbox.payment_intents import params, shape
 from sandbox.payment_intents.cancel import cancel
 from sandbox.payment_intents.capture import capture
@@ -17,7 +20,7 @@ from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, con
 from sandbox.payment_intents.descriptor import check_descriptor
 from sandbox.payment_intents.find import find
 from sandbox.payment_intents.search import search
-from sandbox.payment_methods import SUPPORTED_TYPES, check_usable, from_data, resolve
+from sandbox.payment_methods import check_usable, from_data, resolve
 from sandbox.store import JsonObject
 
 _CUSTOMER_SET = (
@@ -29,16 +32,19 @@ _NOT_FIELDS = {
     *("automatic_payment_methods", "confirm", "expand", "metadata"),
     *("payment_method", "payment_method_data", "payment_method_options"),
 }
-_TYPE_PARAMS = frozenset({"allowed_payment_method_types", "excluded_payment_method_types", "currency"})
+_TYPE_PARAMS = frozenset(
+    {"allowed_payment_method_types", "capture_method", "currency", "customer", "excluded_payment_method_types"}
+)
 _TYPE_CHOICES = ("automatic_payment_methods", "excluded_payment_method_types", "payment_method_configuration")
 
 
 def create(account: Account, call: Call) -> JsonObject:
+    call = with_confirmation_token(account, call)
     given = call.params
     check_amount(given["amount"], given["currency"], account.config.unconfirmed)
     _check_combination(given)
     _check_customer(account, given)
-    types = _method_types(given)
+    types = _method_types(account, given)
     check_descriptor(types["payment_method_types"], given)
     method = chosen_method(account, given, given.get("customer"))
     intent = shape.new(
@@ -47,7 +53,7 @@ def create(account: Account, call: Call) -> JsonObject:
         **types,
         metadata=merged({}, given.get("metadata") or {}),
         payment_method=method and method["id"],
-        payment_method_options=shape.with_options({}, given),
+        payment_method_options=shape.with_options(types, given),
         status="requires_confirmation" if method else "requires_payment_method",
     )
     if given.get("confirm"):
@@ -103,9 +109,9 @@ def _check_customer_change(account: Account, intent: JsonObject, given: dict[str
     raise UnexpectedStateError(_CUSTOMER_SET, intent, account.config.unconfirmed.unexpected_state_param)
 
 
-def _method_types(given: dict[str, Any]) -> dict[str, Any]:
+def _method_types(account: Account, given: dict[str, Any]) -> dict[str, Any]:
     """Decide between automatic payment methods, the default, and an explicit list."""
-    usable = SUPPORTED_TYPES if given["currency"] == "usd" else SUPPORTED_TYPES[:1]
+    usable = usable_types(given)
     allowed = given.get("allowed_payment_method_types")
     if allowed is not None:
         types = [kind for kind in usable if kind in allowed]
@@ -119,8 +125,9 @@ def _method_types(given: dict[str, Any]) -> dict[str, Any]:
         "enabled": True,
         **(given.get("automatic_payment_methods") or {}),
     }
+    enabled = [kind for kind in usable if kind in account.config.enabled_methods and kind not in excluded]
     return {
-        "payment_method_types": [kind for kind in usable if kind not in excluded],
+        "payment_method_types": without_redirects(enabled) if automatic["allow_redirects"] == "never" else enabled,
         "automatic_payment_methods": automatic if automatic["enabled"] else None,
     }
 
@@ -141,8 +148,8 @@ def update(account: Account, call: Call) -> JsonObject:
         changes["metadata"] = merged(intent["metadata"], given["metadata"])
     changes |= _changed_amount(account, intent, given)
     if not _TYPE_PARAMS.isdisjoint(given):
-        changes["payment_method_types"] = _method_types({**intent, **given})["payment_method_types"]
-    changes["payment_method_options"] = shape.with_options(intent, given)
+        changes["payment_method_types"] = _method_types(account, {**intent, **given})["payment_method_types"]
+    changes["payment_method_options"] = shape.with_options({**intent, **changes}, given)
     method = chosen_method(account, given, {**intent, **changes}["customer"])
     note_shipping(account, intent, call)
     if method is not None:
@@ -202,6 +209,13 @@ OPERATIONS = (
     Operation("GET", "/v1/payment_intents/:id", retrieve, params.RETRIEVE, allows_publishable=True),
     Operation("POST", "/v1/payment_intents/:id", update, params.UPDATE),
     Operation("POST", "/v1/payment_intents/:id/confirm", confirm, params.CONFIRM, allows_publishable=True),
+    Operation(
+        "POST",
+        "/v1/payment_intents/:id/verify_microdeposits",
+        microdeposits.verify,
+        microdeposits.VERIFY,
+        allows_publishable=True,
+    ),
     Operation("POST", "/v1/payment_intents/:id/capture", capture, params.CAPTURE),
     Operation("POST", "/v1/payment_intents/:id/cancel", cancel, params.CANCEL),
 )

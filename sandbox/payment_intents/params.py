@@ -24,6 +24,7 @@ from sandbox.api.params import (
 from sandbox.config import ALL_STATUSES, OPEN_STATUSES
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidParamError, NotImplementedHereError
+from sandbox.methods.options import METHOD_OPTIONS
 from sandbox.payment_intents.descriptor import suffix
 from sandbox.payment_methods import ADDRESS, DATA, known_type, usable_type
 
@@ -61,7 +62,18 @@ CARD_OPTIONS: Schema = {
     "capture_method": one_of("manual", unset=True),
     "setup_future_usage": one_of("none", "off_session", "on_session", unset=True),
 }
-OPTIONS: Schema = {"card": hash_of(CARD_OPTIONS)}
+OPTIONS: Schema = {"card": hash_of(CARD_OPTIONS), **METHOD_OPTIONS}
+MANDATE_DATA: Schema = {
+    "customer_acceptance": hash_of(
+        {
+            "accepted_at": integer,
+            "offline": hash_of({}),
+            "online": hash_of({"infer_from_client": boolean, **names(string, "ip_address user_agent")}),
+            "type": one_of("offline", "online"),
+        },
+        required=("type",),
+    )
+}
 AUTOMATIC: Schema = {"enabled": boolean, "allow_redirects": string}
 
 _COMMON: Schema = {
@@ -86,7 +98,9 @@ _DESCRIBED: Schema = {
     **names(string, "statement_descriptor transfer_group"),
 }
 _CONFIRMING: Schema = {
+    "confirmation_token": required_string,
     "error_on_requires_action": boolean,
+    "mandate_data": hash_of(MANDATE_DATA, required=("customer_acceptance",)),
     "off_session": off_session,
     "return_url": url,
     "use_stripe_sdk": boolean,

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.account import Account
+from sandbox.methods.options import DEFAULTS, merged_options
 from sandbox.store import JsonObject
 
 PUBLIC_FIELDS = (
@@ -16,19 +17,10 @@ PUBLIC_FIELDS = (
 AMOUNT_DETAILS: JsonObject = {"tip": {}}
 
 
-_CARD_OPTIONS: JsonObject = {
-    "installments": None,
-    "mandate_options": None,
-    "network": None,
-    "request_three_d_secure": "automatic",
-}
-
-
 def with_options(intent: JsonObject, given: Mapping[str, Any]) -> JsonObject:
-    """Return the PaymentIntent's options with those of a call; an unset one disappears."""
-    old = (intent.get("payment_method_options") or {}).get("card") or _CARD_OPTIONS
-    card = {**old, **((given.get("payment_method_options") or {}).get("card") or {})}
-    return {"card": {name: value for name, value in card.items() if value is not None or name in _CARD_OPTIONS}}
+    """Return the PaymentIntent's options with those of a call."""
+    old, asked = intent.get("payment_method_options") or {}, given.get("payment_method_options") or {}
+    return merged_options(old, asked, intent["payment_method_types"])
 
 
 def new(account: Account, **fields: Any) -> JsonObject:
@@ -64,7 +56,7 @@ def new(account: Account, **fields: Any) -> JsonObject:
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": _CARD_OPTIONS},
+        "payment_method_options": {"card": DEFAULTS["card"]},
         "payment_method_types": ["card"],
         "payment_record": None,
         "processing": None,

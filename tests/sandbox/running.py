@@ -18,6 +18,10 @@ from sandbox.server import make_server
 SECRET_KEY = "sk_test_contract"
 PUBLISHABLE_KEY = "pk_test_contract"
 WEBHOOK_SECRET = "whsec_contract"
+MANDATE: Any = {
+    "customer_acceptance": {"type": "online", "online": {"ip_address": "127.0.0.1", "user_agent": "a browser"}}
+}
+"""What a server says of the shopper who accepted that a bank account is debited."""
 
 
 @contextmanager
@@ -88,6 +92,8 @@ def created(client: stripe.StripeClient, **params: Any) -> stripe.PaymentIntent:
 
 def confirmed(client: stripe.StripeClient, method: str = "pm_card_visa", **params: Any) -> stripe.PaymentIntent:
     """Create one and confirm it on the server; without redirects, so that no return_url is needed."""
+    if method.startswith("pm_usBankAccount"):
+        params = {"mandate_data": MANDATE, **params}
     wanted: Any = {
         "amount": 1000,
         "currency": "eur",

@@ -29,7 +29,7 @@ def test_the_examples_work_when_pasted(start: Start, example: str) -> None:
 
 
 def test_there_are_examples() -> None:
-    assert len(EXAMPLES) == 6
+    assert len(EXAMPLES) == 7
 
 
 @pytest.mark.parametrize("method", TEST_METHODS, ids=lambda method: method.number)

@@ -171,15 +171,15 @@ def test_a_card_without_its_number_is_incomplete(client: StripeClient) -> None:
 @pytest.mark.parametrize(
     ("path", "body", "param"),
     [
-        ("payment_methods", "type=klarna", "type"),
+        ("payment_methods", "type=affirm", "type"),
         (
             "payment_intents",
-            "amount=1000&currency=eur&allowed_payment_method_types[]=klarna",
+            "amount=1000&currency=eur&allowed_payment_method_types[]=affirm",
             "allowed_payment_method_types[0]",
         ),
         (
             "payment_intents",
-            "amount=1000&currency=eur&payment_method_data[type]=sepa_debit",
+            "amount=1000&currency=eur&payment_method_data[type]=paypal",
             "payment_method_data[type]",
         ),
         ("webhook_endpoints", "url=https://a.example&enabled_events[]=*&api_version=2020-08-27", "api_version"),

@@ -1,0 +1,1 @@
+"""The types of payment methods, and how each pays."""
