@@ -5,7 +5,8 @@ from typing import Any, Self
 
 import httpx
 
-from sandbox.client import Confirmation, SandboxClient
+from sandbox.client import SandboxClient
+from sandbox.shopper import Confirmation
 from tests.database import Database
 from tests.waiting import until
 

@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import httpx
 import stripe
 
-from tests.sandbox.running import MANDATE
+from tests.sandbox.running import MANDATE, http
 
 SHOP = "https://shop.example/done"
+DAY = 86_400
 _ADDRESS = {"line1": "Rua 1", "city": "São Paulo", "state": "SP", "postal_code": "01000-000", "country": "BR"}
 _PERSON = {"name": "Ada", "email": "ada@example.com", "address": _ADDRESS}
 
@@ -83,3 +85,12 @@ def action(intent: stripe.PaymentIntent) -> dict[str, Any]:
     found = intent.next_action.to_dict()
     details: dict[str, Any] = found[found["type"]]
     return details
+
+
+def status(client: stripe.StripeClient, intent: stripe.PaymentIntent) -> str:
+    return client.v1.payment_intents.retrieve(intent.id).status
+
+
+def choose(url: str, outcome: str) -> httpx.Response:
+    """Press a button on a page of the sandbox."""
+    return http.post(url, data={"outcome": outcome})

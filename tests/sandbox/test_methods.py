@@ -13,9 +13,10 @@ from tests.sandbox.other_methods import (
     DATA,
     SHOP,
     action,
+    choose,
     customer,
+    status,
     waiting,
-    with_email,
     with_iban,
 )
 from tests.sandbox.running import MANDATE, charges_of, client_of, confirmed, created, http
@@ -29,11 +30,6 @@ ACTIONS = {
     "us_bank_account": "verify_with_microdeposits",
 }
 EVERY = ("card", "us_bank_account", "ideal", "klarna", "sepa_debit", "boleto", "multibanco", "customer_balance")
-DAY = 86_400
-
-
-def status(client: StripeClient, intent: Any) -> str:
-    return client.v1.payment_intents.retrieve(intent.id).status
 
 
 async def types(control: SandboxClient) -> list[str]:
@@ -78,10 +74,6 @@ async def test_a_failed_redirect_can_be_tried_with_another_method(client: Stripe
     assert client.v1.payment_intents.confirm(intent.id, {"payment_method": "pm_card_visa"}).status == "succeeded"
 
 
-def choose(url: str, outcome: str) -> httpx.Response:
-    return http.post(url, data={"outcome": outcome})
-
-
 def test_a_person_closes_the_page_of_a_redirect_and_comes_back(client: StripeClient) -> None:
     intent = waiting(client, "klarna")
     page = action(intent)["url"]
@@ -100,194 +92,6 @@ def test_the_page_of_an_earlier_attempt_is_over(client: StripeClient) -> None:
     again = client.v1.payment_intents.confirm(intent.id, {"return_url": SHOP})
     assert http.get(action(intent)["url"]).status_code == 404
     assert http.get(action(again)["url"]).status_code == 200
-
-
-@pytest.mark.parametrize("kind", ["boleto", "multibanco"])
-async def test_a_person_pays_a_voucher_on_its_page(client: StripeClient, kind: str) -> None:
-    intent = waiting(client, kind)
-    page = action(intent)["hosted_voucher_url"]
-    assert choose(page, "succeed").status_code == 200
-    assert status(client, intent) == "succeeded"
-
-
-VOUCHERS = [
-    ("succeed_immediately@example.com", 1, "succeeded"),
-    ("expire_immediately@example.com", 1, "requires_payment_method"),
-    ("ada.expire_with_delay@example.com", 179, "requires_action"),
-    ("ada.expire_with_delay@example.com", 181, "requires_payment_method"),
-    ("ada@example.com", 179, "requires_action"),
-    ("ada@example.com", 181, "succeeded"),
-    ("fill_never@example.com", 2 * DAY, "requires_action"),
-    ("fill_never@example.com", 8 * DAY, "requires_payment_method"),
-]
-
-
-@pytest.mark.parametrize("kind", ["boleto", "multibanco"])
-@pytest.mark.parametrize(("email", "after", "expected"), VOUCHERS)
-async def test_the_email_address_decides_about_a_voucher(
-    client: StripeClient, control: SandboxClient, kind: str, email: str, after: int, expected: str
-) -> None:
-    intent = waiting(client, kind, payment_method_data=with_email(kind, email))
-    assert intent.status == "requires_action"
-    await control.advance(after)
-    found = client.v1.payment_intents.retrieve(intent.id)
-    assert found.status == expected
-    if expected == "requires_payment_method":
-        assert found.last_payment_error is not None
-        assert found.last_payment_error.code == "payment_intent_payment_attempt_expired"
-        assert len(await control.events("payment_intent.payment_failed")) == 1
-        assert charges_of(client, intent.id) == []
-
-
-async def test_a_boleto_expires_at_the_end_of_a_day_in_sao_paulo(start: Start) -> None:
-    noon = 1_793_458_800  # 2026-10-31, 12:00 in São Paulo
-    client = client_of(start(SandboxConfig(frozen_at=noon)))
-    intent = waiting(client, "boleto", payment_method_options={"boleto": {"expires_after_days": 2}})
-    assert action(intent)["expires_at"] == noon + 2 * DAY + 12 * 3600 - 1
-
-
-async def test_a_cancelled_voucher_is_never_paid(client: StripeClient, control: SandboxClient) -> None:
-    intent = waiting(client, "multibanco")
-    assert client.v1.payment_intents.cancel(intent.id).status == "canceled"
-    await control.advance(10 * DAY)
-    assert status(client, intent) == "canceled"
-    assert await control.events("payment_intent.payment_failed") == []
-
-
-DEBITS = [
-    ("AT611904300234573201", 61, "succeeded", None),
-    ("DE89370400440532013000", 61, "succeeded", None),
-    ("AT321904300235473204", 179, "processing", None),
-    ("AT321904300235473204", 181, "succeeded", None),
-    ("AT861904300235473202", 61, "requires_payment_method", "insufficient_funds"),
-    ("DE78370400440532013004", 181, "requires_payment_method", "insufficient_funds"),
-]
-
-
-@pytest.mark.parametrize(("iban", "after", "expected", "code"), DEBITS)
-async def test_the_iban_decides_about_a_debit(
-    client: StripeClient, control: SandboxClient, iban: str, after: int, expected: str, code: str | None
-) -> None:
-    intent = waiting(client, "sepa_debit", payment_method_data=with_iban(iban))
-    assert intent.status == "processing"
-    await control.advance(after)
-    (charge,) = charges_of(client, intent.id)
-    assert (status(client, intent), charge.failure_code) == (expected, code)
-    details: Any = charge.to_dict()["payment_method_details"]
-    assert details["sepa_debit"]["mandate"].startswith("mandate_")
-
-
-async def test_a_test_can_fail_a_debit_that_would_succeed(client: StripeClient, control: SandboxClient) -> None:
-    intent = waiting(client, "sepa_debit")
-    await control.finish(intent.id, "fail")
-    await control.advance(DAY)
-    assert status(client, intent) == "requires_payment_method"
-    assert len(await control.events("payment_intent.payment_failed")) == 1
-
-
-async def test_an_account_that_stays_in_processing_can_be_cancelled(
-    client: StripeClient, control: SandboxClient
-) -> None:
-    intent = confirmed(client, "pm_usBankAccount_processing", currency="usd")
-    await control.advance(30 * DAY)
-    assert status(client, intent) == "processing"
-    assert client.v1.payment_intents.cancel(intent.id).status == "canceled"
-
-
-@pytest.mark.parametrize("values", [{"amounts": [32, 45]}, {"descriptor_code": "SM11AA"}])
-async def test_right_micro_deposits_let_the_debit_begin(
-    client: StripeClient, control: SandboxClient, values: Any
-) -> None:
-    intent = waiting(client, "us_bank_account")
-    assert client.v1.payment_intents.verify_microdeposits(intent.id, values).status == "processing"
-    await control.advance(61)
-    assert status(client, intent) == "succeeded"
-
-
-EXCEEDED = "payment_method_microdeposit_verification_attempts_exceeded"
-LATE = "payment_method_microdeposit_verification_timeout"
-
-
-@pytest.mark.parametrize(
-    ("values", "attempts", "code"),
-    [
-        ({"amounts": [10, 11]}, 1, EXCEEDED),
-        ({"descriptor_code": "SM33CC"}, 1, EXCEEDED),
-        ({"descriptor_code": "SM44DD"}, 1, LATE),
-        ({"amounts": [1, 2]}, 3, EXCEEDED),
-        ({"descriptor_code": "SM00XX"}, 10, EXCEEDED),
-    ],
-)
-def test_wrong_micro_deposits_end_the_attempt(client: StripeClient, values: Any, attempts: int, code: str) -> None:
-    intent = waiting(client, "us_bank_account")
-    for _ in range(attempts - 1):
-        with pytest.raises(InvalidRequestError) as e:
-            client.v1.payment_intents.verify_microdeposits(intent.id, values)
-        assert e.value.code == f"payment_method_microdeposit_verification_{next(iter(values))}_mismatch"
-        assert status(client, intent) == "requires_action"
-    with pytest.raises(InvalidRequestError) as e:
-        client.v1.payment_intents.verify_microdeposits(intent.id, values)
-    failed = client.v1.payment_intents.retrieve(intent.id)
-    assert failed.last_payment_error is not None
-    assert (e.value.code, failed.status) == (code, "requires_payment_method")
-    assert failed.last_payment_error.code == code
-
-
-async def test_micro_deposits_are_too_late_after_ten_days(client: StripeClient, control: SandboxClient) -> None:
-    intent = waiting(client, "us_bank_account")
-    await control.advance(10 * DAY + 1)
-    failed = client.v1.payment_intents.retrieve(intent.id)
-    assert failed.last_payment_error is not None
-    assert (failed.status, failed.last_payment_error.code) == ("requires_payment_method", LATE)
-
-
-async def test_a_transfer_pays_in_part_and_then_leaves_the_rest_to_the_customer(
-    client: StripeClient, control: SandboxClient
-) -> None:
-    payer = customer(client)
-    intent = waiting(client, "customer_balance", customer=payer)
-    helper = client.v1.test_helpers.customers
-    helper.fund_cash_balance(payer, {"amount": 400, "currency": "eur"})
-    part = client.v1.payment_intents.retrieve(intent.id)
-    assert (part.status, action(part)["amount_remaining"]) == ("requires_action", 600)
-    (event,) = await control.events("payment_intent.partially_funded")
-    assert event["data"]["object"]["next_action"]["display_bank_transfer_instructions"]["amount_remaining"] == 600
-    helper.fund_cash_balance(payer, {"amount": 850, "currency": "eur"})
-    assert status(client, intent) == "succeeded"
-    balance = client.v1.customers.cash_balance.retrieve(payer)
-    assert balance.available is not None
-    assert balance.available["eur"] == 250
-    moves = client.v1.customers.cash_balance_transactions.list(payer).data
-    assert [(move.type, move.net_amount, move.ending_balance) for move in moves] == [
-        ("applied_to_payment", -600, 250),
-        ("funded", 850, 850),
-        ("applied_to_payment", -400, 0),
-        ("funded", 400, 400),
-    ]
-    assert len(await control.events("cash_balance.funds_available")) == 1
-    assert waiting(client, "customer_balance", customer=payer, amount=250).status == "succeeded"
-
-
-def test_a_transfer_pays_what_its_reference_names_then_what_has_its_amount(client: StripeClient) -> None:
-    payer = customer(client)
-    oldest, same_amount, named = (
-        waiting(client, "customer_balance", customer=payer, amount=amount) for amount in (900, 700, 700)
-    )
-    helper, reference = client.v1.test_helpers.customers, action(named)["reference"]
-    helper.fund_cash_balance(payer, {"amount": 700, "currency": "eur", "reference": reference})
-    assert (status(client, named), status(client, same_amount)) == ("succeeded", "requires_action")
-    helper.fund_cash_balance(payer, {"amount": 700, "currency": "eur"})
-    assert (status(client, same_amount), status(client, oldest)) == ("succeeded", "requires_action")
-
-
-def test_a_cancelled_payment_gives_a_partial_transfer_back(client: StripeClient) -> None:
-    payer = customer(client)
-    intent = waiting(client, "customer_balance", customer=payer)
-    client.v1.test_helpers.customers.fund_cash_balance(payer, {"amount": 400, "currency": "eur"})
-    client.v1.payment_intents.cancel(intent.id)
-    balance = client.v1.customers.cash_balance.retrieve(payer)
-    assert balance.available is not None
-    assert balance.available["eur"] == 400
 
 
 @pytest.mark.parametrize(
@@ -391,14 +195,6 @@ async def test_a_refund_to_a_bank_may_take_its_time(start: Start, begins: Any) -
         assert client.v1.refunds.retrieve(refund.id).status == "succeeded"
         kinds = [entry["type"] for entry in await control.objects("balance_transactions")]
     assert sorted(kinds) == ["payment", "payment_refund"]
-
-
-async def test_a_boleto_cannot_be_refunded(client: StripeClient, control: SandboxClient) -> None:
-    intent = waiting(client, "boleto")
-    await control.finish(intent.id)
-    with pytest.raises(InvalidRequestError) as e:
-        client.v1.refunds.create({"payment_intent": intent.id})
-    assert e.value.code == "charge_not_refundable"
 
 
 @pytest.mark.parametrize("wallet", ["apple_pay", "google_pay", "link"])

@@ -163,6 +163,7 @@ async def test_details_of_a_type_have_all_the_fields_that_the_library_declares(
         name = intent["next_action"]["type"]
         expected = _fields(stripe.PaymentIntent.NextAction, name)
         assert intent["next_action"][name].keys() == expected
+        assert nested(stripe.PaymentIntent, intent, kind) == []
     await control.finish(intent["id"])
     if kind == "us_bank_account":
         await control.finish(intent["id"])
