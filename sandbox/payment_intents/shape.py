@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.account import Account
-from sandbox.methods.options import DEFAULTS, merged_options
+from sandbox.methods.options import merged_options
 from sandbox.store import JsonObject
 
 PUBLIC_FIELDS = (
@@ -56,7 +56,7 @@ def new(account: Account, **fields: Any) -> JsonObject:
         "on_behalf_of": None,
         "payment_method": None,
         "payment_method_configuration_details": None,
-        "payment_method_options": {"card": DEFAULTS["card"]},
+        "payment_method_options": merged_options({}, {}, fields.get("payment_method_types", ["card"])),
         "payment_method_types": ["card"],
         "payment_record": None,
         "processing": None,
