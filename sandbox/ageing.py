@@ -3,7 +3,7 @@
 from sandbox.account import Account
 from sandbox.timers import run_due
 
-MOMENTS = ("created", "at", "next_at")
+MOMENTS = ("created", "at", "expires_at", "next_at")
 
 
 def age(account: Account, seconds: int) -> None:

@@ -42,6 +42,10 @@ class Unconfirmed:
     """Whether what is not disputed can be refunded while a part of the Charge is disputed."""
     expiry_cancels_failed_attempt: bool = True
     """Whether a Checkout Session that expires cancels the PaymentIntent of its failed attempt."""
+    closed_session_metadata: Literal["accept", "refuse"] = "accept"
+    """Whether `metadata` of a Checkout Session can be updated once it is complete or expired."""
+    line_items_during_action: Literal["abandon", "keep", "refuse"] = "abandon"
+    """What an update of a Checkout Session's line items does to a running 3DS challenge."""
     abandoned_after: timedelta | None = None
     """When a bare PaymentIntent that nobody confirms is cancelled; None is never."""
     confirmation_limit: int = 100
@@ -98,6 +102,8 @@ class SandboxConfig:
     settle_delay: timedelta = timedelta(minutes=1)
     """How long a pending refund or a bank debit takes, and when a failing refund fails."""
     authorization_period: timedelta = timedelta(days=7)
+    adaptive_pricing: bool = False
+    """Whether the account's Dashboard has Adaptive Pricing on: what a Checkout Session has that does not say."""
     search_lag: timedelta = timedelta(0)
     """How old an object must be for the search to find it (Stripe: up to a minute)."""
     unconfirmed: Unconfirmed = field(default_factory=Unconfirmed)

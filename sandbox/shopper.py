@@ -68,9 +68,19 @@ class Shopper(ControlConnection):
         body = {"wallet": wallet, "payment_method": payment_method}
         return str((await self._call("POST", "payment_methods/wallet", body))["id"])
 
-    async def pay_session(self, session_id: str, payment_method: str = "pm_card_visa") -> JsonObject:
-        """Pay on the hosted page of a Checkout Session; raise httpx.HTTPStatusError (402) for a decline."""
-        body = {"payment_method": payment_method}
+    async def pay_session(
+        self,
+        session_id: str,
+        payment_method: str = "pm_card_visa",
+        *,
+        challenge: Literal["succeed", "fail"] | None = None,
+    ) -> JsonObject:
+        """Pay a Checkout Session and return it; raise httpx.HTTPStatusError (402) for a decline.
+
+        A 3DS challenge is passed or failed as `challenge` says; None leaves it to `authenticate`. A slow method
+        (`pm_usBankAccount_success`) completes the session unpaid, and `advance` brings its outcome.
+        """
+        body = {"payment_method": payment_method, "challenge": challenge}
         return await self._call("POST", f"checkout/sessions/{session_id}/pay", body)
 
     async def _client_secret(self, payment_intent_id: str) -> str:

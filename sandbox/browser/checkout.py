@@ -1,4 +1,4 @@
-"""The page that a Checkout Session leads to."""
+"""The page that a Checkout Session leads to, or that stands in a frame of the shop's page."""
 
 import re
 
@@ -8,8 +8,9 @@ from starlette.routing import Route
 
 from sandbox.account import Account
 from sandbox.api import forms
-from sandbox.browser.pages import checkout_page, message_page
+from sandbox.browser.pages import checkout_page, completed_page, message_page
 from sandbox.checkout.payment import pay_session
+from sandbox.checkout.shape import return_url, with_id
 from sandbox.errors import ApiError
 from sandbox.payment_methods import from_data
 from sandbox.store import JsonObject
@@ -34,7 +35,8 @@ class CheckoutPage:
             return self._leave(session)
         form = forms.parse((await request.body()).decode("ascii", "replace"))
         try:
-            intent = pay_session(self._account, session, from_data(self._account, _method(form)))
+            method = from_data(self._account, _method(form))
+            intent = pay_session(self._account, session, method, {"return_url": return_url(self._account, session)})
         except ApiError as error:
             return self._form(session, error.message)
         finally:
@@ -49,8 +51,16 @@ class CheckoutPage:
         self._sender.wake()
 
     def _session(self, request: Request) -> JsonObject:
+        """Return the session of the path; one that is embedded has no page without its client secret."""
         session = self._account.get("checkout.session", request.path_params["id"])
-        return session or {"status": "unknown"}
+        has_page = session is not None and (
+            session["ui_mode"] == "hosted_page"
+            or (
+                session["ui_mode"] == "embedded_page"
+                and request.query_params.get("client_secret") == session["client_secret"]
+            )
+        )
+        return session if session is not None and has_page else {"status": "unknown"}
 
     def _form(self, session: JsonObject, problem: str | None = None) -> Response:
         intent = self._account.get("payment_intent", session["payment_intent"] or "")
@@ -63,10 +73,9 @@ class CheckoutPage:
     def _leave(self, session: JsonObject) -> Response:
         if session["status"] != "complete":
             return HTMLResponse(message_page("This page is no longer available."), status_code=NOT_FOUND)
-        url = session["success_url"]
-        if url is None:
-            return HTMLResponse(message_page("Thank you. You can close this page."))
-        return RedirectResponse(url.replace("{CHECKOUT_SESSION_ID}", session["id"]), status_code=SEE_OTHER)
+        if session["ui_mode"] == "embedded_page":
+            return HTMLResponse(completed_page(session))
+        return RedirectResponse(with_id(session["success_url"], session), status_code=SEE_OTHER)
 
 
 def _method(form: forms.Form) -> forms.Form:

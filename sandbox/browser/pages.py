@@ -42,6 +42,12 @@ def message_page(message: str) -> str:
     return _page("Sandbox", f"<h1>{escape(message)}</h1>")
 
 
+def completed_page(session: JsonObject) -> str:
+    """Tell the shop's page, in which this one is a frame, that the session is complete."""
+    message = f'{{"type":"sandbox.checkout.complete","session":"{session["id"]}"}}'
+    return _page("Sandbox", f"<h1>Thank you.</h1><script>window.parent.postMessage({message}, '*')</script>")
+
+
 def challenge_page(intent: JsonObject) -> str:
     amount = escape(shown(intent["amount"], intent["currency"]))
     return _page(

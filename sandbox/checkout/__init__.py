@@ -1,1 +1,1 @@
-"""Checkout Sessions in payment mode: a page that Stripe hosts, and a PaymentIntent only when the shopper confirms."""
+"""Checkout Sessions in payment mode: on a page of Stripe or in the shop's, with a PaymentIntent once one confirms."""

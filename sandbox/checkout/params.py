@@ -7,19 +7,34 @@ from sandbox.api.params import (
     PAGING,
     Schema,
     amount,
+    boolean,
     created,
     hash_of,
     integer,
     list_of,
     metadata,
     names,
+    one_of,
     required_string,
     string,
 )
+from sandbox.api.stripe_params import missing_param, path_of
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidParamError, NotImplementedHereError
 from sandbox.payment_intents.descriptor import suffix
 from sandbox.payment_intents.params import SHIPPING, email, url
+from sandbox.payment_methods import known_type, usable_type
+
+UI_MODES = ("hosted_page", "embedded_page", "elements")
+
+
+def unit_amount(name: str, value: Any) -> int:
+    number = integer(name, value)
+    if number < 0:
+        message = "This value must be greater than or equal to 0."
+        raise InvalidParamError(message, code="parameter_invalid_integer", param=name)
+    return number
+
 
 PRODUCT: Schema = {
     "name": required_string,
@@ -29,22 +44,35 @@ PRODUCT: Schema = {
 }
 PRICE: Schema = {
     "currency": read_currency,
-    "unit_amount": amount,
+    "unit_amount": unit_amount,
     "product_data": hash_of(PRODUCT, required=("name",)),
-    "product": required_string,
 }
-ITEM: Schema = {
-    "price_data": hash_of(PRICE, required=("currency", "unit_amount")),
-    "quantity": amount,
+
+
+def price_data(name: str, value: Any) -> dict[str, Any]:
+    """Return a price with its product; ids of products, which the sandbox does not have, are 501."""
+    price: dict[str, Any] = hash_of(PRICE, required=("currency",))(name, value) or {}
+    for needed in ("unit_amount", "product_data"):
+        if price.get(needed) is None:
+            raise missing_param(path_of(name, needed))
+    return price
+
+
+ITEM: Schema = {"price_data": price_data, "quantity": amount}
+ITEM_UPDATE: Schema = {**ITEM, "id": required_string}
+INTENT_UPDATE: Schema = {
+    "description": string,
+    "metadata": metadata,
+    "setup_future_usage": one_of("off_session", "on_session", unset=True),
+    "statement_descriptor": string,
+    "statement_descriptor_suffix": suffix,
 }
 INTENT: Schema = {
+    **INTENT_UPDATE,
     "capture_method": string,
-    "metadata": metadata,
     "receipt_email": email,
-    "setup_future_usage": string,
     "shipping": hash_of(SHIPPING),
-    "statement_descriptor_suffix": suffix,
-    **names(string, "description statement_descriptor transfer_group"),
+    "transfer_group": string,
 }
 
 
@@ -55,15 +83,21 @@ def mode(name: str, value: Any) -> str:
 
 
 def ui_mode(name: str, value: Any) -> str:
-    if value != "hosted_page":
+    if value not in UI_MODES:
         raise NotImplementedHereError(f"Checkout Sessions with ui_mode {value}", param=name)
-    return "hosted_page"
+    return str(value)
 
 
 def customer_creation(name: str, value: Any) -> str:
     if value != "if_required":
         raise NotImplementedHereError(f"Checkout Sessions with customer_creation {value}", param=name)
     return "if_required"
+
+
+def redirect_on_completion(name: str, value: Any) -> str:
+    if value == "never":
+        raise NotImplementedHereError("Checkout Sessions that never redirect", param=name)
+    return str(value)
 
 
 def no_longer_supported(name: str, value: Any) -> Any:  # noqa: ARG001  every kind has the same signature
@@ -73,23 +107,29 @@ def no_longer_supported(name: str, value: Any) -> Any:  # noqa: ARG001  every ki
 
 CREATE: Schema = {
     **EXPAND,
-    **names(url, "cancel_url success_url"),
+    **names(url, "cancel_url return_url success_url"),
     **names(string, "client_reference_id customer locale"),
+    "adaptive_pricing": hash_of({"enabled": boolean}),
+    "allowed_payment_method_types": list_of(usable_type),
     "currency": read_currency,
     "customer_creation": customer_creation,
     "customer_email": email,
+    "excluded_payment_method_types": list_of(known_type),
     "expires_at": integer,
-    "line_items": list_of(hash_of(ITEM, required=("price_data",))),
+    "line_items": list_of(hash_of(ITEM)),
     "metadata": metadata,
     "mode": mode,
     "payment_intent_data": hash_of(INTENT),
     "payment_method_types": no_longer_supported,
+    "redirect_on_completion": redirect_on_completion,
     "submit_type": string,
     "ui_mode": ui_mode,
 }
 UPDATE: Schema = {
     **EXPAND,
+    "line_items": list_of(hash_of(ITEM_UPDATE)),
     "metadata": metadata,
+    "payment_intent_data": hash_of(INTENT_UPDATE),
 }
 LIST: Schema = {
     **PAGING,

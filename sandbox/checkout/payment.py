@@ -1,43 +1,76 @@
-"""What the shopper does on the hosted page: the PaymentIntent is made here, at the first confirmation."""
+"""What the shopper does: the PaymentIntent is made here, at the first confirmation."""
+
+from collections.abc import Mapping
+from typing import Any
 
 from sandbox.account import Account
 from sandbox.checkout.shape import customer_details
+from sandbox.config import OPEN_STATUSES
 from sandbox.errors import ApiError
 from sandbox.events import emit
 from sandbox.payment_intents import shape
 from sandbox.payment_intents.attempt import attempt
-from sandbox.payment_methods import check_usable, method_of
+from sandbox.payment_methods import check_usable
 from sandbox.store import JsonObject
 
 _COMPLETE = frozenset({"succeeded", "requires_capture", "processing"})
+_INSTRUCTIONS = frozenset(
+    {
+        "boleto_display_details",
+        "display_bank_transfer_instructions",
+        "konbini_display_details",
+        "multibanco_display_details",
+        "oxxo_display_details",
+        "verify_with_microdeposits",
+    }
+)
+"""The next actions with which the shopper is done here: the money comes days later."""
 
 
-def pay_session(account: Account, session: JsonObject, method: JsonObject) -> JsonObject:
-    """Attempt to pay; return the PaymentIntent, or raise CardError as a confirm does."""
+def pay_session(account: Account, session: JsonObject, method: JsonObject, given: Mapping[str, Any]) -> JsonObject:
+    """Attempt to pay; return the PaymentIntent, or raise CardError as a confirm does.
+
+    `given` has `return_url` and `use_stripe_sdk`, as in a confirm of a PaymentIntent.
+    """
     if session["status"] != "open":
         raise ApiError(f"This Checkout Session is {session['status']}.")
+    if method["type"] not in session["payment_method_types"]:
+        message = f"The PaymentMethod provided ({method['type']}) is not allowed for this Checkout Session."
+        raise ApiError(message, code="payment_intent_incompatible_payment_method", param="payment_method")
     check_usable(account, method, session["customer"])
     intent = _intent(account, session)
     billing = method["billing_details"]
-    email = billing["email"] or session["customer_email"]
+    email = given.get("email") or billing["email"] or session["customer_email"]
     account.change(
         session,
         payment_intent=intent["id"],
         customer_details=customer_details(email=email, name=billing["name"]),
     )
-    started = {**intent, "payment_method": method["id"], "last_payment_error": None, "next_action": None}
-    return attempt(account, started, method, {"return_url": session["url"]})
+    started = {
+        **intent,
+        "amount": session["amount_total"],
+        "payment_method": method["id"],
+        "last_payment_error": None,
+        "next_action": None,
+    }
+    changed = attempt(account, started, method, given)
+    follow(account, changed["id"])
+    return changed
 
 
 def _intent(account: Account, session: JsonObject) -> JsonObject:
-    """Return the session's PaymentIntent; a failed attempt has left one."""
+    """Return the session's PaymentIntent; an attempt that did not pay has left one."""
     if session["payment_intent"] is not None:
-        return account.the("payment_intent", session["payment_intent"])
+        found = account.the("payment_intent", session["payment_intent"])
+        if found["status"] not in OPEN_STATUSES:
+            raise ApiError(f"The PaymentIntent of this Checkout Session is {found['status']}.")
+        return found
     data = dict(account.notes(session["id"])["intent_data"])
     data["metadata"] = data.get("metadata") or {}
     intent = shape.new(
         account,
         **data,
+        allowed_payment_method_types=session["allowed_payment_method_types"],
         amount=session["amount_total"],
         currency=session["currency"],
         customer=session["customer"],
@@ -55,25 +88,25 @@ def follow(account: Account, intent_id: str) -> None:
     session = account.get("checkout.session", account.notes(intent_id).get("session", ""))
     if intent is None or session is None:
         return
-    if session["status"] == "open" and intent["status"] in _COMPLETE:
-        is_paid = intent["status"] == "succeeded"
-        status = "paid" if is_paid else "unpaid"
+    if session["status"] == "open" and (intent["status"] in _COMPLETE or _is_instructed(intent)):
+        status = "paid" if intent["status"] == "succeeded" else "unpaid"
+        account.note(session["id"], is_delayed=intent["status"] in {"processing", "requires_action"})
         changed = account.change(session, status="complete", payment_status=status, url=None)
         emit(account, "checkout.session.completed", changed)
     elif session["status"] == "complete" and session["payment_status"] == "unpaid":
         _late(account, session, intent)
 
 
+def _is_instructed(intent: JsonObject) -> bool:
+    return intent["status"] == "requires_action" and intent["next_action"]["type"] in _INSTRUCTIONS
+
+
 def _late(account: Account, session: JsonObject, intent: JsonObject) -> None:
-    is_delayed = _is_delayed(account, intent)
+    """Tell the outcome of a delayed payment; a hold that is captured later is told by its PaymentIntent alone."""
+    is_delayed = account.notes(session["id"])["is_delayed"]
     if intent["status"] == "succeeded":
         changed = account.change(session, payment_status="paid")
         if is_delayed:
             emit(account, "checkout.session.async_payment_succeeded", changed)
     elif is_delayed and intent["status"] == "requires_payment_method":
         emit(account, "checkout.session.async_payment_failed", session)
-
-
-def _is_delayed(account: Account, intent: JsonObject) -> bool:
-    charge = account.get("charge", intent["latest_charge"] or "")
-    return charge is not None and method_of(account, charge["payment_method"]).is_slow

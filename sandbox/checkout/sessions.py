@@ -1,6 +1,6 @@
-"""Create, retrieve, update, list and expire Checkout Sessions."""
+"""Create, retrieve, list and expire Checkout Sessions."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from sandbox.account import Account
@@ -9,40 +9,68 @@ from sandbox.api.operation import Call, Operation
 from sandbox.api.params import PAGING, merged
 from sandbox.api.stripe_params import missing_param
 from sandbox.checkout import params
-from sandbox.checkout.shape import new_item, new_session
+from sandbox.checkout.find import find
+from sandbox.checkout.items import check_items, new_items
+from sandbox.checkout.shape import new_session
+from sandbox.checkout.update import update
 from sandbox.config import OPEN_STATUSES
-from sandbox.currencies import check_amount
 from sandbox.errors import ApiError, InvalidParamError, missing
 from sandbox.events import emit
 from sandbox.payment_intents.cancel import cancel_intent
 from sandbox.payment_intents.descriptor import check_descriptor
+from sandbox.payment_intents.operations import check_one_choice, method_types
 from sandbox.store import JsonObject
 
 SHORTEST, LONGEST = 30 * 60, 24 * 3600
+_URLS_OF: Mapping[str, frozenset[str]] = {
+    "hosted_page": frozenset({"cancel_url", "success_url"}),
+    "embedded_page": frozenset({"redirect_on_completion", "return_url"}),
+    "elements": frozenset({"return_url"}),
+}
+"""The parameters that only some values of `ui_mode` have."""
 
 
 def create(account: Account, call: Call) -> JsonObject:
     given = call.params
     if "mode" not in given:
         raise missing_param("mode")
-    if not given.get("line_items"):
-        raise InvalidParamError("You must pass line_items in payment mode.", param="line_items")
+    _check_place(given)
     expires_at = _expiry(account, given)
-    customer = given.get("customer")
-    if customer is not None and account.get("customer", customer) is None:
-        raise missing("customer", customer, "customer")
-    items = [new_item(account, item) for item in given["line_items"]]
-    if len({item["currency"] for item in items}) > 1:
-        raise InvalidParamError("All line items must have the same currency.", param="line_items")
-    if given.get("currency", items[0]["currency"]) != items[0]["currency"]:
-        raise InvalidParamError("The currency must be that of the line items.", param="currency")
-    check_amount(sum(item["amount_total"] for item in items), items[0]["currency"], account.config.unconfirmed)
-    check_descriptor(("card",), given.get("payment_intent_data") or {})
+    _check_customer(account, given)
+    items = new_items(account, given.get("line_items") or [])
+    currency = given.get("currency") or (items[0]["currency"] if items else "")
+    check_items(account, items, currency)
+    check_one_choice(given)
+    types = method_types(account, {**given, "currency": currency})["payment_method_types"]
+    check_descriptor(types, given.get("payment_intent_data") or {})
     given["metadata"] = merged({}, given.get("metadata") or {})
-    session = account.add(new_session(account, given, items, expires_at))
+    session = account.add(new_session(account, given, items, types, expires_at))
     account.note(session["id"], items=items, intent_data=given.get("payment_intent_data") or {})
     account.timers.add(expires_at - account.clock.now(), "expire_session", session["id"])
     return session
+
+
+def _check_place(given: dict[str, Any]) -> None:
+    """Check that the addresses are those of the `ui_mode`; every payment can need a redirect, so one is needed."""
+    mode = given.get("ui_mode", "hosted_page")
+    wrong = sorted(name for name in frozenset().union(*_URLS_OF.values()) - _URLS_OF[mode] if name in given)
+    if wrong:
+        message = f"The following parameters are not supported with `ui_mode: {mode}`: {', '.join(wrong)}."
+        raise InvalidParamError(message, param=wrong[0])
+    needed = "success_url" if mode == "hosted_page" else "return_url"
+    if needed not in given:
+        raise missing_param(needed)
+
+
+def _check_customer(account: Account, given: dict[str, Any]) -> None:
+    customer = given.get("customer")
+    if customer is None:
+        return
+    if "customer_email" in given:
+        message = "You may only specify one of these parameters: customer, customer_email."
+        raise InvalidParamError(message, param="customer_email")
+    if account.get("customer", customer) is None:
+        raise missing("customer", customer, "customer")
 
 
 def _expiry(account: Account, given: dict[str, Any]) -> int:
@@ -56,20 +84,6 @@ def _expiry(account: Account, given: dict[str, Any]) -> int:
         )
         raise InvalidParamError(message, param="expires_at")
     return expires_at
-
-
-def find(account: Account, call: Call) -> JsonObject:
-    session = account.get("checkout.session", call.id)
-    if session is None:
-        raise missing("checkout.session", call.id, "session", status=404)
-    return session
-
-
-def update(account: Account, call: Call) -> JsonObject:
-    session = find(account, call)
-    if "metadata" not in call:
-        return session
-    return account.change(session, metadata=merged(session["metadata"], call.params["metadata"]))
 
 
 def expire(account: Account, call: Call) -> JsonObject:

@@ -54,6 +54,7 @@ class WalletBody(Body):
 
 class PayBody(Body):
     payment_method: str = "pm_card_visa"
+    challenge: Literal["succeed", "fail"] | None = None
 
 
 class CancelBody(Body):

@@ -13,6 +13,7 @@ from sandbox.api.endpoint import Endpoint
 from sandbox.api.faults import Fault, Hold, Latency
 from sandbox.api.permissions import PERMISSIONS
 from sandbox.checkout.payment import pay_session
+from sandbox.checkout.shape import return_url
 from sandbox.control_api.bodies import (
     AdvanceBody,
     AuthenticateBody,
@@ -109,11 +110,12 @@ class Control:
     async def authenticate(self, request: Request) -> Response:
         body = await read(request, AuthenticateBody)
         intent = self._named("payment_intent", request)
-        if body.outcome == "succeed":
-            result = pass_challenge(self._account, intent)
-        else:
-            result = fail_challenge(self._account, intent, body.leaves_charge)
-        return self._committed(result)
+        return self._committed(self._finish_challenge(intent, body.outcome, body.leaves_charge))
+
+    def _finish_challenge(self, intent: JsonObject, outcome: str, leaves_charge: bool | None = None) -> JsonObject:
+        if outcome == "succeed":
+            return pass_challenge(self._account, intent)
+        return fail_challenge(self._account, intent, leaves_charge)
 
     async def finish(self, request: Request) -> Response:
         body = await read(request, FinishBody)
@@ -126,8 +128,11 @@ class Control:
     async def pay_session(self, request: Request) -> Response:
         body = await read(request, PayBody)
         session = self._named("checkout.session", request)
+        method = resolve(self._account, body.payment_method)
         try:
-            pay_session(self._account, session, resolve(self._account, body.payment_method))
+            intent = pay_session(self._account, session, method, {"return_url": return_url(self._account, session)})
+            if intent["status"] == "requires_action" and body.challenge is not None:
+                self._finish_challenge(intent, body.challenge)
         finally:
             self._committed()
         return JSONResponse(self._account.get("checkout.session", session["id"]))

@@ -9,12 +9,12 @@ from sandbox.api.params import merged
 from sandbox.config import OPEN_STATUSES
 from sandbox.confirmation_tokens import with_confirmation_token
 from sandbox.currencies import check_amount
-from sandbox.errors import ApiError, InvalidParamError, UnexpectedStateError, missing
+from sandbox.errors import ApiError, InvalidParamError, NotImplementedHereError, UnexpectedStateError, missing
 from sandbox.events import emit
 from sandbox.methods import microdeposits
 from sandbox.methods.types import usable_types, without_redirects
 from sandbox.payment_intents import params, shape
-from sandbox.payment_intents.cancel import cancel
+from sandbox.payment_intents.cancel import cancel, check_not_of_session
 from sandbox.payment_intents.capture import capture
 from sandbox.payment_intents.confirm import CONFIRM_ONLY, check_confirmable, confirm, confirm_intent, note_shipping
 from sandbox.payment_intents.descriptor import check_descriptor
@@ -32,6 +32,7 @@ _NOT_FIELDS = {
     *("automatic_payment_methods", "confirm", "expand", "metadata"),
     *("payment_method", "payment_method_data", "payment_method_options"),
 }
+_TEXTS = frozenset({"description", "expand", "metadata", "receipt_email", "shipping"})
 _TYPE_PARAMS = frozenset(
     {"allowed_payment_method_types", "capture_method", "currency", "customer", "excluded_payment_method_types"}
 )
@@ -44,7 +45,7 @@ def create(account: Account, call: Call) -> JsonObject:
     check_amount(given["amount"], given["currency"], account.config.unconfirmed)
     _check_combination(given)
     _check_customer(account, given)
-    types = _method_types(account, given)
+    types = method_types(account, given)
     check_descriptor(types["payment_method_types"], given)
     method = chosen_method(account, given, given.get("customer"))
     intent = shape.new(
@@ -76,12 +77,16 @@ def chosen_method(account: Account, given: dict[str, Any], customer: str | None)
     return None if data is None else from_data(account, data)
 
 
+def check_one_choice(given: dict[str, Any]) -> None:
+    """Raise InvalidParamError where payment method types are allowed by one parameter and chosen by another."""
+    for other in _TYPE_CHOICES:
+        if "allowed_payment_method_types" in given and other in given:
+            message = f"You may only specify one of these parameters: allowed_payment_method_types, {other}."
+            raise InvalidParamError(message, param=other)
+
+
 def _check_combination(given: dict[str, Any]) -> None:
-    if "allowed_payment_method_types" in given:
-        for other in _TYPE_CHOICES:
-            if other in given:
-                message = f"You may only specify one of these parameters: allowed_payment_method_types, {other}."
-                raise InvalidParamError(message, param=other)
+    check_one_choice(given)
     if not given.get("confirm"):
         for name in CONFIRM_ONLY:
             if name in given:
@@ -109,7 +114,7 @@ def _check_customer_change(account: Account, intent: JsonObject, given: dict[str
     raise UnexpectedStateError(_CUSTOMER_SET, intent, account.config.unconfirmed.unexpected_state_param)
 
 
-def _method_types(account: Account, given: dict[str, Any]) -> dict[str, Any]:
+def method_types(account: Account, given: dict[str, Any]) -> dict[str, Any]:
     """Decide between automatic payment methods, the default, and an explicit list."""
     usable = usable_types(given)
     allowed = given.get("allowed_payment_method_types")
@@ -139,6 +144,7 @@ def retrieve(account: Account, call: Call) -> JsonObject:
 def update(account: Account, call: Call) -> JsonObject:
     intent = find(account, call)
     given = call.params
+    _check_session_allows(account, intent, given)
     _check_updatable(account, intent, given)
     _check_customer(account, given)
     _check_customer_change(account, intent, given)
@@ -148,13 +154,24 @@ def update(account: Account, call: Call) -> JsonObject:
         changes["metadata"] = merged(intent["metadata"], given["metadata"])
     changes |= _changed_amount(account, intent, given)
     if not _TYPE_PARAMS.isdisjoint(given):
-        changes["payment_method_types"] = _method_types(account, {**intent, **given})["payment_method_types"]
+        changes["payment_method_types"] = method_types(account, {**intent, **given})["payment_method_types"]
     changes["payment_method_options"] = shape.with_options({**intent, **changes}, given)
     method = chosen_method(account, given, {**intent, **changes}["customer"])
     note_shipping(account, intent, call)
     if method is not None:
         changes |= {"payment_method": method["id"], "status": "requires_confirmation", "next_action": None}
     return account.change(intent, **changes, last_payment_error=None)
+
+
+def _check_session_allows(account: Account, intent: JsonObject, given: dict[str, Any]) -> None:
+    """Refuse to change what is owed by a Checkout Session; of the rest only texts are sure to be updatable."""
+    if "session" not in account.notes(intent["id"]):
+        return
+    if not given.keys().isdisjoint({"amount", "currency"}):
+        check_not_of_session(account, intent, "update the amount of")
+    for name in given:
+        if name not in _TEXTS:
+            raise NotImplementedHereError(f"an update of {name} of a Checkout Session's PaymentIntent", param=name)
 
 
 def _check_updatable(account: Account, intent: JsonObject, given: dict[str, Any]) -> None:

@@ -107,3 +107,25 @@ def confirmed(client: stripe.StripeClient, method: str = "pm_card_visa", **param
 
 def charges_of(client: stripe.StripeClient, intent_id: str) -> list[stripe.Charge]:
     return client.v1.charges.list({"payment_intent": intent_id, "limit": 100}).data
+
+
+TEA: dict[str, Any] = {
+    "price_data": {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Tea"}},
+    "quantity": 2,
+}
+
+
+def opened(client: stripe.StripeClient, ui_mode: str = "hosted_page", **params: Any) -> stripe.checkout.Session:
+    """Open a Checkout Session over two teas, ten euros."""
+    place = "success_url" if ui_mode == "hosted_page" else "return_url"
+    wanted: Any = {
+        "mode": "payment",
+        "ui_mode": ui_mode,
+        place: "https://shop.example/done?session={CHECKOUT_SESSION_ID}",
+        "line_items": [TEA],
+        "metadata": {"cart": "c1"},
+        "payment_intent_data": {"metadata": {"cart": "c1"}},
+        **params,
+    }
+    given: Any = {name: value for name, value in wanted.items() if value is not None}
+    return client.v1.checkout.sessions.create(given)

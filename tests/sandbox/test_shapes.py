@@ -10,6 +10,7 @@ from stripe import StripeClient
 
 from sandbox.client import SandboxClient
 from tests.sandbox.other_methods import DATA, SHOP, waiting
+from tests.sandbox.running import opened
 
 ALWAYS_ABSENT = {
     "deleted": "only on a deleted object",
@@ -134,17 +135,9 @@ async def _populate(client: StripeClient, control: SandboxClient) -> None:
     )
     await control.confirm(held.id)
     client.v1.payment_intents.cancel(held.id, {"cancellation_reason": "abandoned"})
-    session = client.v1.checkout.sessions.create(
-        {
-            "mode": "payment",
-            "success_url": "https://shop.example/",
-            "customer_email": "ada@example.com",
-            "line_items": [
-                {"price_data": {"currency": "eur", "unit_amount": 500, "product_data": {"name": "Tea"}}, "quantity": 2}
-            ],
-        }
-    )
-    await control.pay_session(session.id)
+    for ui_mode in ("hosted_page", "embedded_page", "elements"):
+        session = opened(client, ui_mode, customer_email="ada@example.com", excluded_payment_method_types=["klarna"])
+        await control.pay_session(session.id)
     client.v1.test_helpers.confirmation_tokens.create({"payment_method": "pm_card_visa", "return_url": SHOP})
     for kind in DATA:
         await control.finish(waiting(client, kind).id)
