@@ -25,9 +25,9 @@ from sandbox.api.endpoint import Endpoint
 from sandbox.api.operation import Routes
 from sandbox.api.wire import expose_transport
 from sandbox.browser.checkout import checkout_routes
+from sandbox.browser.elements import elements_routes
 from sandbox.browser.method_pages import method_routes
 from sandbox.browser.routes import browser_routes
-from sandbox.browser.sessions import session_routes
 from sandbox.checkout import sessions
 from sandbox.config import SandboxConfig
 from sandbox.control_api.routes import control_routes
@@ -84,7 +84,7 @@ def create_app(config: SandboxConfig) -> Starlette:
         *browser_routes(account, sender),
         *checkout_routes(account, sender),
         *method_routes(account, sender),
-        *session_routes(account, sender),
+        *elements_routes(account, sender),
     ]
     return Sandbox(routes=routes, lifespan=lifespan)
 

@@ -1,4 +1,4 @@
-"""`/v3/`, the 3DS page for redirects, and what the dialog of stripe.js reports."""
+"""The script, the 3DS page for redirects, and what the dialog of stripe.js reports."""
 
 from pathlib import Path
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -10,6 +10,7 @@ from starlette.routing import Route
 from sandbox.account import Account
 from sandbox.api import auth, forms
 from sandbox.browser.pages import challenge_page, message_page
+from sandbox.config import API_VERSION
 from sandbox.errors import ApiError, missing
 from sandbox.payment_intents.authentication import fail_challenge, pass_challenge
 from sandbox.payment_intents.shape import public
@@ -19,6 +20,7 @@ from sandbox.webhooks.sender import Sender
 
 SCRIPT = Path(__file__).parent / "stripe.js"
 DASHBOARD = Path(__file__).parent / "dashboard.html"
+RELEASE = API_VERSION.partition(".")[2]
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
 SEE_OTHER, NOT_FOUND = 303, 404
 _FINE = frozenset({"succeeded", "processing", "requires_capture", "requires_confirmation"})
@@ -104,6 +106,7 @@ def browser_routes(account: Account, sender: Sender) -> list[Route]:
         Route("/", browser.dashboard),
         Route("/v3", browser.script),
         Route("/v3/", browser.script),
+        Route(f"/{RELEASE}/stripe.js", browser.script),
         Route("/_sandbox/authenticate", browser.authenticate, methods=["POST"]),
         Route("/_sandbox/3ds/{id}/{token}", browser.page),
         Route("/_sandbox/3ds/{id}/{token}", browser.submit, methods=["POST"]),

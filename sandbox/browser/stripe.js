@@ -1,6 +1,6 @@
 /*
- * The sandbox's stand-in for Stripe.js: Stripe(pk) with card and payment elements, confirmations and a 3DS dialog.
- * It talks to the host that it was loaded from. One plain file, no build step.
+ * The sandbox's stand-in for Stripe.js: Stripe(pk) with card and payment elements, Checkout Sessions in the page,
+ * confirmations and dialogs. It talks to the host that it was loaded from. One plain file, no build step.
  */
 (() => {
   "use strict";
@@ -34,15 +34,17 @@
     }
   }
 
-  function idOf(clientSecret) {
-    const match = /^(pi_[A-Za-z0-9]+)_secret_[A-Za-z0-9]+$/.exec(clientSecret);
-    if (!match) throw new Error("IntegrationError: the client secret is not of the form pi_…_secret_….");
+  const misuse = (message) => new Error(`IntegrationError: ${message}`);
+
+  function idOf(clientSecret, prefix = "pi") {
+    const match = new RegExp(`^(${prefix}_[A-Za-z0-9_]+)_secret_[A-Za-z0-9]+$`).exec(clientSecret);
+    if (!match) throw misuse(`the client secret is not of the form ${prefix}_…_secret_….`);
     return match[1];
   }
 
   const invalid = (code, message) => ({ type: "validation_error", code, message });
 
-  // --------------------------------------------------------------------------------------------------------- card
+  // ------------------------------------------------------------------------------------------------------- fields
 
   const digits = (text) => text.replace(/\D/g, "");
 
@@ -62,11 +64,18 @@
     return sum % 10 === 0;
   }
 
+  /** A field that takes what is typed; `part` says where it goes in the data of a PaymentMethod. */
+  function plainField(label, autocomplete, part, isComplete = (text) => text.trim() !== "") {
+    const check = (text) => (isComplete(text) ? null : invalid("incomplete_field", `${label} is incomplete.`));
+    return { label, placeholder: label, autocomplete, inputMode: "text", part, format: (text) => text, check };
+  }
+
   const FIELDS = {
     number: {
       label: "Card number",
       placeholder: "Card number",
       autocomplete: "cc-number",
+      inputMode: "numeric",
       format(text) {
         const number = digits(text).slice(0, 19);
         const groups = brandOf(number) === "amex" ? /(\d{1,4})(\d{1,6})?(\d{1,5})?/ : /(\d{1,4})(\d{1,4})?(\d{1,4})?(\d{1,4})?(\d{1,3})?/;
@@ -82,6 +91,7 @@
       label: "Expiry MM / YY",
       placeholder: "MM / YY",
       autocomplete: "cc-exp",
+      inputMode: "numeric",
       format(text) {
         let number = digits(text).slice(0, 4);
         if (/^[2-9]/.test(number)) number = `0${number}`.slice(0, 4);
@@ -101,32 +111,77 @@
       label: "CVC",
       placeholder: "CVC",
       autocomplete: "cc-csc",
+      inputMode: "numeric",
       format: (text) => digits(text).slice(0, 4),
       check: (text) => (digits(text).length < 3 ? invalid("incomplete_cvc", "Your card's security code is incomplete.") : null),
     },
+    name: plainField("Full name", "name", ["billing_details", "name"]),
+    email: plainField("Email", "email", ["billing_details", "email"], (text) => /^[^@\s]+@[^@\s.]+\.[^@\s]+$/.test(text)),
+    line1: plainField("Address", "address-line1", ["billing_details", "address", "line1"]),
+    city: plainField("City", "address-level2", ["billing_details", "address", "city"]),
+    state: plainField("State", "address-level1", ["billing_details", "address", "state"]),
+    postalCode: plainField("Postal code", "postal-code", ["billing_details", "address", "postal_code"]),
+    country: plainField("Country code", "country", ["billing_details", "address", "country"], (text) => /^[A-Z]{2}$/.test(text)),
+    iban: plainField("IBAN", "off", ["sepa_debit", "iban"], (text) => text.replace(/\s/g, "").length >= 15),
+    taxId: plainField("CPF/CNPJ", "off", ["boleto", "tax_id"]),
+    routing: plainField("Routing number", "off", ["us_bank_account", "routing_number"], (text) => /^\d{9}$/.test(text)),
+    account: plainField("Account number", "off", ["us_bank_account", "account_number"], (text) => /^\d{4,17}$/.test(text)),
   };
 
-  /** The card element, and the payment element, which is the same form for a PaymentIntent known beforehand. */
+  const CARD = ["number", "expiry", "cvc"];
+
+  /** The types of payment methods, each with what the shopper must tell; `isDebit` needs a mandate too. */
+  const METHODS = {
+    card: { label: "Card", fields: CARD },
+    boleto: { label: "Boleto", fields: ["name", "email", "taxId", "line1", "city", "state", "postalCode", "country"] },
+    customer_balance: { label: "Bank transfer", fields: [] },
+    ideal: { label: "iDEAL", fields: ["name"] },
+    klarna: { label: "Klarna", fields: ["email", "country"] },
+    multibanco: { label: "Multibanco", fields: ["email"] },
+    sepa_debit: { label: "SEPA Direct Debit", fields: ["name", "email", "iban"], isDebit: true },
+    us_bank_account: { label: "US bank account", fields: ["name", "email", "routing", "account"], isDebit: true },
+  };
+
+  const MANDATE = { customer_acceptance: { type: "online", online: { infer_from_client: true } } };
+
+  /** Return what is typed as the data of a PaymentMethod. */
+  function methodData(type, values) {
+    const data = { type };
+    if (type === "card") {
+      const expiry = digits(values.expiry);
+      data.card = { number: digits(values.number), exp_month: Number(expiry.slice(0, 2)), exp_year: 2000 + Number(expiry.slice(2)), cvc: values.cvc };
+    }
+    if (type === "us_bank_account") data.us_bank_account = { account_holder_type: "individual" };
+    for (const [name, value] of Object.entries(values)) put(data, FIELDS[name].part, value.trim());
+    return data;
+  }
+
+  function put(target, path = [], value) {
+    path.reduce((node, key, place) => (node[key] = place === path.length - 1 ? value : { ...node[key] }), target);
+  }
+
+  const merged = (one = {}, two = {}) => ({ ...one, ...two, ...(one.address || two.address ? { address: { ...one.address, ...two.address } } : {}) });
+
+  // ----------------------------------------------------------------------------------------------------- elements
+
+  /** What all elements share: inputs with labels, marks on the place where they are mounted, and events. */
   class Element {
-    constructor(type, options, elements) {
+    constructor(type, label, options, elements) {
       this._type = type;
       this._options = options;
       this._elements = elements;
       this._listeners = new Map();
       this._inputs = {};
-      this._root = document.createElement("div");
-      this._root.className = `sandbox-stripe sandbox-stripe-${type}`;
+      this._root = made("div", `sandbox-stripe sandbox-stripe-${type}`);
       this._root.setAttribute("role", "group");
-      this._root.setAttribute("aria-label", "Card details");
-      for (const name of Object.keys(FIELDS)) this._root.append(this._input(name));
-      this.update(options);
+      this._root.setAttribute("aria-label", label);
     }
 
     _input(name) {
       const field = FIELDS[name];
-      const input = document.createElement("input");
-      Object.assign(input, { type: "text", inputMode: "numeric", placeholder: field.placeholder, autocomplete: field.autocomplete, spellcheck: false });
-      input.className = `sandbox-stripe-${name}`;
+      const input = made("input", `sandbox-stripe-${name}`);
+      Object.assign(input, { type: "text", inputMode: field.inputMode, placeholder: field.placeholder, autocomplete: field.autocomplete, spellcheck: false });
+      input.disabled = Boolean(this._options.disabled);
       input.setAttribute("aria-label", field.label);
       input.addEventListener("input", () => {
         const isErased = input.value.length < (input.dataset.before || "").length;
@@ -144,32 +199,27 @@
       const error = FIELDS[name].check(input.value);
       const isTyping = error?.code.startsWith("incomplete") ?? false;
       input.setAttribute("aria-invalid", String(Boolean(error) && !isTyping));
-      const state = this._state(isTyping ? null : error);
-      this._mark("complete", state.complete);
-      this._mark("empty", state.empty);
-      this._mark("invalid", Boolean(state.error));
-      this._emit("change", state);
+      this._tell(isTyping ? null : error);
     }
 
-    _state(error) {
-      const brand = brandOf(digits(this._inputs.number.value));
+    _tell(error = null) {
       const empty = Object.values(this._inputs).every((input) => !input.value);
-      const state = { elementType: this._type, empty, complete: !this._firstError(), error: error ?? undefined };
-      return this._type === "card" ? { ...state, brand, value: { postalCode: "" } } : { ...state, collapsed: false, value: { type: "card" } };
+      const complete = !this._firstError();
+      this._mark("complete", complete);
+      this._mark("empty", empty);
+      this._mark("invalid", Boolean(error));
+      this._emit("change", { elementType: this._type, empty, complete, error: error ?? undefined, ...this._shown() });
     }
 
     _firstError() {
-      for (const [name, field] of Object.entries(FIELDS)) {
-        const error = field.check(this._inputs[name].value);
+      for (const [name, input] of Object.entries(this._inputs)) {
+        const error = FIELDS[name].check(input.value);
         if (error) return error;
       }
       return null;
     }
 
-    _card() {
-      const expiry = digits(this._inputs.expiry.value);
-      return { number: digits(this._inputs.number.value), exp_month: Number(expiry.slice(0, 2)), exp_year: 2000 + Number(expiry.slice(2)), cvc: this._inputs.cvc.value };
-    }
+    _values() { return Object.fromEntries(Object.entries(this._inputs).map(([name, input]) => [name, input.value])); }
 
     _mark(name, isOn) {
       this._root.parentElement?.classList.toggle(`StripeElement--${name}`, isOn);
@@ -180,22 +230,11 @@
     }
 
     mount(target) {
-      const place = typeof target === "string" ? document.querySelector(target) : target;
-      if (!place) throw new Error(`IntegrationError: there is no element ${target} to mount in.`);
       addStyles();
+      const place = placeOf(target);
       place.replaceChildren(this._root);
       place.classList.add("StripeElement", "StripeElement--empty");
       this._load();
-    }
-
-    async _load() {
-      const error = this._type === "payment" ? await this._elements._refusal() : null;
-      if (error) {
-        this._root.textContent = error.message;
-        this._emit("loaderror", { elementType: this._type, error });
-      } else {
-        this._emit("ready", { elementType: this._type });
-      }
     }
 
     unmount() { this._root.remove(); }
@@ -204,10 +243,10 @@
 
     clear() {
       for (const input of Object.values(this._inputs)) { input.value = ""; input.dataset.before = ""; input.removeAttribute("aria-invalid"); }
-      this._changed(this._inputs.cvc, "cvc");
+      this._tell();
     }
 
-    focus() { this._inputs.number.focus(); }
+    focus() { Object.values(this._inputs)[0]?.focus(); }
 
     blur() { if (this._root.contains(document.activeElement)) document.activeElement.blur(); }
 
@@ -233,88 +272,230 @@
     }
   }
 
+  class CardElement extends Element {
+    constructor(options, elements) {
+      super("card", "Card details", options, elements);
+      this._method = "card";
+      this._root.append(...CARD.map((name) => this._input(name)));
+    }
+
+    async _load() { this._emit("ready", { elementType: "card" }); }
+
+    _shown() { return { brand: brandOf(digits(this._inputs.number.value)), value: { postalCode: "" } }; }
+  }
+
+  /** The form for whatever type of payment method is chosen; which ones there are is known once it is loaded. */
+  class PaymentElement extends Element {
+    constructor(options, elements) {
+      super("payment", "Payment details", options, elements);
+      this._amount = made("p", "sandbox-stripe-amount");
+      this._choice = made("div", "sandbox-stripe-choice");
+      this._choice.setAttribute("role", "radiogroup");
+      this._choice.setAttribute("aria-label", "Payment method");
+      this._form = made("div", "sandbox-stripe-form");
+      this._types = [];
+    }
+
+    async _load() {
+      const { error, ...terms } = await this._elements._terms();
+      if (error) {
+        this._root.textContent = error.message;
+        this._emit("loaderror", { elementType: "payment", error });
+        return;
+      }
+      this._root.replaceChildren(this._amount, this._choice, this._form);
+      this._render(terms);
+      this._emit("ready", { elementType: "payment" });
+    }
+
+    /** Show the terms; what is typed stays as long as its type is still there. */
+    _render({ amount, currency, types }) {
+      this._amount.textContent = `Total: ${shownAmount({ amount, currency })}`;
+      if (types.join() === this._types.join()) return;
+      this._types = types;
+      this._choice.replaceChildren(...(types.length > 1 ? types.map((type) => this._radio(type)) : []));
+      if (!types.includes(this._method)) this._choose(types[0]);
+      for (const radio of this._choice.querySelectorAll("input")) radio.checked = radio.value === this._method;
+    }
+
+    _radio(type) {
+      const label = made("label", "sandbox-stripe-option");
+      const radio = made("input");
+      Object.assign(radio, { type: "radio", name: "sandbox-stripe-method", value: type });
+      radio.addEventListener("change", () => { this._choose(type); this._tell(); });
+      label.append(radio, (METHODS[type] || { label: type }).label);
+      return label;
+    }
+
+    _choose(type) {
+      this._method = type;
+      this._inputs = {};
+      const hidden = this._options.fields?.billingDetails || {};
+      const names = (METHODS[type]?.fields ?? ["name", "email"]).filter((name) => hidden !== "never" && hidden[name] !== "never");
+      this._form.replaceChildren(...names.map((name) => this._input(name)));
+      for (const name of names) this._inputs[name].value = this._options.defaultValues?.billingDetails?.[name] ?? "";
+    }
+
+    _firstError() { return this._method ? super._firstError() : invalid("incomplete_payment_details", "Please complete your payment details."); }
+
+    _shown() { return { collapsed: false, value: { type: this._method } }; }
+  }
+
+  const ELEMENTS = { card: CardElement, payment: PaymentElement };
+
+  /** Elements for a PaymentIntent (`clientSecret`), for one that will be made (`mode`), or for a Checkout Session. */
   class Elements {
     constructor(stripe, options) {
+      if ("paymentMethodTypes" in options) throw misuse("paymentMethodTypes was removed from Elements.");
+      if (options.mode && options.clientSecret) throw misuse("pass either a clientSecret or a mode, not both.");
+      if (options.mode && options.mode !== "payment") throw misuse(`the sandbox has no Elements in ${options.mode} mode.`);
+      if (options.mode && !(Number.isInteger(options.amount) && options.amount > 0 && options.currency)) throw misuse("mode: payment needs an amount and a currency.");
       this._stripe = stripe;
       this._options = options;
       this._made = [];
+      this._isSubmitted = false;
     }
 
+    get _isDeferred() { return Boolean(this._options.mode); }
+
     create(type, options = {}) {
-      if (!["card", "payment"].includes(type)) throw new Error(`IntegrationError: the sandbox has no element of type ${type}.`);
-      if (this.getElement(type)) throw new Error(`IntegrationError: there is already an element of type ${type}.`);
-      const element = new Element(type, { ...options }, this);
+      if (!ELEMENTS[type]) throw misuse(`the sandbox has no element of type ${type}.`);
+      if (this.getElement(type)) throw misuse(`there is already an element of type ${type}.`);
+      if (type === "payment" && !this._options.mode && !this._options.clientSecret && !this._options.session) throw misuse("the payment element needs a clientSecret or a mode.");
+      const element = new ELEMENTS[type]({ ...options }, this);
       this._made.push(element);
       return element;
     }
 
     getElement(type) { return this._made.find((element) => element._type === type) || null; }
 
-    update(options) { Object.assign(this._options, options); }
+    update(options) {
+      const terms = ["amount", "currency", "captureMethod", "setupFutureUsage", "mode"].filter((name) => name in options);
+      if (terms.length && !this._isDeferred) throw misuse(`${terms.join(", ")} can be updated only where Elements was made with a mode.`);
+      Object.assign(this._options, options);
+      if (terms.length) this.fetchUpdates();
+    }
 
-    async fetchUpdates() { return {}; }
+    /** Ask again what is to be paid, and how it can be. */
+    async fetchUpdates() {
+      const { error, ...terms } = await this._terms();
+      if (error) return { error };
+      this.getElement("payment")?._render(terms);
+      return {};
+    }
 
     async submit() {
-      const error = this.getElement("payment")?._firstError();
-      return error ? { error } : { selectedPaymentMethod: "card" };
+      const element = this.getElement("payment");
+      if (!element) throw misuse("elements should have a mounted Payment Element.");
+      const error = element._firstError();
+      this._isSubmitted = !error;
+      return error ? { error } : { selectedPaymentMethod: element._method };
     }
 
     _forget(element) { this._made = this._made.filter((other) => other !== element); }
 
-    /** Elements does not start for a PaymentIntent that can no longer be paid. */
-    async _refusal() {
-      if (!this._options.clientSecret) return null;
+    /** Return {amount, currency, types}, or {error} for what can no longer be paid. */
+    async _terms() {
+      if (this._options.session) return this._options.session();
+      if (this._isDeferred) return this._futureTerms();
       const { paymentIntent, error } = await this._stripe.retrievePaymentIntent(this._options.clientSecret);
-      if (error) return error;
+      if (error) return { error };
       const isOver = ["succeeded", "canceled", "processing", "requires_capture"].includes(paymentIntent.status);
-      return isOver ? { type: "invalid_request_error", code: "payment_intent_unexpected_state", message: "This payment can no longer be made.", payment_intent: paymentIntent } : null;
+      if (isOver) return { error: { type: "invalid_request_error", code: "payment_intent_unexpected_state", message: "This payment can no longer be made.", payment_intent: paymentIntent } };
+      return { amount: paymentIntent.amount, currency: paymentIntent.currency, types: paymentIntent.payment_method_types };
+    }
+
+    async _futureTerms() {
+      const { amount, currency, captureMethod: capture_method } = this._options;
+      const { ok, error } = await call("GET", "/_sandbox/payment_method_types", { key: this._stripe._key, currency, capture_method });
+      return error ? { error } : { amount, currency, types: ok.payment_method_types };
+    }
+
+    /** A PaymentIntent made after Elements must be what Elements was made for; return the error if it is not. */
+    _mismatch(paymentIntent) {
+      const { amount, currency, captureMethod, setupFutureUsage = null } = this._options;
+      const wrong = [
+        ["amount", amount, paymentIntent.amount, amount === paymentIntent.amount],
+        ["currency", currency, paymentIntent.currency, currency.toLowerCase() === paymentIntent.currency],
+        ["capture_method", captureMethod ?? "automatic", paymentIntent.capture_method, (captureMethod === "manual") === (paymentIntent.capture_method === "manual")],
+        ["setup_future_usage", setupFutureUsage, paymentIntent.setup_future_usage, setupFutureUsage === paymentIntent.setup_future_usage],
+      ].find(([, , , isSame]) => !isSame);
+      if (!wrong) return null;
+      const [param, here, there] = wrong;
+      return { type: "invalid_request_error", param, message: `The provided ${param} (${there}) does not match the expected ${param} (${here}).`, payment_intent: paymentIntent };
     }
   }
 
-  // ------------------------------------------------------------------------------------------------------- dialog
+  // ----------------------------------------------------------------------------------------------------- dialogs
 
   /** Show the bank's challenge; resolve "succeed" or "fail" (closing it is failing it). */
   function challenge(paymentIntent) {
-    addStyles();
-    const dialog = document.createElement("dialog");
-    dialog.className = "sandbox-stripe-dialog";
-    dialog.setAttribute("role", "dialog");
-    dialog.setAttribute("aria-modal", "true");
-    dialog.setAttribute("aria-label", "3D Secure authentication");
-    const sum = document.createElement("p");
-    sum.textContent = `${shownAmount(paymentIntent)} · your bank wants to know that it is you.`;
-    const title = document.createElement("h2");
-    title.textContent = "3D Secure";
-    const close = button("×", "close");
-    close.setAttribute("aria-label", "Close");
     const complete = button("Complete authentication", "complete");
     const fail = button("Fail authentication", "fail");
-    dialog.append(close, title, sum, complete, fail);
-    document.body.append(dialog);
+    complete.value = "succeed";
+    fail.value = "fail";
+    const sentence = `${shownAmount(paymentIntent)} · your bank wants to know that it is you.`;
+    return dialog("3D Secure authentication", "3D Secure", sentence, [complete, fail], "fail");
+  }
+
+  /** Show where the voucher or the bank's details are; resolve when the shopper has seen it. */
+  function instructions(paymentIntent) {
+    const details = paymentIntent.next_action[paymentIntent.next_action.type];
+    const link = made("a");
+    Object.assign(link, { href: details.hosted_voucher_url || details.hosted_instructions_url, target: "_blank", rel: "noopener", textContent: "Show how to pay" });
+    const done = button("Done", "complete");
+    return dialog("Payment instructions", "How to pay", `Please pay ${shownAmount(paymentIntent)} as it says there.`, [link, done], "");
+  }
+
+  /** Open a dialog and resolve to the value of the button that is pressed, or to `otherwise` when it is closed. */
+  function dialog(label, heading, sentence, parts, otherwise) {
+    addStyles();
+    const box = made("dialog", "sandbox-stripe-dialog");
+    box.setAttribute("role", "dialog");
+    box.setAttribute("aria-modal", "true");
+    box.setAttribute("aria-label", label);
+    const close = button("×", "close");
+    close.setAttribute("aria-label", "Close");
+    close.value = otherwise;
+    const title = made("h2");
+    title.textContent = heading;
+    const text = made("p");
+    text.textContent = sentence;
+    box.append(close, title, text, ...parts);
+    document.body.append(box);
     return new Promise((resolve) => {
-      const finish = (outcome) => { dialog.remove(); resolve(outcome); };
-      complete.addEventListener("click", () => finish("succeed"));
-      fail.addEventListener("click", () => finish("fail"));
-      close.addEventListener("click", () => finish("fail"));
-      dialog.addEventListener("cancel", () => finish("fail"));
-      dialog.showModal();
-      complete.focus();
+      const finish = (outcome) => { box.remove(); resolve(outcome); };
+      for (const pressed of box.querySelectorAll("button")) pressed.addEventListener("click", () => finish(pressed.value));
+      box.addEventListener("cancel", () => finish(otherwise));
+      box.showModal();
+      parts[0].focus();
     });
   }
 
   function button(text, name) {
-    const made = document.createElement("button");
-    made.type = "button";
-    made.textContent = text;
-    made.className = `sandbox-stripe-button sandbox-stripe-${name}`;
-    return made;
+    const pressed = made("button", `sandbox-stripe-button sandbox-stripe-${name}`);
+    Object.assign(pressed, { type: "button", textContent: text });
+    return pressed;
   }
 
-  function shownAmount({ amount, currency }) {
-    const twoDecimals = ["isk", "ugx"].includes(currency) ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : {};
-    const format = new Intl.NumberFormat("en", { style: "currency", currency: currency.toUpperCase(), ...twoDecimals });
-    return format.format(amount / 10 ** format.resolvedOptions().maximumFractionDigits);
+  function made(tag, className = "") {
+    return Object.assign(document.createElement(tag), { className });
   }
+
+  function placeOf(target) {
+    const place = typeof target === "string" ? document.querySelector(target) : target;
+    if (!place) throw misuse(`there is no element ${target} to mount in.`);
+    return place;
+  }
+
+  function moneyFormat(currency) {
+    const twoDecimals = ["isk", "ugx"].includes(currency) ? { minimumFractionDigits: 2, maximumFractionDigits: 2 } : {};
+    return new Intl.NumberFormat("en", { style: "currency", currency: currency.toUpperCase(), ...twoDecimals });
+  }
+
+  const divisorOf = (currency) => 10 ** moneyFormat(currency).resolvedOptions().maximumFractionDigits;
+
+  const shownAmount = ({ amount, currency }) => moneyFormat(currency).format(amount / divisorOf(currency));
 
   // ------------------------------------------------------------------------------------------------------- Stripe
 
@@ -337,15 +518,30 @@
     }
 
     async confirmPayment({ elements, clientSecret = elements?._options.clientSecret, confirmParams = {}, redirect = "always" }) {
-      const { payment_method, payment_method_data: extra = {}, ...params } = confirmParams;
-      if (redirect === "always" && !params.return_url) throw new Error("IntegrationError: confirmPayment needs confirmParams.return_url.");
-      const element = elements?.getElement("payment");
-      const chosen = payment_method ? { payment_method } : chosenMethod({ card: element, billing_details: extra.billing_details });
+      const { payment_method_data: extra = {}, ...params } = confirmParams;
+      if (!clientSecret) throw misuse("you must pass in a clientSecret when calling stripe.confirmPayment().");
+      if (redirect === "always" && !params.return_url) throw misuse("confirmPayment needs confirmParams.return_url.");
+      const isChosen = params.payment_method || params.confirmation_token;
+      const chosen = isChosen ? {} : elementMethod(elements, extra, "stripe.confirmPayment()");
       if (chosen.error) return chosen;
-      const confirmed = await this._confirm(clientSecret, { ...chosen, ...params, expected_payment_method_type: "card" });
-      const result = await this._next(clientSecret, confirmed);
-      if (result.paymentIntent && redirect === "always") return leave(params.return_url, result.paymentIntent);
-      return result;
+      if (elements?._isDeferred) {
+        const { paymentIntent, error } = await this.retrievePaymentIntent(clientSecret);
+        const refusal = error ?? elements._mismatch(paymentIntent);
+        if (refusal) return { error: refusal };
+      }
+      const type = elements?.getElement("payment")?._method ?? "card";
+      const result = await this._next(clientSecret, await this._confirm(clientSecret, { ...chosen, ...params, expected_payment_method_type: type }));
+      return result.paymentIntent && redirect === "always" ? leave(params.return_url, result.paymentIntent) : result;
+    }
+
+    async createConfirmationToken({ elements, params = {} }) {
+      const { payment_method_data: extra = {}, ...rest } = params;
+      const chosen = elementMethod(elements, extra, "stripe.createConfirmationToken()");
+      if (chosen.error) return chosen;
+      const { payment_method_data } = chosen;
+      const usage = { setup_future_usage: elements._options.setupFutureUsage };
+      const { ok, error } = await call("POST", "/v1/confirmation_tokens", { key: this._key, payment_method_data, ...usage, ...rest });
+      return error ? { error } : { confirmationToken: ok };
     }
 
     async handleNextAction({ clientSecret }) {
@@ -355,11 +551,21 @@
     async handleCardAction(clientSecret) { return this.handleNextAction({ clientSecret }); }
 
     async createPaymentMethod({ type = "card", card, elements, billing_details, params = {} }) {
-      const element = elements?.getElement("payment") || card;
-      const chosen = chosenMethod({ card: element, billing_details: billing_details || params.billing_details });
+      const given = { billing_details: billing_details || params.billing_details };
+      const chosen = elements ? elementMethod(elements, given, "stripe.createPaymentMethod()") : chosenMethod({ card, ...given });
       if (chosen.error) return chosen;
-      const { ok, error } = await call("POST", "/v1/payment_methods", { key: this._key, ...chosen.payment_method_data, type });
+      const { ok, error } = await call("POST", "/v1/payment_methods", { key: this._key, type, ...chosen.payment_method_data });
       return error ? { error } : { paymentMethod: ok };
+    }
+
+    initCheckoutElementsSdk(options) { return new Checkout(this, options); }
+
+    async createEmbeddedCheckoutPage({ clientSecret, fetchClientSecret, onComplete }) {
+      const secret = clientSecret ?? (await fetchClientSecret());
+      const { ok: session, error } = await readSession(this._key, secret);
+      if (error) throw misuse(error.message);
+      if (session.ui_mode !== "embedded_page") throw misuse(`a Checkout Session with ui_mode ${session.ui_mode} has no embedded page.`);
+      return new EmbeddedPage(secret, session, onComplete);
     }
 
     async _confirm(clientSecret, params) {
@@ -372,11 +578,20 @@
     async _next(clientSecret, confirmed) {
       const paymentIntent = confirmed.paymentIntent;
       if (paymentIntent?.status !== "requires_action") return confirmed;
-      if (paymentIntent.next_action.type === "redirect_to_url") {
-        window.location.assign(paymentIntent.next_action.redirect_to_url.url);
-        return new Promise(() => {});
+      switch (paymentIntent.next_action.type) {
+        case "redirect_to_url":
+          return goTo(paymentIntent.next_action.redirect_to_url.url);
+        case "use_stripe_sdk":
+          return this._authenticate(clientSecret, await challenge(paymentIntent));
+        case "verify_with_microdeposits": // The shopper comes back in some days.
+          return confirmed;
+        default:
+          await instructions(paymentIntent);
+          return confirmed;
       }
-      const outcome = await challenge(paymentIntent);
+    }
+
+    async _authenticate(clientSecret, outcome) {
       const { error } = await call("POST", "/_sandbox/authenticate", { key: this._key, client_secret: clientSecret, outcome });
       if (error) return { error };
       const after = await this.retrievePaymentIntent(clientSecret);
@@ -390,28 +605,223 @@
     if (typeof chosen === "string") return { payment_method: chosen };
     if (!chosen) return {};
     const { card, billing_details } = chosen;
-    if (!(card instanceof Element)) throw new Error("IntegrationError: payment_method needs a card element or an id.");
+    if (!(card instanceof Element)) throw misuse("payment_method needs a card element or an id.");
     const error = card._firstError();
-    return error ? { error } : { payment_method_data: { type: "card", card: card._card(), ...(billing_details ? { billing_details } : {}) } };
+    return error ? { error } : { payment_method_data: { ...methodData("card", card._values()), ...(billing_details ? { billing_details } : {}) } };
+  }
+
+  /** Turn what is typed into the payment element into parameters; what the page adds stands above it. */
+  function elementMethod(elements, { billing_details, ...extra }, caller) {
+    const element = elements?.getElement("payment");
+    if (!element) throw misuse(`invalid value for ${caller}: elements should have a mounted Payment Element.`);
+    if (elements._isDeferred && !elements._isSubmitted) throw misuse(`elements.submit() must be called before ${caller}. Call elements.submit() as soon as your customer presses pay, prior to any asynchronous work.`);
+    const error = element._firstError();
+    if (error) return { error };
+    const data = methodData(element._method, element._values());
+    const details = merged(data.billing_details, billing_details);
+    const payment_method_data = { ...data, ...extra, ...(Object.keys(details).length ? { billing_details: details } : {}) };
+    return { payment_method_data, ...(METHODS[element._method]?.isDebit ? { mandate_data: MANDATE } : {}) };
   }
 
   function leave(returnUrl, paymentIntent) {
     const url = new URL(returnUrl, window.location.href);
     const isFine = ["succeeded", "processing", "requires_capture"].includes(paymentIntent.status);
+    const isPending = paymentIntent.status === "requires_action";
     url.searchParams.set("payment_intent", paymentIntent.id);
     url.searchParams.set("payment_intent_client_secret", paymentIntent.client_secret);
-    url.searchParams.set("redirect_status", isFine ? "succeeded" : "failed");
+    url.searchParams.set("redirect_status", isFine ? "succeeded" : isPending ? "pending" : "failed");
+    return goTo(url);
+  }
+
+  function goTo(url) {
     window.location.assign(url);
     return new Promise(() => {});
+  }
+
+  // --------------------------------------------------------------------------------------------- Checkout Sessions
+
+  const readSession = (key, clientSecret) => {
+    idOf(clientSecret, "cs_test");
+    return call("GET", "/_sandbox/sessions", { key, client_secret: clientSecret });
+  };
+
+  const withId = (url, session) => url.replace("{CHECKOUT_SESSION_ID}", session.id);
+
+  /** A Checkout Session with `ui_mode: elements`: the payment element, and the actions of the page. */
+  class Checkout {
+    constructor(stripe, { clientSecret, defaultValues = {} }) {
+      this._stripe = stripe;
+      this._secret = Promise.resolve(clientSecret);
+      this._email = defaultValues.email ?? null;
+      this._listeners = [];
+      this._elements = new Elements(stripe, { session: () => this._terms() });
+      this._loaded = this._read();
+    }
+
+    on(event, listener) { if (event === "change") this._listeners.push(listener); }
+
+    changeAppearance() {}
+
+    loadFonts() {}
+
+    createPaymentElement(options) {
+      const element = this._elements.create("payment", options);
+      for (const event of ["change", "ready"]) element.on(event, () => this._tell());
+      return element;
+    }
+
+    getPaymentElement() { return this._elements.getElement("payment"); }
+
+    async loadActions() {
+      const { error } = await this._loaded;
+      if (error) return failure(error);
+      const actions = {
+        getSession: () => this._shown(),
+        confirm: (args) => this._pay(args),
+        updateEmail: (email) => this._updateEmail(email),
+        runServerUpdate: (update) => this._serverUpdate(update),
+      };
+      return { type: "success", actions };
+    }
+
+    async _read() {
+      const { ok, error } = await readSession(this._stripe._key, await this._secret);
+      if (error) return { error };
+      if (ok.ui_mode !== "elements") return { error: invalid(null, `A Checkout Session with ui_mode ${ok.ui_mode} has no Elements.`) };
+      this._session = ok;
+      this._tell();
+      return {};
+    }
+
+    async _terms() {
+      const { error } = await this._loaded;
+      if (error) return { error };
+      const { amount_total: amount, currency, payment_method_types: types, status } = this._session;
+      return status === "open" ? { amount, currency, types } : { error: invalid(null, "This Checkout Session is no longer open.") };
+    }
+
+    _tell() { if (this._session) for (const listener of this._listeners) listener(this._shown()); }
+
+    async _updateEmail(email) {
+      if (email && FIELDS.email.check(email)) return { type: "error", error: { code: "invalidEmail", message: "Your email address is invalid." } };
+      this._email = email;
+      this._tell();
+      return this._success();
+    }
+
+    /** Run the page's own change of the session, then show what is so now. */
+    async _serverUpdate(update) {
+      await update();
+      this._loaded = this._read();
+      const { error } = await this._loaded;
+      if (error) return failure(error);
+      await this._elements.fetchUpdates();
+      return this._success();
+    }
+
+    async _pay({ returnUrl, redirect = "always", paymentMethod, email } = {}) {
+      const chosen = paymentMethod ? {} : elementMethod(this._elements, {}, "actions.confirm()");
+      if (chosen.error) return failure(chosen.error);
+      const method = { payment_method: paymentMethod, payment_method_data: chosen.payment_method_data };
+      const params = { ...method, email: email ?? this._email, return_url: returnUrl, use_stripe_sdk: true };
+      const who = { key: this._stripe._key, client_secret: await this._secret };
+      const { ok, error } = await call("POST", "/_sandbox/sessions/confirm", { ...who, ...params });
+      const next = error ? { error } : await this._stripe._next(ok.payment_intent.client_secret, { paymentIntent: ok.payment_intent });
+      this._loaded = this._read();
+      await this._loaded;
+      if (next.error) return failure(next.error);
+      return redirect === "always" ? goTo(withId(returnUrl ?? this._session.return_url, this._session)) : this._success();
+    }
+
+    _success() { return { type: "success", session: this._shown() }; }
+
+    /** The session as Stripe.js shows it. */
+    _shown() {
+      const { currency, status } = this._session;
+      const email = this._email ?? this._session.customer_email;
+      const money = (minor) => ({ minorUnitsAmount: minor, amount: shownAmount({ amount: minor, currency }) });
+      const isComplete = Boolean(this.getPaymentElement()) && !this.getPaymentElement()._firstError();
+      const none = money(0);
+      return {
+        ...Object.fromEntries(ABSENT.map((name) => [name, null])),
+        id: this._session.id,
+        canConfirm: status === "open" && isComplete && Boolean(email || this._session.customer),
+        currency,
+        email,
+        lastPaymentError: this._session.payment_intent?.last_payment_error ? { message: this._session.payment_intent.last_payment_error.message } : null,
+        lineItems: this._session.line_items.map((item) => shownItem(item, money)),
+        livemode: this._session.livemode,
+        minorUnitsAmountDivisor: divisorOf(currency),
+        shippingOptions: [],
+        status: status === "complete" ? { type: status, paymentStatus: this._session.payment_status } : { type: status },
+        tax: { status: "ready" },
+        total: {
+          appliedBalance: none, balanceAppliedToNextInvoice: false, discount: none, shippingRate: none, surcharge: none, taxExclusive: none, taxInclusive: none,
+          subtotal: money(this._session.amount_subtotal), total: money(this._session.amount_total),
+        },
+      };
+    }
+  }
+
+  const ABSENT = [
+    "billingAddress", "businessName", "currencyOptions", "discountAmounts", "phoneNumber", "recurring", "savedPaymentMethods", "shipping",
+    "shippingAddress", "surcharge", "taxAmounts", "taxIdInfo",
+  ];
+
+  function shownItem(item, money) {
+    const none = money(0);
+    return {
+      id: item.id, name: item.description, description: null, quantity: item.quantity, images: [],
+      subtotal: money(item.amount_subtotal), total: money(item.amount_total), unitAmount: money(item.price.unit_amount),
+      discount: none, taxExclusive: none, taxInclusive: none,
+      adjustableQuantity: null, discountAmounts: null, recurring: null, taxAmounts: null, unitAmountDecimal: null, unitLabel: null,
+    };
+  }
+
+  /** An error as the actions of a Checkout Session resolve to it. */
+  function failure({ type, message, decline_code = null }) {
+    if (type !== "card_error") return { type: "error", error: { message, code: null } };
+    return { type: "error", error: { message, code: "paymentFailed", paymentFailed: { declineCode: decline_code } } };
+  }
+
+  /** The sandbox's page of a Checkout Session in a frame; there is one at a time. */
+  class EmbeddedPage {
+    constructor(clientSecret, session, onComplete) {
+      if (EmbeddedPage._current) throw misuse("you cannot have multiple Embedded Checkout objects.");
+      EmbeddedPage._current = this;
+      this._frame = made("iframe", "sandbox-stripe-frame");
+      Object.assign(this._frame, { src: `${API}/_sandbox/checkout/${session.id}?${encode({ client_secret: clientSecret })}`, title: "Checkout" });
+      this._listener = (message) => {
+        const isOurs = message.source === this._frame.contentWindow && message.data?.type === "sandbox.checkout.complete";
+        if (!isOurs) return;
+        if (session.redirect_on_completion === "always") goTo(withId(session.return_url, session));
+        else onComplete?.();
+      };
+    }
+
+    mount(target) {
+      addStyles();
+      window.addEventListener("message", this._listener);
+      placeOf(target).replaceChildren(this._frame);
+    }
+
+    unmount() { window.removeEventListener("message", this._listener); this._frame.remove(); }
+
+    destroy() { this.unmount(); EmbeddedPage._current = null; }
   }
 
   // ------------------------------------------------------------------------------------------------------- styles
 
   const STYLES = `
     .sandbox-stripe { display: flex; flex-wrap: wrap; gap: 8px; font: 16px/1.4 system-ui, sans-serif; }
-    .sandbox-stripe input { flex: 1 1 5em; min-width: 5em; box-sizing: border-box; padding: 10px 12px; font: inherit; color: #1a1f36;
+    .sandbox-stripe input:not([type="radio"]) { flex: 4 1 13em; min-width: 13em; box-sizing: border-box; padding: 10px 12px; font: inherit; color: #1a1f36;
       background: #fff; border: 1px solid #cfd7df; border-radius: 6px; }
-    .sandbox-stripe input.sandbox-stripe-number { flex: 4 1 13em; min-width: 13em; }
+    .sandbox-stripe input.sandbox-stripe-expiry, .sandbox-stripe input.sandbox-stripe-cvc { flex: 1 1 5em; min-width: 5em; }
+    .sandbox-stripe-amount { flex: 1 0 100%; margin: 0; font-weight: 600; }
+    .sandbox-stripe-choice, .sandbox-stripe-form { display: flex; flex: 1 0 100%; flex-wrap: wrap; gap: 8px; }
+    .sandbox-stripe-choice:empty { display: none; }
+    .sandbox-stripe-option { display: flex; flex: 1 0 100%; gap: 8px; align-items: center; cursor: pointer; }
+    .sandbox-stripe-frame { width: 100%; min-height: 44em; border: 0; }
     .sandbox-stripe input:focus-visible { outline: 3px solid #b3aeff; outline-offset: 0; border-color: #635bff; }
     .sandbox-stripe input[aria-invalid="true"] { color: #b3093c; border-color: #b3093c; }
     .sandbox-stripe-dialog { width: min(22em, 90vw); box-sizing: border-box; padding: 24px; border: 0; border-radius: 12px; color: #1a1f36;
@@ -436,7 +846,7 @@
   }
 
   function makeStripe(key) {
-    if (typeof key !== "string" || !key.startsWith("pk_test_")) throw new Error("IntegrationError: the sandbox takes only a key that begins with pk_test_.");
+    if (typeof key !== "string" || !key.startsWith("pk_test_")) throw misuse("the sandbox takes only a key that begins with pk_test_.");
     return new Stripe(key);
   }
 

@@ -18,9 +18,7 @@ _INSTRUCTIONS = frozenset(
     {
         "boleto_display_details",
         "display_bank_transfer_instructions",
-        "konbini_display_details",
         "multibanco_display_details",
-        "oxxo_display_details",
         "verify_with_microdeposits",
     }
 )

@@ -2,11 +2,14 @@ from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import ExitStack
 
 import pytest
+import pytest_asyncio
 import stripe
 from aiohttp import web
+from playwright.async_api import Browser
 
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
+from tests.sandbox.bare_page import BarePage, launched, served
 from tests.sandbox.running import (
     PUBLISHABLE_KEY,
     SECRET_KEY,
@@ -70,3 +73,15 @@ async def receiver() -> AsyncIterator[Receiver]:
     receiver.url = f"http://127.0.0.1:{runner.addresses[0][1]}/webhook"
     yield receiver
     await runner.cleanup()
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def browser() -> AsyncIterator[Browser]:
+    async with launched() as browser:
+        yield browser
+
+
+@pytest_asyncio.fixture(loop_scope="module")
+async def bare(browser: Browser) -> AsyncIterator[BarePage]:
+    async with served(browser) as bare:
+        yield bare

@@ -2,24 +2,19 @@
 
 import asyncio
 import os
-import shutil
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 import stripe
-from aiohttp import web
-from playwright.async_api import Browser, Page, async_playwright, expect
+from playwright.async_api import Browser, expect
 
 from sandbox.client import SandboxClient
+from tests.sandbox.bare_page import BarePage, needs_chromium
 from tests.sandbox.running import PUBLISHABLE_KEY, created
 
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-pytestmark = [
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed (apt-get install chromium)"),
-    pytest.mark.asyncio(loop_scope="module"),
-]
+pytestmark = [*needs_chromium, pytest.mark.asyncio(loop_scope="module")]
 
 SHOP = """
 <!doctype html><html lang="en"><head><title>Shop</title></head><body>
@@ -48,12 +43,11 @@ SHOP = """
 class Shop:
     """One page of a shop, for one PaymentIntent."""
 
-    def __init__(self, page: Page, origin: str, client: stripe.StripeClient, sandbox: str) -> None:
-        self.page = page
-        self._origin = origin
+    def __init__(self, bare: BarePage, client: stripe.StripeClient, sandbox: str) -> None:
+        self.page = bare.page
+        self._bare = bare
         self._client = client
         self._sandbox = sandbox
-        self.html = ""
         self.intent_id = ""
 
     async def open(self, type: str = "card", redirect: str = "if_required") -> None:  # noqa: A002  Stripe's word
@@ -62,8 +56,8 @@ class Shop:
         await self.show(str(intent.client_secret), type, redirect)
 
     async def show(self, secret: str, type: str = "card", redirect: str = "if_required") -> None:  # noqa: A002  Stripe's word
-        self.html = SHOP.format(sandbox=self._sandbox, key=PUBLISHABLE_KEY, secret=secret, type=type, redirect=redirect)
-        await self.page.goto(self._origin)
+        parts = {"sandbox": self._sandbox, "key": PUBLISHABLE_KEY, "secret": secret, "type": type, "redirect": redirect}
+        await self._bare.show(SHOP.format(**parts))
 
     async def pay(self, number: str, expiry: str = "12 / 34", cvc: str = "123") -> None:
         await self.page.get_by_label("Card number").press_sequentially(number)
@@ -85,37 +79,12 @@ async def control(url: str) -> AsyncIterator[SandboxClient]:
         yield control
 
 
-@pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def browser() -> AsyncIterator[Browser]:
-    async with async_playwright() as playwright:
-        browser = await playwright.chromium.launch(
-            executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-dev-shm-usage"]
-        )
-        expect.set_options(timeout=10_000)
-        yield browser
-        await browser.close()
-
-
 @pytest_asyncio.fixture(loop_scope="module")
-async def shop(browser: Browser, client: stripe.StripeClient, url: str) -> AsyncIterator[Shop]:
-    page = await browser.new_page()
-    page.set_default_timeout(10_000)
-    shop = Shop(page, "", client, url)
-
-    async def answer(_: web.Request) -> web.Response:
-        return web.Response(text=shop.html, content_type="text/html")
-
-    app = web.Application()
-    app.router.add_get("/", answer)
-    runner = web.AppRunner(app, access_log=None)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    shop._origin = f"http://localhost:{runner.addresses[0][1]}/"
+async def shop(bare: BarePage, client: stripe.StripeClient, url: str) -> AsyncIterator[Shop]:
+    shop = Shop(bare, client, url)
     yield shop
     if directory := os.environ.get("SANDBOX_SCREENSHOTS"):
-        await page.screenshot(path=Path(directory) / f"{shop.intent_id}.png")
-    await page.close()
-    await runner.cleanup()
+        await shop.page.screenshot(path=Path(directory) / f"{shop.intent_id}.png")
 
 
 async def test_a_typed_card_pays(shop: Shop, control: SandboxClient) -> None:
@@ -230,12 +199,14 @@ async def test_the_next_action_of_a_server_side_confirm_is_handled(shop: Shop, c
     await shop.shows("succeeded")
 
 
-async def test_a_redirect_leads_through_the_challenge_and_back(shop: Shop, client: stripe.StripeClient) -> None:
+async def test_a_redirect_leads_through_the_challenge_and_back(
+    shop: Shop, bare: BarePage, client: stripe.StripeClient
+) -> None:
     await shop.open()
     confirmed = await asyncio.to_thread(
         client.v1.payment_intents.confirm,
         shop.intent_id,
-        {"payment_method": "pm_card_threeDSecure2Required", "return_url": f"{shop._origin}?order=1"},
+        {"payment_method": "pm_card_threeDSecure2Required", "return_url": f"{bare.origin}?order=1"},
     )
     assert confirmed.next_action is not None
     assert confirmed.next_action.redirect_to_url is not None

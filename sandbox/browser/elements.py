@@ -1,5 +1,6 @@
-"""What stripe.js asks about a Checkout Session in the shop's own page; Stripe documents no routes for it: ours.
+"""What stripe.js asks and Stripe documents no routes for: these are ours.
 
+They are about a Checkout Session in the shop's own page, and about Elements for a PaymentIntent that is not made yet.
 The publishable key and the session's client secret identify the caller, as for a PaymentIntent.
 """
 
@@ -12,12 +13,14 @@ from starlette.routing import Route
 
 from sandbox.account import Account
 from sandbox.api import auth, forms
-from sandbox.api.params import Schema, boolean, check, hash_of, required_string
+from sandbox.api.params import Schema, boolean, check, hash_of, required_string, string
 from sandbox.api.script_params import without_script_params
 from sandbox.checkout.find import by_secret
 from sandbox.checkout.payment import pay_session
 from sandbox.checkout.shape import return_url, with_id
+from sandbox.currencies import read_currency
 from sandbox.errors import ApiError, InvalidParamError
+from sandbox.payment_intents.operations import method_types
 from sandbox.payment_intents.params import email, url
 from sandbox.payment_intents.shape import public
 from sandbox.payment_methods import DATA, from_data, resolve
@@ -26,8 +29,10 @@ from sandbox.timers import run_due
 from sandbox.webhooks.sender import Sender
 
 ANY_ORIGIN = {"Access-Control-Allow-Origin": "*"}
+TYPES: Schema = {"currency": read_currency, "capture_method": string}
+READ: Schema = {"client_secret": required_string}
 CONFIRM: Schema = {
-    "client_secret": required_string,
+    **READ,
     "email": email,
     "payment_method": required_string,
     "payment_method_data": hash_of(DATA, required=("type",)),
@@ -35,33 +40,36 @@ CONFIRM: Schema = {
     "use_stripe_sdk": boolean,
 }
 SHOWN = (
-    "id", "object", "amount_subtotal", "amount_total", "currency", "customer_email", "livemode", "payment_method_types",
-    "payment_status", "redirect_on_completion", "return_url", "status", "ui_mode",
+    "id", "object", "amount_subtotal", "amount_total", "currency", "customer", "customer_email", "livemode",
+    "payment_method_types", "payment_status", "redirect_on_completion", "return_url", "status", "ui_mode",
 )  # fmt: skip
 
 
-class BrowserSessions:
+class BrowserElements:
     def __init__(self, account: Account, sender: Sender) -> None:
         self._account = account
         self._sender = sender
 
+    async def types(self, request: Request) -> Response:
+        return self._answer(request.url.query, TYPES, lambda given: method_types(self._account, given))
+
     async def read(self, request: Request) -> Response:
-        return self._answer(request.url.query, self._read)
+        return self._answer(request.url.query, READ, self._read)
 
     async def confirm(self, request: Request) -> Response:
         body = await request.body()
         try:
-            return self._answer(body.decode("ascii", "replace"), self._confirm)
+            return self._answer(body.decode("ascii", "replace"), CONFIRM, self._confirm)
         finally:
             run_due(self._account)
             self._account.commit()
             self._sender.wake()
 
-    def _answer(self, encoded: str, work: Callable[[dict[str, Any]], JsonObject]) -> Response:
+    def _answer(self, encoded: str, schema: Schema, work: Callable[[dict[str, Any]], JsonObject]) -> Response:
         try:
             form = forms.parse(encoded)
             auth.identify(self._account, {}, form)
-            given = check(CONFIRM, without_script_params(form), required=("client_secret",))
+            given = check(schema, without_script_params(form), required=list(schema)[:1])
             return JSONResponse(work(given), headers=ANY_ORIGIN)
         except ApiError as error:
             body = error.body()
@@ -104,9 +112,10 @@ def _email_of(method: JsonObject) -> str | None:
     return found
 
 
-def session_routes(account: Account, sender: Sender) -> list[Route]:
-    sessions = BrowserSessions(account, sender)
+def elements_routes(account: Account, sender: Sender) -> list[Route]:
+    elements = BrowserElements(account, sender)
     return [
-        Route("/_sandbox/sessions", sessions.read),
-        Route("/_sandbox/sessions/confirm", sessions.confirm, methods=["POST"]),
+        Route("/_sandbox/payment_method_types", elements.types),
+        Route("/_sandbox/sessions", elements.read),
+        Route("/_sandbox/sessions/confirm", elements.confirm, methods=["POST"]),
     ]
