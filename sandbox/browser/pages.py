@@ -43,7 +43,7 @@ def message_page(message: str) -> str:
 
 
 def completed_page(session: JsonObject) -> str:
-    """Tell the shop's page, in which this one is a frame, that the session is complete."""
+    """Return a page that says to the shop's, in which it is a frame, that the session is complete."""
     message = f'{{"type":"sandbox.checkout.complete","session":"{session["id"]}"}}'
     return _page("Sandbox", f"<h1>Thank you.</h1><script>window.parent.postMessage({message}, '*')</script>")
 

@@ -100,7 +100,7 @@ def _is_instructed(intent: JsonObject) -> bool:
 
 
 def _late(account: Account, session: JsonObject, intent: JsonObject) -> None:
-    """Tell the outcome of a delayed payment; a hold that is captured later is told by its PaymentIntent alone."""
+    """Record the outcome of a delayed payment, with an event; a hold that is captured has events of its own."""
     is_delayed = account.notes(session["id"])["is_delayed"]
     if intent["status"] == "succeeded":
         changed = account.change(session, payment_status="paid")
