@@ -65,6 +65,7 @@ def _intent(account: Account, session: JsonObject) -> JsonObject:
         return found
     data = dict(account.notes(session["id"])["intent_data"])
     data["metadata"] = data.get("metadata") or {}
+    types = {"payment_method_types": session["payment_method_types"]}
     intent = shape.new(
         account,
         **data,
@@ -72,7 +73,8 @@ def _intent(account: Account, session: JsonObject) -> JsonObject:
         amount=session["amount_total"],
         currency=session["currency"],
         customer=session["customer"],
-        payment_method_types=session["payment_method_types"],
+        payment_method_options=shape.with_options(types, {}),
+        **types,
     )
     account.note(intent["id"], session=session["id"])
     account.add(intent)
