@@ -30,29 +30,29 @@ _EXPIRED = (
 def start(account: Account, intent: JsonObject, method: JsonObject, _: Mapping[str, Any]) -> JsonObject:
     """Show the voucher, and plan what becomes of it."""
     kind = method["type"]
-    wish = _wish(method["billing_details"]["email"] or "")
-    expires_at = _expires_at(account, intent, kind, wish)
+    ending = _ending(method["billing_details"]["email"] or "")
+    expires_at = _expires_at(account, intent, kind, ending)
     url = new_page(account, intent, kind)
     details = {"expires_at": expires_at, "hosted_voucher_url": url}
     if kind == "boleto":
         details |= {"number": _digits(account, 47), "pdf": f"{url}/pdf"}
     else:
         details |= {"entity": MULTIBANCO_ENTITY, "reference": _digits(account, 9)}
-    _plan(account, intent["id"], expires_at, PAID_AFTER.get(wish, THREE_MINUTES))
+    _plan(account, intent["id"], expires_at, PAID_AFTER.get(ending, THREE_MINUTES))
     name = f"{kind}_display_details"
     return require_action(account, intent, {"type": name, name: details})
 
 
-def _wish(email: str) -> str:
+def _ending(email: str) -> str:
     local = email.partition("@")[0]
     return next((ending for ending in PAID_AFTER if local.endswith(ending)), "")
 
 
-def _expires_at(account: Account, intent: JsonObject, kind: str, wish: str) -> int:
+def _expires_at(account: Account, intent: JsonObject, kind: str, ending: str) -> int:
     now = account.clock.timestamp()
-    if wish == EXPIRES_AT_ONCE:
+    if ending == EXPIRES_AT_ONCE:
         return now
-    if wish == EXPIRES_SOON:
+    if ending == EXPIRES_SOON:
         return now + int(THREE_MINUTES)
     if kind == "multibanco":
         return now + int(MULTIBANCO_PERIOD.total_seconds())
