@@ -77,8 +77,8 @@ class Shopper(ControlConnection):
     ) -> JsonObject:
         """Pay a Checkout Session and return it; raise httpx.HTTPStatusError (402) for a decline.
 
-        A 3DS challenge is passed or failed as `challenge` says; None leaves it to `authenticate`. A slow method
-        (`pm_usBankAccount_success`) completes the session unpaid, and `advance` brings its outcome.
+        A 3DS challenge or a redirect is passed or failed as `challenge` says; None leaves it to `finish`. A debit, a
+        voucher and a bank transfer complete the session unpaid, and `advance` or `finish` brings the outcome.
         """
         body = {"payment_method": payment_method, "challenge": challenge}
         return await self._call("POST", f"checkout/sessions/{session_id}/pay", body)

@@ -21,7 +21,7 @@ from sandbox.checkout.shape import return_url, with_id
 from sandbox.currencies import read_currency
 from sandbox.errors import ApiError, InvalidParamError
 from sandbox.payment_intents.operations import method_types
-from sandbox.payment_intents.params import email, url
+from sandbox.payment_intents.params import MANDATE_DATA, email, url
 from sandbox.payment_intents.shape import public
 from sandbox.payment_methods import DATA, from_data, resolve
 from sandbox.store import JsonObject
@@ -34,6 +34,7 @@ READ: Schema = {"client_secret": required_string}
 CONFIRM: Schema = {
     **READ,
     "email": email,
+    "mandate_data": hash_of(MANDATE_DATA, required=("customer_acceptance",)),
     "payment_method": required_string,
     "payment_method_data": hash_of(DATA, required=("type",)),
     "return_url": url,

@@ -722,8 +722,7 @@
     async _pay({ returnUrl, redirect = "always", paymentMethod, email } = {}) {
       const chosen = paymentMethod ? {} : elementMethod(this._elements, {}, "actions.confirm()");
       if (chosen.error) return failure(chosen.error);
-      const method = { payment_method: paymentMethod, payment_method_data: chosen.payment_method_data };
-      const params = { ...method, email: email ?? this._email, return_url: returnUrl, use_stripe_sdk: true };
+      const params = { ...chosen, payment_method: paymentMethod, email: email ?? this._email, return_url: returnUrl, use_stripe_sdk: true };
       const who = { key: this._stripe._key, client_secret: await this._secret };
       const { ok, error } = await call("POST", "/_sandbox/sessions/confirm", { ...who, ...params });
       const next = error ? { error } : await this._stripe._next(ok.payment_intent.client_secret, { paymentIntent: ok.payment_intent });

@@ -21,6 +21,7 @@ from sandbox.api.params import (
 from sandbox.api.stripe_params import missing_param, path_of
 from sandbox.currencies import read_currency
 from sandbox.errors import InvalidParamError, NotImplementedHereError
+from sandbox.methods.options import METHOD_OPTIONS
 from sandbox.payment_intents.descriptor import suffix
 from sandbox.payment_intents.params import SHIPPING, email, url
 from sandbox.payment_methods import known_type, usable_type
@@ -120,6 +121,7 @@ CREATE: Schema = {
     "metadata": metadata,
     "mode": mode,
     "payment_intent_data": hash_of(INTENT),
+    "payment_method_options": hash_of({"customer_balance": METHOD_OPTIONS["customer_balance"]}),
     "payment_method_types": no_longer_supported,
     "redirect_on_completion": redirect_on_completion,
     "submit_type": string,

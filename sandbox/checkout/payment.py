@@ -8,6 +8,7 @@ from sandbox.checkout.shape import customer_details
 from sandbox.config import OPEN_STATUSES
 from sandbox.errors import ApiError
 from sandbox.events import emit
+from sandbox.methods.rules import check_method
 from sandbox.payment_intents import shape
 from sandbox.payment_intents.attempt import attempt
 from sandbox.payment_methods import check_usable
@@ -26,24 +27,12 @@ _INSTRUCTIONS = frozenset(
 
 
 def pay_session(account: Account, session: JsonObject, method: JsonObject, given: Mapping[str, Any]) -> JsonObject:
-    """Attempt to pay; return the PaymentIntent, or raise CardError as a confirm does.
+    """Attempt to pay in the shopper's browser; return the PaymentIntent, or raise ApiError as a confirm does.
 
-    `given` has `return_url` and `use_stripe_sdk`, as in a confirm of a PaymentIntent.
+    `given` has `return_url`, `use_stripe_sdk` and `mandate_data`, as in a confirm of a PaymentIntent.
     """
-    if session["status"] != "open":
-        raise ApiError(f"This Checkout Session is {session['status']}.")
-    if method["type"] not in session["payment_method_types"]:
-        message = f"The PaymentMethod provided ({method['type']}) is not allowed for this Checkout Session."
-        raise ApiError(message, code="payment_intent_incompatible_payment_method", param="payment_method")
-    check_usable(account, method, session["customer"])
-    intent = _intent(account, session)
-    billing = method["billing_details"]
-    email = given.get("email") or billing["email"] or session["customer_email"]
-    account.change(
-        session,
-        payment_intent=intent["id"],
-        customer_details=customer_details(email=email, name=billing["name"]),
-    )
+    _check_allowed(account, session, method)
+    intent = _intent(account, session) or _new_intent(account, session)
     started = {
         **intent,
         "amount": session["amount_total"],
@@ -51,35 +40,53 @@ def pay_session(account: Account, session: JsonObject, method: JsonObject, given
         "last_payment_error": None,
         "next_action": None,
     }
+    check_method(account, started, method, given, is_publishable=True)
+    if session["payment_intent"] is None:
+        account.note(intent["id"], session=session["id"])
+        emit(account, "payment_intent.created", account.add(intent))
+    billing = method["billing_details"]
+    email = given.get("email") or billing["email"] or session["customer_email"]
+    shopper = customer_details(email=email, name=billing["name"])
+    account.change(session, payment_intent=intent["id"], customer_details=shopper)
     changed = attempt(account, started, method, given)
     follow(account, changed["id"])
     return changed
 
 
-def _intent(account: Account, session: JsonObject) -> JsonObject:
-    """Return the session's PaymentIntent; an attempt that did not pay has left one."""
-    if session["payment_intent"] is not None:
-        found = account.the("payment_intent", session["payment_intent"])
-        if found["status"] not in OPEN_STATUSES:
-            raise ApiError(f"The PaymentIntent of this Checkout Session is {found['status']}.")
-        return found
+def _check_allowed(account: Account, session: JsonObject, method: JsonObject) -> None:
+    if session["status"] != "open":
+        raise ApiError(f"This Checkout Session is {session['status']}.")
+    if method["type"] not in session["payment_method_types"]:
+        message = f"The PaymentMethod provided ({method['type']}) is not allowed for this Checkout Session."
+        raise ApiError(message, code="payment_intent_incompatible_payment_method", param="payment_method")
+    check_usable(account, method, session["customer"])
+
+
+def _intent(account: Account, session: JsonObject) -> JsonObject | None:
+    """Return the PaymentIntent that an attempt left which did not pay."""
+    if session["payment_intent"] is None:
+        return None
+    found = account.the("payment_intent", session["payment_intent"])
+    if found["status"] not in OPEN_STATUSES:
+        raise ApiError(f"The PaymentIntent of this Checkout Session is {found['status']}.")
+    return found
+
+
+def _new_intent(account: Account, session: JsonObject) -> JsonObject:
+    """Return what the session's PaymentIntent will be; it is not added yet."""
     data = dict(account.notes(session["id"])["intent_data"])
     data["metadata"] = data.get("metadata") or {}
     types = {"payment_method_types": session["payment_method_types"]}
-    intent = shape.new(
+    return shape.new(
         account,
         **data,
         allowed_payment_method_types=session["allowed_payment_method_types"],
         amount=session["amount_total"],
         currency=session["currency"],
         customer=session["customer"],
-        payment_method_options=shape.with_options(types, {}),
+        payment_method_options=shape.with_options(types, session),
         **types,
     )
-    account.note(intent["id"], session=session["id"])
-    account.add(intent)
-    emit(account, "payment_intent.created", intent)
-    return intent
 
 
 def follow(account: Account, intent_id: str) -> None:

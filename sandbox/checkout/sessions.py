@@ -41,11 +41,13 @@ def create(account: Account, call: Call) -> JsonObject:
     currency = given.get("currency") or (items[0]["currency"] if items else "")
     check_items(account, items, currency)
     check_one_choice(given)
-    types = method_types(account, {**given, "currency": currency})["payment_method_types"]
-    check_descriptor(types, given.get("payment_intent_data") or {})
+    intent_data = given.get("payment_intent_data") or {}
+    wanted = {**given, "capture_method": intent_data.get("capture_method"), "currency": currency}
+    types = method_types(account, wanted)["payment_method_types"]
+    check_descriptor(types, intent_data)
     given["metadata"] = merged({}, given.get("metadata") or {})
     session = account.add(new_session(account, given, items, types, expires_at))
-    account.note(session["id"], items=items, intent_data=given.get("payment_intent_data") or {})
+    account.note(session["id"], items=items, intent_data=intent_data)
     account.timers.add(expires_at - account.clock.now(), "expire_session", session["id"])
     return session
 

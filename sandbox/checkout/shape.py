@@ -47,7 +47,7 @@ def new_session(
         "metadata": given.get("metadata") or {},
         "mode": "payment",
         "payment_method_collection": "if_required",
-        "payment_method_options": {},
+        "payment_method_options": given.get("payment_method_options") or {},
         "payment_method_types": types,
         "payment_status": "unpaid",
         "phone_number_collection": {"enabled": False},

@@ -3,6 +3,7 @@
 from sandbox.account import Account
 from sandbox.errors import ApiError
 from sandbox.methods import card
+from sandbox.methods.types import TYPES
 from sandbox.payment_methods import resolve
 from sandbox.store import JsonObject
 
@@ -13,3 +14,10 @@ def wallet_method(account: Account, name: str, wallet: str) -> JsonObject:
     if method["type"] != "card":
         raise ApiError(f"{name} is no card, so no wallet holds it.")
     return account.change(method, card=card.in_wallet(method["card"], wallet))
+
+
+def mandate(method: JsonObject) -> JsonObject:
+    """Return what a browser sends with a bank account that is debited: the shopper accepts it by paying."""
+    if TYPES[method["type"]].family != "debit":
+        return {}
+    return {"mandate_data": {"customer_acceptance": {"online": {"infer_from_client": True}, "type": "online"}}}

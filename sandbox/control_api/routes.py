@@ -35,7 +35,7 @@ from sandbox.control_api.bodies import (
 from sandbox.control_api.dashboard import cancel_payment_intent, refund_payment_intent, submit_evidence
 from sandbox.control_api.guard import Handler, guarded, read
 from sandbox.control_api.look import Look
-from sandbox.control_api.methods import wallet_method
+from sandbox.control_api.methods import mandate, wallet_method
 from sandbox.disputes import close_dispute, escalate, open_dispute
 from sandbox.errors import ApiError
 from sandbox.events import add_delivery
@@ -129,8 +129,9 @@ class Control:
         body = await read(request, PayBody)
         session = self._named("checkout.session", request)
         method = resolve(self._account, body.payment_method)
+        given = {"return_url": return_url(self._account, session), **mandate(method)}
         try:
-            intent = pay_session(self._account, session, method, {"return_url": return_url(self._account, session)})
+            intent = pay_session(self._account, session, method, given)
             if intent["status"] == "requires_action" and body.challenge is not None:
                 self._finish_challenge(intent, body.challenge)
         finally:

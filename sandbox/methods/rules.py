@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from sandbox.account import Account
-from sandbox.api.operation import Call
 from sandbox.api.stripe_params import missing_param
 from sandbox.errors import ApiError, NotImplementedHereError
 from sandbox.methods.transfer import funded
@@ -26,28 +25,33 @@ _NO_MANDATE = (
 )
 
 
-def check_method(account: Account, intent: JsonObject, method: JsonObject, call: Call) -> None:
-    """Raise ApiError for what the type of payment method needs and the confirm lacks; `intent` has its options."""
+def check_method(
+    account: Account, intent: JsonObject, method: JsonObject, given: Mapping[str, Any], *, is_publishable: bool
+) -> None:
+    """Raise ApiError for what the type of payment method needs and the confirm lacks.
+
+    `intent` has its options and `given` the parameters of the confirm, which may come from a browser.
+    """
     kind = method["type"]
     if kind != "customer_balance" and funded(account, intent):
         raise NotImplementedHereError(f"{kind} for a PaymentIntent that a bank transfer has paid in part")
     if kind == "card":
-        if call.params.get("mandate_data"):
+        if given.get("mandate_data"):
             raise NotImplementedHereError("mandates for cards", param="mandate_data")
         return
-    _check_implemented(intent, kind, call)
+    _check_implemented(intent, kind, given)
     _check_billing(account, method)
     family = TYPES[kind].family
-    if family == "redirect" and "return_url" not in call:
+    if family == "redirect" and "return_url" not in given:
         message = f"When confirming a PaymentIntent with a `{kind}` PaymentMethod, `return_url` is required."
         raise ApiError(message, code="parameter_missing", param="return_url", payment_intent=intent)
-    if family == "debit" and not call.is_publishable and not call.params.get("mandate_data"):
+    if family == "debit" and not is_publishable and not given.get("mandate_data"):
         raise ApiError(_NO_MANDATE, param="mandate_data", payment_intent=intent)
     if family == "transfer":
         _check_transfer(account, intent)
 
 
-def _check_implemented(intent: JsonObject, kind: str, call: Call) -> None:
+def _check_implemented(intent: JsonObject, kind: str, given: Mapping[str, Any]) -> None:
     """Refuse what Stripe may do and the sandbox knows nothing about."""
     options = (intent["payment_method_options"] or {}).get(kind) or {}
     usage = options.get("setup_future_usage") or intent["setup_future_usage"]
@@ -56,7 +60,7 @@ def _check_implemented(intent: JsonObject, kind: str, call: Call) -> None:
     if usage not in {None, "none"}:
         raise NotImplementedHereError(f"saving a PaymentMethod of the type {kind}", param="setup_future_usage")
     for name in ("error_on_requires_action", "off_session"):
-        if call.params.get(name):
+        if given.get(name):
             raise NotImplementedHereError(f"{name} with a PaymentMethod of the type {kind}", param=name)
     for name in ("capture_method", "confirmation_method"):
         if intent[name] == "manual":

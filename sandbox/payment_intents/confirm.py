@@ -92,7 +92,8 @@ def check_confirmable(account: Account, intent: JsonObject, call: Call, method: 
         code = "payment_intent_incompatible_payment_method"
         raise ApiError(message, code=code, payment_intent=intent, param="payment_method")
     check_usable(account, method, intent["customer"])
-    check_method(account, {**intent, **_taken(intent, call)}, method, call)
+    taken = {**intent, **_taken(intent, call)}
+    check_method(account, taken, method, call.params, is_publishable=call.is_publishable)
     _check_shipping(account, intent, call)
     if _needs_return_url(intent, call):
         raise ApiError(_NEEDS_RETURN_URL, payment_intent=intent, param="return_url")

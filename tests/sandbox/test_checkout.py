@@ -9,7 +9,7 @@ from stripe.checkout import Session
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig, Unconfirmed
 from tests.sandbox.conftest import Start
-from tests.sandbox.running import TEA, client_of, http, opened
+from tests.sandbox.running import TEA, charges_of, client_of, http, opened
 
 CARDS = {"allowed_payment_method_types": ["card"]}
 CARD = {"email": "ada@example.com", "name": "Ada", "expiry": "12 / 40", "cvc": "123"}
@@ -250,6 +250,8 @@ async def test_a_delayed_payment_completes_the_session_unpaid_and_its_outcome_co
     session = client.v1.checkout.sessions.retrieve(paid["id"], {"expand": ["payment_intent"]}).to_dict()
     assert (session["status"], session["payment_status"]) == ("complete", payment_status)
     assert session["payment_intent"]["status"] == status
+    (charge,) = charges_of(client, session["payment_intent"]["id"])
+    assert charge.to_dict()["payment_method_details"]["us_bank_account"]["mandate"] is not None
     (told,) = await control.events(event)
     assert told["data"]["object"]["payment_status"] == payment_status
 

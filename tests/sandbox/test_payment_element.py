@@ -1,6 +1,7 @@
 """The Payment Element, Checkout Sessions and what follows a confirm, by stripe.js in a real browser."""
 
 import json
+import re
 from asyncio import to_thread
 from collections.abc import AsyncIterator
 from typing import Any
@@ -238,6 +239,35 @@ async def test_a_session_is_paid_in_the_shops_page_after_a_decline_and_a_change(
     assert (await do(page, "result"))["session"]["status"] == {"type": "complete", "paymentStatus": "paid"}
     (intent,) = await control.objects("payment_intents")
     assert intent["amount_received"] == 1500
+
+
+async def test_a_session_is_complete_once_the_shopper_has_seen_the_voucher(
+    page: Page, client: stripe.StripeClient
+) -> None:
+    session = await to_thread(opened, client, "elements", allowed_payment_method_types=["multibanco"])
+    await do(page, "await checkOut(given)", session.client_secret)
+    await page.get_by_label("Email").fill("ada@example.com")
+    await page.evaluate(
+        "() => { actions.confirm({redirect: 'if_required'}).then((result) => { window.result = result }) }"
+    )
+    dialog = page.get_by_role("dialog", name="Payment instructions")
+    await expect(dialog.get_by_role("link")).to_have_attribute("href", re.compile("/_sandbox/pay/multibanco/"))
+    await dialog.get_by_role("button", name="Done").click()
+    await page.wait_for_function("window.result")
+    assert (await do(page, "result"))["session"]["status"] == {"type": "complete", "paymentStatus": "unpaid"}
+
+
+async def test_a_session_takes_the_mandate_of_a_debit_from_the_shopper(
+    page: Page, client: stripe.StripeClient, control: SandboxClient
+) -> None:
+    session = await to_thread(opened, client, "elements", allowed_payment_method_types=["sepa_debit"])
+    await do(page, "await checkOut(given)", session.client_secret)
+    typed = {"Full name": "Ada", "Email": "ada@example.com", "IBAN": "AT611904300234573201"}
+    for label, text in typed.items():
+        await page.get_by_label(label).fill(text)
+    await do(page, "await actions.confirm({redirect: 'if_required', email: 'ada@example.com'})")
+    (charge,) = await control.objects("charges")
+    assert charge["payment_method_details"]["sepa_debit"]["mandate"].startswith("mandate_")
 
 
 async def test_a_paid_session_leads_to_its_return_url(page: Page, bare: BarePage, client: stripe.StripeClient) -> None:
