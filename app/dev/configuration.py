@@ -28,6 +28,12 @@ CONSEQUENCES = {
     "STRIPE_WEBHOOK_SECRET": "every webhook from Stripe is rejected (`stripe listen` prints a secret).",
 }
 
+# What the sandbox offers, so that a person sees every type in the shop; each shows where currency and customer fit.
+SANDBOX_METHODS = (
+    *("card", "us_bank_account", "ideal", "klarna", "sepa_debit"),
+    *("boleto", "multibanco", "customer_balance"),
+)
+
 Environment = dict[str, str]
 
 
@@ -75,6 +81,7 @@ class Configuration(NamedTuple):
 
     def for_sandbox(self) -> Environment:
         return _inherited() | {
+            "SANDBOX_CONFIG": os.environ.get("SANDBOX_CONFIG") or json.dumps({"enabled_methods": SANDBOX_METHODS}),
             "SANDBOX_SECRET_KEY": self.secret_key,
             "SANDBOX_PUBLISHABLE_KEY": self.publishable_key,
             "SANDBOX_WEBHOOK_URL": f"{self.options.api_url}/v1/stripe/webhook",

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from dotenv import dotenv_values
 
-from app.dev.configuration import DevOptions, configure
 from app.dev.launcher import DevJson
 from app.dev.ports import free_port
 from app.dev.stop_request import STOP_SIGNALS, StopRequest
@@ -146,20 +145,6 @@ def test_the_next_start_from_a_shell_that_has_read_its_variables_is_the_same(mak
     assert dev.stop() == 0
     dev.start(**variables)
     assert dev.json == first
-
-
-def test_what_somebody_chose_stays_chosen_after_it_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An earlier start wrote it too: only what that one made up is made up again."""
-    (tmp_path / ".env").write_text("STRIPE_SECRET_KEY=sk_test_of_mine\n")
-    (tmp_path / "dev.env").write_text(
-        "STRIPE_SECRET_KEY=sk_test_of_mine\nDATABASE_URL=postgresql://made.up/payments\nDEV_MADE_UP=DATABASE_URL\n"
-    )
-    monkeypatch.setenv("STRIPE_SECRET_KEY", "sk_test_of_mine")
-    monkeypatch.setenv("DATABASE_URL", "postgresql://made.up/payments")
-    configuration = configure(DevOptions(8000, 8001, 8002, tmp_path), tmp_path / ".env")
-    assert configuration.is_real_stripe
-    assert configuration.secret_key == "sk_test_of_mine"
-    assert configuration.given_database_url is None
 
 
 def test_a_database_that_does_not_know_the_kept_key_gets_a_new_one(dev: Dev) -> None:
