@@ -10,7 +10,7 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
 from app.payment_intents.protocol.steps import Answer, Answered, Call, ConvergeRun, CreateCall, UpdateCall
-from app.payment_intents.protocol.terms import Kind, PaymentTerms, created_with
+from app.payment_intents.protocol.terms import Kind, NextAction, PaymentTerms, created_with
 
 T = TypeVar("T", bound=Hashable)
 
@@ -107,6 +107,7 @@ class Intent(NamedTuple):
     cancellation_reason: str | None = None
     created: datetime = NOW
     request_id: str | None = None
+    next_action: NextAction | None = None
 
     @property
     def id(self) -> str:

@@ -20,6 +20,7 @@ ICONS = (
     ("payment.opened", "cart"),
     ("payment.amount_changed", "cart"),
     ("payment.action_required", "shield"),
+    ("payment.partially_funded", "clock"),
     ("payment.succeeded", "check"),
     ("payment.authorized", "lock"),
     ("payment.processing", "clock"),

@@ -73,7 +73,7 @@ def _sentences(payment: PaymentIntentRead, now: datetime) -> tuple[str, str | No
             )
             return f"{owed} is owed. {tried}", _expiry(payment, now)
         case "requires_action":
-            return f"{owed} is owed. The bank asks the shopper to confirm it, as with 3D Secure.", _expiry(payment, now)
+            return f"{owed} is owed. {_action(payment)}", _expiry(payment, now)
         case "processing":
             return (
                 f"{owed} is on its way.",
@@ -86,6 +86,20 @@ def _sentences(payment: PaymentIntentRead, now: datetime) -> tuple[str, str | No
             return _paid_sentence(payment), _after_payment(payment)
         case _:
             return CANCELED.get(str(payment.closed_reason), "It is over. Nothing was charged."), None
+
+
+def _action(payment: PaymentIntentRead) -> str:
+    action = payment.next_action
+    if action is None:
+        return "The bank asks the shopper to confirm it, as with 3D Secure."
+    if action.amount_remaining is not None:
+        missing = money(action.amount_remaining, payment.currency)
+        return f"The shopper has to transfer {missing}; a transfer takes some days to arrive."
+    if action.expires_at is not None:
+        return f"The shopper has a voucher, which can be paid until {moment(action.expires_at)} UTC."
+    if action.type == "verify_with_microdeposits":
+        return "The shopper has to name the small amounts that Stripe sent to their bank account; it takes some days."
+    return "The bank asks the shopper to confirm it, as with 3D Secure."
 
 
 def _expiry(payment: PaymentIntentRead, now: datetime) -> str | None:

@@ -1,7 +1,7 @@
 """One row for each PaymentIntent that a reference ever had; never deleted."""
 
 import uuid
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from sqlalchemy import (
@@ -108,12 +108,14 @@ class PaymentIntent(Base):
     cancel_reason: Mapped[str | None]
     cancel_requested_by: Mapped[str | None]
     capture_amount: Mapped[int | None]
+    expires_after: Mapped[timedelta | None]
     last_activity_at: Mapped[datetime] = mapped_column(server_default=func.now())
     refresh_requested_at: Mapped[datetime | None]
     due_at: Mapped[datetime | None]
     email_hash: Mapped[bytes | None]
 
     status: Mapped[str | None]
+    next_action: Mapped[dict[str, Any] | None]
     amount: Mapped[int | None]
     currency: Mapped[str | None]
     amount_received: Mapped[int]

@@ -26,7 +26,7 @@ from app.payment_intents.protocol.state import (
     ReferenceState,
     due_at,
 )
-from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Reference
+from app.payment_intents.protocol.terms import AppliedTerms, NextAction, PaymentTerms, Reference
 from app.references import repository as references
 from app.references.repository import Row, Table, Write
 
@@ -36,8 +36,10 @@ _CHANGED = (
     *("reference_kind", "reference_id", "generation", "stripe_id", "requested_terms", "revision", "is_rolled_back"),
     *("refused_revision", "applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
     "unconfirmed_fields",
-    *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "last_activity_at"),
+    *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "expires_after"),
+    "last_activity_at",
     *("refresh_requested_at", "due_at", "email_hash"),
+    "next_action",
     *("status", "amount", "currency", "amount_received", "amount_capturable", "amount_refunded", "amount_reserved"),
     *("amount_disputed", "amount_lost"),
     *("flags", "attempt_notifications", "paid_at", "closed_at", "closed_reason", "updated_at"),
@@ -258,9 +260,18 @@ class _AppliedExtras(msgspec.Struct):
     cart_version: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class _StoredAction(msgspec.Struct):
+    """A `NextAction`, by names."""
+
+    type: str
+    expires_at: datetime | None = None
+    amount_remaining: int | None = None
+
+
 _decode_terms = msgspec.json.Decoder(PaymentTerms).decode
 _decode_extras = msgspec.json.Decoder(_AppliedExtras).decode
 _decode_words = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_action = msgspec.json.Decoder(_StoredAction).decode
 
 
 def payment_intent_of(record: Record) -> PaymentIntentState:
@@ -290,8 +301,10 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         cancel_reason=record["cancel_reason"],
         cancel_requested_by=record["cancel_requested_by"],
         capture_amount=record["capture_amount"],
+        expires_after=record["expires_after"],
         refresh_requested_at=record["refresh_requested_at"],
         status=record["status"],
+        next_action=_action_of(record["next_action"]),
         amount=record["amount"],
         currency=record["currency"],
         amount_received=record["amount_received"],
@@ -311,6 +324,13 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
 def _closed_reason_of(stored: str | None) -> ClosedReason | None:
     """Return why it was closed; the release before, which may still be running, stored Stripe's word for it."""
     return next((reason for reason in CLOSED_REASONS if reason == stored), "stripe") if stored else None
+
+
+def _action_of(stored: str | None) -> NextAction | None:
+    if stored is None:
+        return None
+    action = _decode_action(stored)
+    return NextAction(action.type, action.expires_at, action.amount_remaining)
 
 
 def _applied_of(stored: str | None) -> AppliedTerms | None:
@@ -333,6 +353,7 @@ def row_of(row: PaymentIntentState, config: ProtocolConfig) -> Row:
         "reference_id": row.reference.id,
         "create_params": msgspec.Raw(row.create_params.encode()),
         "applied_terms": _stored_applied(row.applied_terms),
+        "next_action": row.next_action._asdict() if row.next_action else None,
         "due_at": due_at(row, config),
         "email_hash": _email_hash(row, config),
     }

@@ -2,17 +2,17 @@
 
 import uuid
 from collections.abc import Callable, Set
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
 
 from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptRead, AttemptSummary
 from app.http.rules import rule
 from app.payment_intents.currencies import CURRENCIES, display
 from app.payment_intents.protocol.events import ClosedReason, Flag
-from app.payment_intents.protocol.state import PaymentIntentState
+from app.payment_intents.protocol.state import PaymentIntentState, expires_at
 from app.payment_intents.protocol.terms import METADATA_KEYS, PaymentTerms, terms_of
 from app.references.path import ReferenceId
 from app.references.schemas import ReferenceRead
@@ -91,6 +91,31 @@ Country = Annotated[
 ]
 
 
+MethodTypes = Annotated[
+    list[
+        Annotated[
+            str,
+            StringConstraints(
+                pattern=rule(r"^[a-z][a-z0-9_]{0,49}$", "Stripe's word for a kind of payment method: small letters")
+            ),
+        ]
+    ],
+    Field(min_length=1, max_length=60, examples=[["card", "sepa_debit"]]),
+]
+ExpiresAfter = Annotated[
+    int,
+    Field(
+        strict=True,
+        ge=60,
+        le=90 * 24 * 3600,
+        description="After how many seconds without a sign of the shopper or of you it is cancelled as abandoned; the "
+        "setting ABANDONED_AFTER, 24 hours, when left out. Not before a voucher ends, nor within ten days while a bank "
+        "transfer is waited for.",
+        examples=[172800],
+    ),
+]
+
+
 class Strict(BaseModel):
     """A request body: unknown fields are refused, not ignored."""
 
@@ -153,16 +178,37 @@ class PaymentIntentPut(Strict):
     )
     setup_future_usage: SetupFutureUsage | None = None
     capture_method: CaptureMethod = "automatic_async"
+    allowed_payment_method_types: MethodTypes | None = Field(
+        None,
+        description="The only payment methods to offer, in Stripe's words; those that can't pay this are dropped. Left "
+        "out, Stripe chooses from those that are enabled in its Dashboard. To change from one to the other opens "
+        "another PaymentIntent.",
+    )
+    excluded_payment_method_types: MethodTypes | None = Field(
+        None, description="Payment methods not to offer of those that Stripe chooses from."
+    )
+    expires_after: ExpiresAfter | None = None
     previous_payment_intent: uuid.UUID | None = Field(
         None,
         description="The id of the succeeded PaymentIntent that this one follows: another order of the same reference.",
     )
 
+    @model_validator(mode="after")
+    def _check_types(self) -> Self:
+        if self.allowed_payment_method_types and self.excluded_payment_method_types:
+            raise ValueError("takes allowed_payment_method_types or excluded_payment_method_types, not both")
+        return self
+
     _check_metadata = field_validator("metadata")(refuse_keys(METADATA_KEYS))
 
     def terms(self) -> PaymentTerms:
         """Return what the cart or session owes, as a value."""
-        return terms_of(self.model_dump(exclude={"previous_payment_intent"}))
+        return terms_of(self.model_dump(exclude={"previous_payment_intent", "expires_after"}))
+
+    @property
+    def lifetime(self) -> timedelta | None:
+        """How long nobody may act before it counts as abandoned; None is what the settings say."""
+        return None if self.expires_after is None else timedelta(seconds=self.expires_after)
 
 
 UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
@@ -253,6 +299,18 @@ class PaymentMethodRead(BaseModel):
         )
 
 
+class NextActionRead(BaseModel):
+    """What Stripe waits for the shopper to do; the page of the shop has the links for it."""
+
+    type: str = Field(
+        description="In Stripe's words: `redirect_to_url`, `boleto_display_details`, "
+        "`display_bank_transfer_instructions`.",
+        examples=["boleto_display_details"],
+    )
+    expires_at: datetime | None = Field(description="Until when a voucher can be paid.")
+    amount_remaining: int | None = Field(description="What is still to be transferred, in minor units.")
+
+
 CLIENT_SECRET_EXAMPLE: dict[str, Any] = {"client_secret": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R_secret_…"}
 EXAMPLE: dict[str, Any] = {
     "id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11",
@@ -281,6 +339,10 @@ EXAMPLE: dict[str, Any] = {
     "statement_descriptor_suffix": None,
     "setup_future_usage": None,
     "capture_method": "automatic_async",
+    "allowed_payment_method_types": None,
+    "excluded_payment_method_types": None,
+    "expires_after": None,
+    "next_action": None,
     "previous_payment_intent": None,
     "flags": [],
     "attempts": {"count": 0, "failed": 0, "last": None},
@@ -332,7 +394,7 @@ class PaymentIntentRead(BaseModel):
     amount_lost: int = Field(description="What was lost for good in disputes.")
     cart_version: int | None
     customer: str | None = Field(
-        description="This and the next seven: what Stripe holds; until it answered, what was sent."
+        description="This and the next nine: what Stripe holds; until it answered, what was sent."
     )
     description: str | None
     metadata: dict[str, str] = Field(description="Your own keys.")
@@ -341,6 +403,10 @@ class PaymentIntentRead(BaseModel):
     statement_descriptor_suffix: str | None
     setup_future_usage: str | None
     capture_method: str | None
+    allowed_payment_method_types: list[str] | None = Field(examples=[["card", "sepa_debit"]])
+    excluded_payment_method_types: list[str] | None = Field(examples=[["klarna"]])
+    expires_after: int | None = Field(description="As it was requested last, in seconds; null is the setting.")
+    next_action: NextActionRead | None = Field(description="With the status `requires_action`.")
     previous_payment_intent: uuid.UUID | None = Field(
         description="The succeeded PaymentIntent that this one follows, by our id."
     )
@@ -402,13 +468,17 @@ class PaymentIntentRead(BaseModel):
             statement_descriptor_suffix=terms.statement_descriptor_suffix,
             setup_future_usage=terms.setup_future_usage,
             capture_method=terms.capture_method,
+            allowed_payment_method_types=_list(terms.allowed_payment_method_types),
+            excluded_payment_method_types=_list(terms.excluded_payment_method_types),
+            expires_after=None if row.expires_after is None else int(row.expires_after.total_seconds()),
+            next_action=_next_action(row),
             previous_payment_intent=row.previous_id,
             attempts=AttemptSummary.model_validate(attempts),
             payment_method=PaymentMethodRead.of(paid_with) if paid_with else None,
             last_error=last.explanation if last and row.status != "succeeded" else None,
             capture_before=paid_with.capture_before if paid_with and row.status == "requires_capture" else None,
             dashboard_url=_dashboard_url(row.stripe_id, settings.mode) if row.stripe_id else None,
-            expires_at=row.last_activity_at + settings.abandoned_after if row.is_payable else None,
+            expires_at=expires_at(row, settings.protocol) if row.is_payable else None,
             paid_at=row.paid_at,
             closed_at=row.closed_at,
             closed_reason=row.closed_reason,
@@ -424,6 +494,15 @@ class PaymentIntentPage(BaseModel):
 
     data: list[PaymentIntentRead]
     next_cursor: str | None
+
+
+def _list(types: tuple[str, ...] | None) -> list[str] | None:
+    return None if types is None else list(types)
+
+
+def _next_action(row: PaymentIntentState) -> NextActionRead | None:
+    action = row.next_action
+    return NextActionRead(**action._asdict()) if action is not None and row.status == "requires_action" else None
 
 
 def _dashboard_url(stripe_id: str, mode: Literal["live", "test"]) -> str:

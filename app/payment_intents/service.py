@@ -66,7 +66,7 @@ async def put(
     then), StripeRefused when Stripe said no (the reference stays as it was), or Unavailable (send it again).
     """
     wanted = params.terms()
-    command = PutTerms(wanted, params.previous_payment_intent)
+    command = PutTerms(wanted, params.previous_payment_intent, params.lifetime)
     row, run = await converge(resources, reference, command, actor_of(caller), wants_secret=True)
     if not is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress

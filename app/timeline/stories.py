@@ -44,9 +44,21 @@ def _amount_changed(data: Data) -> Story:
 
 
 def _action_required(data: Data) -> Story:
+    action = str(data.get("next_action"))
+    if action == "display_bank_transfer_instructions":
+        return Story("Shopper must transfer", f"The shopper was told where to transfer {money(data)}.")
+    if action == "verify_with_microdeposits":
+        return Story("Shopper must confirm", "Stripe sent small amounts to the shopper's account; they must name them.")
+    if "display" in action:
+        return Story("Shopper must pay a voucher", f"The shopper got a voucher for {money(data)}, to pay elsewhere.")
     return Story(
         "Shopper must confirm", f"The bank asks the shopper to confirm {money(data)}, with 3D Secure or the like."
     )
+
+
+def _partially_funded(data: Data) -> Story:
+    missing = money(data, "amount_remaining")
+    return Story("A part has arrived", f"Of {money(data)}, the shopper still has to transfer {missing}.")
 
 
 def _processing(data: Data) -> Story:
@@ -198,6 +210,7 @@ STORIES: Mapping[str, Callable[[Data], Story]] = {
     events.PaymentOpened.type: _opened,
     events.PaymentAmountChanged.type: _amount_changed,
     events.PaymentActionRequired.type: _action_required,
+    events.PaymentPartiallyFunded.type: _partially_funded,
     events.PaymentProcessing.type: _processing,
     events.PaymentAuthorized.type: _authorized,
     events.PaymentSucceeded.type: _succeeded,

@@ -1,7 +1,6 @@
 """The sweep finishes what a crash left, and cancels what was abandoned."""
 
 import json
-from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
@@ -16,19 +15,7 @@ from sandbox.client import SandboxClient
 from tests.cart import Cart
 from tests.conftest import Jobs
 from tests.database import LAST_ACTIVITY, Database
-
-Sweep = Callable[[], Awaitable[None]]
-
-
-@pytest.fixture
-def sweep(resources: Resources, jobs: Jobs) -> Sweep:
-    """Return what sweeps once, and does the jobs that this queues."""
-
-    async def run() -> None:
-        await recovery.sweep(resources)
-        await jobs()
-
-    return run
+from tests.payment_intents.conftest import Sweep
 
 
 @pytest.fixture

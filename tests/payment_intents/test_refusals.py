@@ -8,13 +8,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.payment_intents import recovery
 from app.payment_intents.protocol.steps import MAX_CALLS
-from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.cart import CHALLENGED, Cart
-from tests.conftest import Jobs
 from tests.database import LAST_ACTIVITY, Database
+from tests.payment_intents.conftest import Sweep
 from tests.waiting import until_held
 
 Json = dict[str, Any]
@@ -37,20 +35,6 @@ async def _customer(sandbox: SandboxClient) -> str:
         headers = {"Authorization": "Bearer sk_test_service"}
         created: str = (await stripe.post("/v1/customers", headers=headers)).json()["id"]
     return created
-
-
-Sweep = Callable[[], Awaitable[None]]
-
-
-@pytest.fixture
-def sweep(resources: Resources, jobs: Jobs) -> Sweep:
-    """Look at what is due now, as the worker does each minute."""
-
-    async def once() -> None:
-        await recovery.sweep(resources)
-        await jobs()
-
-    return once
 
 
 async def _sent(sandbox: SandboxClient) -> list[str]:

@@ -13,6 +13,7 @@ from app.payment_intents.protocol.state import (
     PaymentIntentState,
     ReferenceState,
     blocked_for,
+    expires_at,
 )
 from app.payment_intents.protocol.steps import ConvergeRun, Done, Rejected
 from app.payment_intents.protocol.terms import PaymentTerms
@@ -23,10 +24,14 @@ ACTIVITY_RESOLUTION = timedelta(minutes=1)
 
 @dataclass(frozen=True, slots=True)
 class PutTerms:
-    """The reference owes this now; `previous_payment_intent` is the paid one that this is to follow."""
+    """The reference owes this now; `previous_payment_intent` is the paid one that this is to follow.
+
+    `expires_after` is how long nobody may act before it is abandoned; None is what the settings say.
+    """
 
     terms: PaymentTerms
     previous_payment_intent: UUID | None = None
+    expires_after: timedelta | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,7 +127,7 @@ def _put(change: Change, command: PutTerms, run: ConvergeRun) -> Decision:
     run = run._replace(revision=row.revision + 1 if row else 1)
     if row is not None and row.is_open:
         run = run._replace(displaced=row.requested_terms.price)
-        return next_step(change, _revise(change, row, command.terms), run)
+        return next_step(change, _revise(change, row, command), run)
     return next_step(change, _open_for(change, command, row), run)
 
 
@@ -169,16 +174,15 @@ def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentS
     if (is_paid and command.previous_payment_intent != row.id) or _is_waiting(row):
         return True
     is_asked_for = command.terms == row.requested_terms and not row.is_rolled_back
+    is_asked_for = is_asked_for and command.expires_after == row.expires_after
     is_agreed = row.is_payable and row.is_synced and row.recheck_after is None
     is_recent = row.last_activity_at > context.now - ACTIVITY_RESOLUTION
     return is_asked_for and is_agreed and is_recent and row.stripe_id in context.known_secrets
 
 
-def _revise(change: Change, row: PaymentIntentState, wanted: PaymentTerms) -> PaymentIntentState:
-    revision = row.revision + 1
-    return change.put(
-        row._replace(requested_terms=wanted, revision=revision, is_rolled_back=False, last_activity_at=change.now)
-    )
+def _revise(change: Change, row: PaymentIntentState, command: PutTerms) -> PaymentIntentState:
+    row = row._replace(requested_terms=command.terms, revision=row.revision + 1, expires_after=command.expires_after)
+    return change.put(row._replace(is_rolled_back=False, last_activity_at=change.now))
 
 
 def _open_for(change: Change, command: PutTerms, row: PaymentIntentState | None) -> PaymentIntentState:
@@ -189,7 +193,9 @@ def _open_for(change: Change, command: PutTerms, row: PaymentIntentState | None)
         change.state = change.state._replace(cart_version=None)  # of the order that was paid
     revision = row.revision + 1 if row else 1
     follows = previous or (row.previous_id if row else None)
-    return change.open_next(requested=command.terms, revision=revision, previous_id=follows)
+    return change.open_next(
+        requested=command.terms, revision=revision, previous_id=follows, expires_after=command.expires_after
+    )
 
 
 def _cancel(change: Change, command: Cancel, row: PaymentIntentState) -> Outcome:
@@ -241,4 +247,4 @@ def is_abandoned(row: PaymentIntentState, context: Context) -> bool:
     """Whether no shopper or caller touched it for long. What is unknown is asked about first: money may be held."""
     if not row.is_payable or row.lease_token is not None or row.needs_refresh:
         return False
-    return row.last_activity_at < context.now - context.config.abandoned_after
+    return expires_at(row, context.config) < context.now

@@ -63,7 +63,12 @@ def next_step(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> D
         if _is_refused_request(row) and row.revision != run.revision:
             return Decision(change, run, GiveUp())  # another's request was refused; this one may be sent again
         closed = row
-        row = change.open_next(requested=row.requested_terms, revision=row.revision, previous_id=row.previous_id)
+        row = change.open_next(
+            requested=row.requested_terms,
+            revision=row.revision,
+            previous_id=row.previous_id,
+            expires_after=row.expires_after,
+        )
         # What was refused of the one before is not accepted because there is another to pay.
         row = change.put(row._replace(is_rolled_back=closed.is_rolled_back, refused_revision=closed.refused_revision))
         run = run._replace(must_search=False, has_searched=False)  # that was for the one before

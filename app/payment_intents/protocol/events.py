@@ -67,11 +67,22 @@ class PaymentAmountChanged(Fact):
 
 @dataclass(frozen=True, slots=True)
 class PaymentActionRequired(Fact):
-    """The shopper must do something, such as confirm with their bank."""
+    """The shopper must do something: confirm with their bank, pay a voucher, make a transfer."""
 
     type: ClassVar[str] = "payment.action_required"
     amount: int
     currency: str
+    next_action: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentPartiallyFunded(Fact):
+    """A part of a bank transfer has arrived; the shopper still has to transfer `amount_remaining`."""
+
+    type: ClassVar[str] = "payment.partially_funded"
+    amount: int
+    currency: str
+    amount_remaining: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -309,6 +320,7 @@ FACTS: tuple[FactClass, ...] = (
     PaymentOpened,
     PaymentAmountChanged,
     PaymentActionRequired,
+    PaymentPartiallyFunded,
     PaymentProcessing,
     PaymentAuthorized,
     PaymentSucceeded,

@@ -15,6 +15,7 @@ from app.payment_intents.protocol.events import (
     PaymentAmountChanged,
     PaymentAuthorized,
     PaymentCanceled,
+    PaymentPartiallyFunded,
     PaymentProcessing,
     PaymentSucceeded,
 )
@@ -255,7 +256,8 @@ def _distrust(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSn
 def _differs(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
     ours = (row.amount, row.amount_capturable, row.amount_received)
     theirs = (snapshot.amount, snapshot.amount_capturable, snapshot.amount_received)
-    return row.status != snapshot.status or (row.is_frozen and ours != theirs)
+    is_other_action = row.status == "requires_action" and row.next_action != snapshot.next_action
+    return row.status != snapshot.status or is_other_action or (row.is_frozen and ours != theirs)
 
 
 def _is_behind(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
@@ -300,20 +302,34 @@ def apply_snapshot(
 
 def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
     before, is_changed = row, row.status != snapshot.status
+    is_active = is_changed or _is_funded(row, snapshot)
     row = row._replace(
         status=snapshot.status,
+        next_action=snapshot.next_action,
         amount=snapshot.amount,
         currency=snapshot.currency,
         amount_received=snapshot.amount_received,
         amount_capturable=snapshot.amount_capturable,
-        last_activity_at=change.now if is_changed else row.last_activity_at,
+        last_activity_at=change.now if is_active else row.last_activity_at,
         paid_at=change.now if is_changed and snapshot.status == "succeeded" else row.paid_at,
     )
     row = change.put(row)
     _tell_price(change, before, row)
     if is_changed:
         _tell_status(change, row, snapshot)
+    if _is_funded(before, snapshot) and row.next_action is not None:
+        remaining = row.next_action.amount_remaining or 0
+        change.append(row, PaymentPartiallyFunded(snapshot.amount, snapshot.currency, remaining))
     return row
+
+
+def _is_funded(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether a part of a bank transfer has arrived since."""
+    awaited = snapshot.next_action.amount_remaining if snapshot.next_action else None
+    if awaited is None:
+        return False
+    before = row.next_action.amount_remaining if row.next_action else None
+    return awaited < (snapshot.amount if before is None else before)
 
 
 def _tell_price(change: Change, before: PaymentIntentState, row: PaymentIntentState) -> None:
@@ -329,7 +345,8 @@ def _tell_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
     amount, currency = snapshot.amount, snapshot.currency
     match snapshot.status:
         case "requires_action":
-            change.append(row, PaymentActionRequired(amount, currency))
+            action = snapshot.next_action.type if snapshot.next_action else None
+            change.append(row, PaymentActionRequired(amount, currency, action))
         case "processing":
             change.append(row, PaymentProcessing(amount, currency))
         case "requires_capture":

@@ -14,7 +14,14 @@ from app.payment_intents.protocol.events import (
     PaymentOpened,
     PaymentUnflagged,
 )
-from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, Reference, StripeMetadata, create_params
+from app.payment_intents.protocol.terms import (
+    AppliedTerms,
+    NextAction,
+    PaymentTerms,
+    Reference,
+    StripeMetadata,
+    create_params,
+)
 
 # Stripe's words for a PaymentIntent's status.
 TERMINAL = frozenset({"succeeded", "canceled"})
@@ -30,6 +37,9 @@ PAID_AFTER_CLOSE: Flag = "paid_after_close"
 
 # Why a row was closed that Stripe never made anything for: it refused, or failed for good.
 NEVER_MADE = frozenset({"refused", "failed"})
+
+# How long is waited for a bank transfer to arrive, or for the amounts of micro-deposits: Stripe's own ten days.
+LONGEST_TRANSFER = timedelta(days=10)
 
 # Card testing: failed attempts of so long ago do not count any more.
 FAILURE_WINDOW = timedelta(hours=1)
@@ -81,9 +91,11 @@ class PaymentIntentState(NamedTuple):
     Who writes: `lease_token` until `lease_until`. `version` grows with each recorded change. Stripe must be asked
     while `needs_refresh`, and again after `recheck_after`, when a request that is on its way can't arrive any more;
     such a request may set the `unconfirmed_fields`.
-    `attempt_notifications` is at least the number of attempts. `amount_refunded` is what Stripe holds as refunded,
-    `amount_reserved` that with what is on its way. `amount_disputed` is what open disputes keep back,
-    `amount_lost` what the shopper's bank took for good. `paid_at` is when its success was recorded.
+    `expires_after` is how long nobody may act before it is abandoned; None is what the settings say. `next_action` is
+    what Stripe waits for the shopper to do. `attempt_notifications` is at least the number of attempts.
+    `amount_refunded` is what Stripe holds as refunded, `amount_reserved` that with what is on its way.
+    `amount_disputed` is what open disputes keep back, `amount_lost` what the shopper's bank took for good. `paid_at`
+    is when its success was recorded.
     `cancel_requested_by` is the actor of the caller's cancel; None when we cancel it for a reason of our own.
     """
 
@@ -111,8 +123,10 @@ class PaymentIntentState(NamedTuple):
     cancel_reason: str | None = None
     cancel_requested_by: str | None = None
     capture_amount: int | None = None
+    expires_after: timedelta | None = None
     refresh_requested_at: datetime | None = None
     status: str | None = None
+    next_action: NextAction | None = None
     amount: int | None = None
     currency: str | None = None
     amount_received: int = 0
@@ -174,13 +188,18 @@ class PaymentIntentState(NamedTuple):
     def must_be_replaced(self) -> bool:
         """Whether only another PaymentIntent can have what is requested.
 
-        That is so for another customer, and for another price while the shopper authenticates this one.
+        That is so for another customer, for another price while the shopper authenticates this one, and when the
+        caller names the payment methods that Stripe chose, or the other way round.
         """
         if self.applied_terms is None:
             return False
         held, wanted = self.applied_terms.terms, self.requested_terms
         is_other_customer = held.customer is not None and wanted.customer not in (None, held.customer)
-        return is_other_customer or (self.status == "requires_action" and held.price != wanted.price)
+        is_other_price = self.status == "requires_action" and held.price != wanted.price
+        is_chosen_otherwise = (held.allowed_payment_method_types is None) != (
+            wanted.allowed_payment_method_types is None
+        )
+        return is_other_customer or is_other_price or is_chosen_otherwise
 
     @property
     def is_amount_mismatched(self) -> bool:
@@ -343,7 +362,12 @@ class Change:
         self.state = self.state._replace(payment_intents=others, moved_to=cart_id)
 
     def open_next(
-        self, *, requested: PaymentTerms, revision: int, previous_id: UUID | None = None
+        self,
+        *,
+        requested: PaymentTerms,
+        revision: int,
+        previous_id: UUID | None = None,
+        expires_after: timedelta | None = None,
     ) -> PaymentIntentState:
         """Open the reference's next generation, with the parameters of its creation frozen in it."""
         reference, generation = self.state.reference, self.state.next_generation
@@ -361,6 +385,7 @@ class Change:
                 updated_at=self.now,
                 last_activity_at=self.now,
                 previous_id=previous_id,
+                expires_after=expires_after,
             )
         )
         self.append(row, PaymentOpened(requested.amount, requested.currency, generation, previous_id))
@@ -432,5 +457,14 @@ def due_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
     if row.recheck_after is not None:
         due.append(row.recheck_after)
     if row.is_payable and config.is_expiry_enabled:
-        due.append(row.last_activity_at + config.abandoned_after)
+        due.append(expires_at(row, config))
     return min(due)
+
+
+def expires_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime:
+    """Return when a payable one counts as abandoned, unless somebody acts: not before its money may still arrive."""
+    lifetime, action = row.expires_after or config.abandoned_after, row.next_action
+    if action is not None and action.is_slow:
+        lifetime = max(lifetime, LONGEST_TRANSFER)
+    expiry = row.last_activity_at + lifetime
+    return expiry if action is None or action.expires_at is None else max(expiry, action.expires_at)

@@ -8,7 +8,7 @@ import json
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
-from typing import Any, Literal, Protocol
+from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
 
 Kind = Literal["cart", "session"]
@@ -26,16 +26,24 @@ FIELDS = (
     "statement_descriptor_suffix",
     "setup_future_usage",
     "capture_method",
+    "allowed_payment_method_types",
+    "excluded_payment_method_types",
 )
 
-# What an update may unset, by an empty string. Stripe keeps the others once they are set.
-UNSETTABLE = frozenset({"receipt_email", "shipping", "setup_future_usage"})
-FIELDS_NEVER_UNSET = tuple(name for name in FIELDS if name not in UNSETTABLE)
+# What an update may unset, by an empty string. Stripe keeps the others once they are set; but whether the caller names
+# the methods or Stripe chooses them is decided when a PaymentIntent is created.
+UNSETTABLE = frozenset({"receipt_email", "shipping", "setup_future_usage", "excluded_payment_method_types"})
+FIELDS_NEVER_UNSET = tuple(name for name in FIELDS if name not in UNSETTABLE | {"allowed_payment_method_types"})
+
+_LISTS = ("allowed_payment_method_types", "excluded_payment_method_types")
 
 # Our own keys in the metadata of a PaymentIntent.
 METADATA_KEYS = frozenset(
     {"instance", "payment_intent_id", "reference_kind", "reference_id", "revision", "cart_version"}
 )
+
+# Of which Stripe does not say how long they are waited for: a transfer to arrive, or two tiny amounts to be named.
+SLOW_ACTIONS = frozenset({"display_bank_transfer_instructions", "verify_with_microdeposits"})
 
 MAX_DIGITS = 18  # of a number that fits into 64 bits
 
@@ -84,6 +92,8 @@ class PaymentTerms:
     statement_descriptor_suffix: str | None = None
     setup_future_usage: str | None = None
     capture_method: str | None = None
+    allowed_payment_method_types: tuple[str, ...] | None = None
+    excluded_payment_method_types: tuple[str, ...] | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     cart_version: int | None = None
 
@@ -115,6 +125,22 @@ class AppliedTerms:
         return replace(self, terms=replace(self.terms, amount=amount, currency=currency))
 
 
+class NextAction(NamedTuple):
+    """What the shopper has to do, as far as it matters to others: `type` in Stripe's words.
+
+    Until `expires_at` a voucher can be paid. `amount_remaining` is what is still to be transferred, in minor units.
+    """
+
+    type: str
+    expires_at: datetime | None = None
+    amount_remaining: int | None = None
+
+    @property
+    def is_slow(self) -> bool:
+        """Whether a shopper who did all that they can may have to wait for days for their bank."""
+        return self.type in SLOW_ACTIONS
+
+
 class PaymentIntentSnapshot(Protocol):
     """What Stripe said of a PaymentIntent, as the gateway reads it."""
 
@@ -136,6 +162,8 @@ class PaymentIntentSnapshot(Protocol):
     def cancellation_reason(self) -> str | None: ...
     @property
     def created(self) -> datetime: ...
+    @property
+    def next_action(self) -> NextAction | None: ...
     @property
     def fields(self) -> Mapping[str, Any]: ...
     @property
@@ -167,10 +195,10 @@ class StripeMetadata:
 def create_params(terms: PaymentTerms, revision: int, metadata: StripeMetadata) -> str:
     """Return the parameters of the create call as JSON. They are frozen in the row: its key allows no others."""
     ours = terms.metadata | metadata.of_request(terms, revision)  # type: ignore[operator] # a Mapping that is a dict
-    params = {name: _plain(getattr(terms, name)) for name in FIELDS if getattr(terms, name) is not None} | {
-        "metadata": {name: value for name, value in ours.items() if value != ""},
-        "automatic_payment_methods": {"enabled": True},
-    }
+    params = {name: _plain(getattr(terms, name)) for name in FIELDS if getattr(terms, name) is not None}
+    params["metadata"] = {name: value for name, value in ours.items() if value != ""}
+    if terms.allowed_payment_method_types is None:  # Stripe takes one of the two
+        params["automatic_payment_methods"] = {"enabled": True}
     return json.dumps(params)
 
 
@@ -212,7 +240,8 @@ def update_params(
 def terms_of(values: Mapping[str, Any]) -> PaymentTerms:
     """Return the terms that plain values say, as JSON or a form has them."""
     known = {each.name: values[each.name] for each in fields(PaymentTerms) if each.name in values}
-    return PaymentTerms(**known | {"shipping": _shipping_of(values.get("shipping"))})
+    lists = {name: tuple(values[name]) if values.get(name) else None for name in _LISTS}
+    return PaymentTerms(**known | lists | {"shipping": _shipping_of(values.get("shipping"))})
 
 
 def terms_in(snapshot: PaymentIntentSnapshot) -> PaymentTerms:
@@ -272,6 +301,8 @@ def _without_ours(metadata: Mapping[str, str]) -> dict[str, str]:
 
 
 def _plain(value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)
     return asdict(value) if isinstance(value, Shipping) else value
 
 

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from app.payment_intents.protocol.terms import NextAction
 from app.stripe_gateway.snapshots import read
 from app.stripe_gateway.snapshots.payment_method import PaymentMethod
 from app.stripe_gateway.snapshots.read import Json
@@ -19,6 +20,7 @@ STATED = (
     "setup_future_usage",
     "capture_method",
 )
+TYPE_LISTS = ("allowed_payment_method_types", "excluded_payment_method_types")
 ADDRESS = ("line1", "line2", "city", "state", "postal_code", "country")
 
 
@@ -52,6 +54,28 @@ def _shipping(obj: Json) -> Json | None:
     return named | {"address": address} if shipping else None
 
 
+def _next_action(obj: Json) -> NextAction | None:
+    """Read what the shopper has to do, without its links: these let whoever has them act for the shopper."""
+    action = read.nested(obj, "next_action")
+    if not action:
+        return None
+    type_ = read.text(action, "type")
+    details = read.nested(action, type_)
+    until = read.optional_time(details.get("expires_at") or details.get("expires_after"))
+    return NextAction(type_, until, read.amount(details, "amount_remaining") if "amount_remaining" in details else None)
+
+
+def _types(obj: Json, name: str) -> list[str] | None:
+    found = obj.get(name)
+    return [each for each in found if read.word(each)] if isinstance(found, list) else None
+
+
+def _fields(obj: Json) -> Json:
+    lists = {name: _types(obj, name) for name in TYPE_LISTS}
+    stated = read.words(obj, *STATED)
+    return stated | lists | {"customer": read.id_of(obj.get("customer")), "shipping": _shipping(obj)}
+
+
 @dataclass(frozen=True, slots=True)
 class PaymentIntentSnapshot:
     """A PaymentIntent at the moment when Stripe rendered it.
@@ -73,6 +97,7 @@ class PaymentIntentSnapshot:
     cancellation_reason: str | None
     created: datetime
     fields: Json = field(repr=False)
+    next_action: NextAction | None = None
     is_replay: bool = False
     request_id: str | None = None
 
@@ -96,7 +121,8 @@ class PaymentIntentSnapshot:
             last_payment_error=Failure.parse(error) if isinstance(error, dict) else None,
             cancellation_reason=read.word(obj.get("cancellation_reason")),
             created=read.time(obj.get("created", 0)),
-            fields=read.words(obj, *STATED) | {"customer": read.id_of(obj.get("customer")), "shipping": _shipping(obj)},
+            fields=_fields(obj),
+            next_action=_next_action(obj),
             is_replay=is_replay,
             request_id=request_id,
         )
