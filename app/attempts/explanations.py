@@ -52,9 +52,45 @@ EXPLANATIONS = {
 }
 
 
-def explain(failure_code: str | None, decline_code: str | None) -> str | None:
-    """Return why an attempt failed, None if it did not. The bank's own reason is preferred to Stripe's code."""
+OTHER_WAY = "The shopper should pay another way."
+
+# Of a bank debit, a redirect, a voucher or a transfer. Codes: docs.stripe.com/error-codes.
+OF_OTHER_METHODS = {
+    "account_closed": f"The bank account is closed. {OTHER_WAY}",
+    "bank_account_restricted": f"The bank account can't be used for this. {OTHER_WAY}",
+    "bank_account_unusable": f"The bank account can't be used for this. {OTHER_WAY}",
+    "charge_exceeds_source_limit": f"The limit for payments from this bank account is used up. {OTHER_WAY}",
+    "charge_exceeds_transaction_limit": f"The amount is more than this method allows. {OTHER_WAY}",
+    "debit_not_authorized": f"The account's holder did not allow the debit, or took it back. {OTHER_WAY}",
+    "insufficient_funds": f"There was not enough money on the bank account. {OTHER_WAY}",
+    "invalid_account_number": f"The bank account does not exist. {OTHER_WAY}",
+    "no_account": f"The bank account does not exist. {OTHER_WAY}",
+    "payment_intent_authentication_failure": "The shopper did not allow the payment at their bank or provider, or "
+    "broke it off. They should try again, or pay another way.",
+    "payment_intent_payment_attempt_expired": "The shopper did not pay in time: a voucher, or the time for a bank's "
+    "page, has run out. They should try again.",
+    "payment_method_customer_decline": "The shopper declined the payment. They may try again.",
+    "payment_method_microdeposit_failed": f"The small amounts that Stripe sends first did not arrive. {OTHER_WAY}",
+    "payment_method_microdeposit_verification_attempts_exceeded": "The amounts of the micro-deposits were wrong too "
+    f"often. {OTHER_WAY}",
+    "payment_method_microdeposit_verification_timeout": "The amounts of the micro-deposits were not named in ten days. "
+    f"{OTHER_WAY}",
+    "payment_method_provider_decline": f"The provider of the payment method declined it. {OTHER_WAY}",
+    "payment_method_provider_timeout": "The provider of the payment method did not answer. The shopper may try again.",
+    "refer_to_customer": f"The account's holder stopped the debit. {OTHER_WAY}",
+}
+
+
+def explain(failure_code: str | None, decline_code: str | None, method: str | None = None) -> str | None:
+    """Return why an attempt failed, None if it did not. The bank's own reason is preferred to Stripe's code.
+
+    `method` is Stripe's word for the kind of payment method; None is taken for a card.
+    """
     if failure_code is None and decline_code is None:
         return None
-    known = EXPLANATIONS.get(decline_code or "") or EXPLANATIONS.get(failure_code or "")
+    codes = (decline_code or "", failure_code or "")
+    if method not in (None, "card", "card_present"):
+        known = next((OF_OTHER_METHODS[code] for code in codes if code in OF_OTHER_METHODS), None)
+        return known or f"The payment failed with `{decline_code or failure_code}`. {OTHER_WAY}"
+    known = next((EXPLANATIONS[code] for code in codes if code in EXPLANATIONS), None)
     return known or f"The payment failed with `{decline_code or failure_code}`. {CALL_BANK}"

@@ -77,7 +77,7 @@ class AttemptRead(BaseModel):
     @computed_field(description="Why it failed and what helps, a sentence for support; null when it did not.")  # type: ignore[prop-decorator] # mypy cannot follow a decorated property
     @property
     def explanation(self) -> str | None:
-        return explain(self.failure_code, self.decline_code)
+        return explain(self.failure_code, self.decline_code, self.payment_method_type)
 
 
 class AttemptPage(BaseModel):
