@@ -11,6 +11,7 @@ from starlette.middleware import Middleware
 from app import __version__
 from app.auth.access import Access, open_access
 from app.auth.router import router as checkout_tokens
+from app.checkout_sessions.router import router as checkout_sessions
 from app.disputes.router import router as disputes
 from app.domain_events.router import router as events
 from app.domain_events.watching import EventWatcher
@@ -48,6 +49,7 @@ TAGS = ["PaymentIntents", "Refunds", "Disputes", "Events", "Notifications", "Che
 ROUTERS = (
     webhooks,
     payment_intents,
+    checkout_sessions,
     moves,
     refunds,
     timeline,

@@ -8,6 +8,7 @@ from collections.abc import Hashable, Iterator, Mapping
 from datetime import UTC, datetime
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from app.payment_intents.protocol.checkout import CheckoutState
 from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
 from app.payment_intents.protocol.steps import Answer, Answered, Call, ConvergeRun, CreateCall, UpdateCall
 from app.payment_intents.protocol.terms import Kind, NextAction, PaymentTerms, created_with
@@ -108,10 +109,16 @@ class Intent(NamedTuple):
     created: datetime = NOW
     request_id: str | None = None
     next_action: NextAction | None = None
+    checkout: CheckoutState | None = None
+    is_partial: bool = False
 
     @property
     def id(self) -> str:
         return f"pi_{self.number}"
+
+    @property
+    def payment_intent_id(self) -> str:
+        return self.id
 
     @property
     def amount_capturable(self) -> int:

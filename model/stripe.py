@@ -45,6 +45,8 @@ def execute(state: State, interned: Interned[Call], who: str) -> Executed:
             return _update(state, interned, _named(state, stripe_id))
         case protocol.CancelCall(stripe_id) | protocol.CaptureCall(stripe_id):
             return _end(state, interned.value, _named(state, stripe_id), who)
+        case protocol.ConfirmCall():
+            raise NotImplementedError("shoppers confirm here")
 
 
 def _create(state: State, call: Interned[Call], key: str) -> Executed:

@@ -32,12 +32,14 @@ from app.dev.postgres import temporary_postgres
 from app.http.server import server_config
 from app.main import create_app
 from app.observability.logging import configure_logging
+from app.payment_intents import recovery
 from app.resources import Resources, open_resources
 from app.settings import Settings
 from sandbox.client import SandboxClient
 from sandbox.config import SandboxConfig
 from sandbox.server import make_server
 from tests.cart import Cart
+from tests.checkout import Checkout
 from tests.database import Database, open_database
 from tests.waiting import until, wait_until
 
@@ -62,6 +64,7 @@ TLS = ssl.create_default_context()  # once: to read the certificates takes longe
 configure_logging(is_json=False, level="INFO")
 
 Jobs = Callable[[], Awaitable[None]]
+Sweep = Callable[[], Awaitable[None]]
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -208,6 +211,17 @@ NewKey = Callable[..., Awaitable[str]]
 
 
 @pytest.fixture
+def sweep(resources: Resources, jobs: Jobs) -> Sweep:
+    """Return what looks at what is due now, as the worker does each minute, and does the jobs that this queues."""
+
+    async def once() -> None:
+        await recovery.sweep(resources)
+        await jobs()
+
+    return once
+
+
+@pytest.fixture
 def new_key(resources: Resources) -> NewKey:
     """Make API keys."""
 
@@ -257,6 +271,11 @@ async def api(anonymous: httpx.AsyncClient, new_key: NewKey) -> httpx.AsyncClien
 @pytest.fixture
 def cart(api: httpx.AsyncClient, sandbox: SandboxClient, database: Database) -> Cart:
     return Cart(api, sandbox, database)
+
+
+@pytest.fixture
+def checkout(cart: Cart) -> Checkout:
+    return Checkout(cart)
 
 
 @pytest.fixture

@@ -30,7 +30,8 @@ KEPT = ("payment_references", "payment_intents", "domain_events")
 OUTCOME = {
     "payment_intents": "SELECT status, amount, amount_received, amount_capturable, amount_refunded,"
     " (SELECT array_agg(f ORDER BY f) FROM jsonb_array_elements_text(flags) f) AS flags,"
-    " closed_reason, needs_refresh, applied_terms AS applied FROM payment_intents",
+    " closed_reason, needs_refresh, checkout, stripe_id IS NULL AS is_unconfirmed, applied_terms AS applied"
+    " FROM payment_intents",
     "attempts": "SELECT key, status, amount, cart_version, failure_code, decline_code, message, risk_level,"
     " outcome_type, three_d_secure, card_last4 FROM payment_attempts ORDER BY key",
     "disputes": "SELECT stripe_id, status, amount FROM disputes ORDER BY stripe_id",
@@ -186,6 +187,13 @@ class Database:
         await self._change(
             "UPDATE payment_intents"
             " SET status = NULL, amount = NULL, stripe_id = NULL, closed_at = now(), closed_reason = 'refused'"
+        )
+
+    async def end_checkout(self) -> None:
+        """Let the time of every Checkout Session be over, and nobody have told of it."""
+        await self._change(
+            "UPDATE payment_intents"
+            " SET checkout = jsonb_set(checkout, '{expires_at}', to_jsonb(now() - interval '1 second'))"
         )
 
     async def request_cancel(self) -> None:

@@ -30,7 +30,8 @@ from app.payment_intents.changes import change_one
 from app.payment_intents.protocol.events import ActionRequested, PersonsAction, PersonsReason
 from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import CancelRequest, CaptureRequest, PaymentIntentRead
+from app.payment_intents.requests import CancelRequest, CaptureRequest
+from app.payment_intents.schemas import PaymentIntentRead
 from app.reconcile import sync
 from app.refunds import repository as refund_rows
 from app.refunds import service as refunds

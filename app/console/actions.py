@@ -21,7 +21,8 @@ from app.console.sessions import Session
 from app.payment_intents import service as payment_intents
 from app.payment_intents.currencies import decimals_of
 from app.payment_intents.protocol.events import PersonsAction, PersonsReason
-from app.payment_intents.schemas import MAX_AMOUNT, PaymentIntentRead
+from app.payment_intents.requests import MAX_AMOUNT
+from app.payment_intents.schemas import PaymentIntentRead
 from app.resources import Resources, ResourcesDependency
 
 router = APIRouter(prefix="/console/payments", route_class=ConsoleRoute, include_in_schema=False)

@@ -23,7 +23,7 @@ def has_column(table: str, column: str) -> bool:
     return bool(found.scalar_one())
 
 
-def create_index_concurrently(name: str, definition: str) -> None:
+def create_index_concurrently(name: str, definition: str, *, is_unique: bool = False) -> None:
     """Create an index outside of a transaction, or again if an interrupted run left one that is not valid.
 
     `definition` is what follows `CREATE INDEX <name> ON`.
@@ -38,7 +38,8 @@ def create_index_concurrently(name: str, definition: str) -> None:
     op.execute(f"SET lock_timeout = '{OLD_TRANSACTIONS_SECONDS}s'")
     if is_valid is not None:
         op.execute(f"DROP INDEX CONCURRENTLY {name}")
-    op.execute(f"CREATE INDEX CONCURRENTLY {name} ON {definition}")
+    kind = "UNIQUE INDEX" if is_unique else "INDEX"
+    op.execute(f"CREATE {kind} CONCURRENTLY {name} ON {definition}")
     op.execute("RESET lock_timeout")
 
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from app.disputes.dispute import Dispute
 from app.http.rules import rule
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import UUID
+from app.payment_intents.requests import UUID
 from app.references.schemas import ReferenceRead
 
 DisputeName = Annotated[

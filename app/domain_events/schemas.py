@@ -62,6 +62,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "is_customer_repaid": ("Always false.", False),
     "next_action": ("What the shopper must do, in Stripe's words.", "use_stripe_sdk"),
     "origin": ("`api`: requested here; `stripe`: made at Stripe.", "api"),
+    "payment_method_type": ("What the shopper paid with, in Stripe's words.", "card"),
     "previous_amount": ("What Stripe held before, in minor units.", 1499),
     "previous_currency": ("What Stripe held before.", "eur"),
     "previous_payment_intent_id": ("The paid one that it follows, by our id.", None),

@@ -11,13 +11,15 @@ from fastapi.openapi.utils import get_openapi
 from pydantic import BaseModel
 
 from app.auth.dependencies import CHECKOUT_TOKEN
+from app.checkout_sessions.schemas import UiMode
 from app.domain_events.schemas import openapi_schemas, openapi_webhooks
 from app.http.problems import schemas_of_problems
 from app.notifications.schemas import DeliveryState, DisabledReason
 from app.payment_intents.list_query import Status
 from app.payment_intents.protocol.events import ClosedReason, Flag, PersonsAction, PersonsReason
 from app.payment_intents.protocol.terms import Kind
-from app.payment_intents.schemas import CancelReason, CaptureMethod, SetupFutureUsage
+from app.payment_intents.requests import CancelReason, CaptureMethod, SetupFutureUsage
+from app.payment_intents.schemas import Channel
 from app.references.path import KINDS
 from app.refunds.refund import Origin
 from app.refunds.schemas import RefundReason
@@ -37,6 +39,8 @@ ENUMS: Mapping[str, tuple[str, ...]] = {
     "RefundOrigin": get_args(Origin),
     "CaptureMethod": get_args(CaptureMethod),
     "SetupFutureUsage": get_args(SetupFutureUsage),
+    "PaymentChannel": get_args(Channel),
+    "CheckoutUiMode": get_args(UiMode),
     "WebhookOutcome": get_args(Outcome),
     "SearchMeaning": get_args(Meaning),
     "ActorKind": get_args(ActorKind),

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from app.db.engine import Record
 from app.domain_events.service import types_named
 from app.http.rules import rule
-from app.payment_intents.schemas import TEXT, Strict
+from app.payment_intents.requests import TEXT, Strict
 from app.references.schemas import ReferenceRead
 
 DeliveryState = Literal["pending", "delivered", "set_aside"]

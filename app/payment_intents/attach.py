@@ -12,7 +12,7 @@ from app.payment_intents.protocol.commands import Resume
 from app.payment_intents.protocol.state import Actor
 from app.payment_intents.protocol.steps import Done, Rejected, Wait
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import MoveRequest
+from app.payment_intents.requests import MoveRequest
 from app.payment_intents.service import PaymentIntentView, actor_of
 from app.references.repository import compare_and_set, insert_missing
 from app.resources import Resources

@@ -31,10 +31,10 @@ def record_attempt(
     change.save(PAYMENT_ATTEMPTS, attempt.key, repository.row_of(attempt, created_at=change.now))
     row = change.touch(row._replace(last_activity_at=change.now, attempt_notifications=row.attempt_notifications + 1))
     if attempt.status == "succeeded":
-        change.append(row, AttemptSucceeded(attempt.id, attempt.amount, attempt.currency))
+        change.append(row, AttemptSucceeded(attempt.id, attempt.amount, attempt.currency, attempt.payment_method_type))
     if attempt.status == "failed":
-        price = (attempt.amount, attempt.currency)
-        change.append(row, AttemptFailed(attempt.id, *price, attempt.failure_code, attempt.decline_code))
+        codes = (attempt.failure_code, attempt.decline_code, attempt.payment_method_type)
+        change.append(row, AttemptFailed(attempt.id, attempt.amount, attempt.currency, *codes))
         _count_failure(change, attempt.attempted_at)
         card_testing.cancel_if_tested(change, row)
     return True

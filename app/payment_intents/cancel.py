@@ -6,7 +6,7 @@ from app.payment_intents.convergence import converge
 from app.payment_intents.errors import AlreadyPaid, PaymentInProgress
 from app.payment_intents.protocol.commands import Cancel
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import CancelRequest
+from app.payment_intents.requests import CancelRequest
 from app.payment_intents.service import PaymentIntentView, actor_of
 from app.resources import Resources
 

@@ -6,7 +6,7 @@ from app.payment_intents.convergence import converge
 from app.payment_intents.errors import AlreadyPaid, NotCapturable
 from app.payment_intents.protocol.commands import Capture, Refresh
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import CaptureRequest
+from app.payment_intents.requests import CaptureRequest
 from app.payment_intents.service import PaymentIntentView, actor_of
 from app.resources import Resources
 

@@ -48,3 +48,25 @@ class CheckoutStateRead(BaseModel):
         has_failed = row.status == "requires_payment_method" and attempts.failed > 0
         message = DECLINED if has_failed else MESSAGES.get(row.status or "", NOT_READY)
         return cls(status=row.status, amount=row.amount, currency=row.currency, message=message)
+
+
+class ConfirmRead(CheckoutStateRead):
+    """The state after a confirm, with what the page needs for the next step."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "status": "requires_action",
+                    "amount": 1999,
+                    "currency": "eur",
+                    "message": MESSAGES["requires_action"],
+                    "client_secret": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R_secret_…",
+                }
+            ]
+        }
+    )
+
+    client_secret: str | None = Field(
+        description="With the status `requires_action`, for `stripe.handleNextAction` in the shopper's browser."
+    )

@@ -161,12 +161,12 @@ class Convergence:
 
     def _context(self, read: Read) -> Context:
         elapsed = timedelta(seconds=time.monotonic() - self._read_at)
-        known = self._known_secrets(row.stripe_id for row in read.state.payment_intents)
+        known = self._known_secrets(row.object_id for row in read.state.payment_intents)
         return Context(self._config, read.now + elapsed, uuid7(), uuid4(), known)
 
-    def _known_secrets(self, stripe_ids: Iterable[str | None]) -> frozenset[str]:
+    def _known_secrets(self, object_ids: Iterable[str | None]) -> frozenset[str]:
         """Return which of these, and of what Stripe answered last, this process has the client secret of."""
-        asked = {*stripe_ids, self._answered}
+        asked = {*object_ids, self._answered}
         return frozenset(each for each in asked if each is not None and self._resources.stripe.client_secret(each))
 
     def _seconds_left(self) -> float:
@@ -197,7 +197,7 @@ class Convergence:
             return step
 
     def _is_answered_by(self, row: PaymentIntentState | None) -> bool:
-        return row is not None and is_answered_by(row, self.learnt, self._known_secrets([row.stripe_id]))
+        return row is not None and is_answered_by(row, self.learnt, self._known_secrets([row.object_id]))
 
     async def _look_again(self) -> Step:
         """Read anew and decide."""

@@ -1,6 +1,7 @@
 """Why a request about a PaymentIntent is not done."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any, ClassVar
 from uuid import UUID
 
@@ -81,6 +82,25 @@ class ClientSecretUnavailable(Conflict):
     code, title = "client_secret_unavailable", "Client secret unavailable"
 
 
+class PriceChanged(Conflict):
+    """Something else is owed than what the shopper saw; show it to them, and have them confirm that."""
+
+    code, title = "price_changed", "Price changed"
+    extension_types: ClassVar[Mapping[str, Any]] = {"amount": int, "currency": str, "cart_version": int}
+
+
+class PaymentDeclined(PaymentsError):
+    """The attempt to pay was declined. The shopper can try again, with another method or another token."""
+
+    status, code, title = HTTPStatus.PAYMENT_REQUIRED, "payment_declined", "Payment declined"
+
+
+class NotConfirmable(Conflict):
+    """It can't be confirmed here: it is over, or it is paid in a Checkout Session, whose page confirms by itself."""
+
+    code, title = "not_confirmable", "Not confirmable"
+
+
 class PriceRefused(Conflict):
     """Stripe refused the newest amount of this reference, and holds an older one. Send an amount that it accepts."""
 
@@ -111,6 +131,7 @@ REJECTIONS: Mapping[str, type[PaymentsError]] = {
         PaymentInProgress,
         PaymentIntentNotFound,
         PreviousPaymentIntentMismatch,
+        PriceChanged,
         StaleCartVersion,
         TooManyFailedAttempts,
     )

@@ -9,7 +9,7 @@ from app.http.pagination import EARLIEST, LATEST
 from app.http.rules import rule
 from app.payment_intents.listing import Filters, Range
 from app.payment_intents.protocol.events import Flag
-from app.payment_intents.schemas import MAX_AMOUNT, Currency, CustomerId
+from app.payment_intents.requests import MAX_AMOUNT, Currency, CustomerId
 from app.references.path import ReferenceName, reference_named
 
 Status = Literal[

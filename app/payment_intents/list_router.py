@@ -13,7 +13,8 @@ from app.http.rules import rule
 from app.payment_intents import service
 from app.payment_intents.errors import PaymentIntentNotFound
 from app.payment_intents.list_query import PaymentIntentFilters
-from app.payment_intents.schemas import UUID, PaymentIntentPage, PaymentIntentRead
+from app.payment_intents.requests import UUID
+from app.payment_intents.schemas import PaymentIntentPage, PaymentIntentRead
 from app.resources import ResourcesDependency
 
 router = APIRouter(prefix="/v1/payment-intents", tags=["PaymentIntents"])

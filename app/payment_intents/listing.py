@@ -129,12 +129,13 @@ async def list_payment_intents(database: Database, filters: Filters, page: Page)
 
 
 async def find_payment_intent(database: Database, name: str) -> PaymentIntentState | None:
-    """Return a PaymentIntent by our id, by Stripe's, or by that of one of its Charges."""
+    """Return a PaymentIntent by our id, by Stripe's, or by that of its Checkout Session or of a Charge."""
     stripe_id, row_id = (name, None) if "_" in name else (None, UUID(name))
     found = await database.fetchrow(
         """
         SELECT * FROM payment_intents
-        WHERE id = $1 OR stripe_id = $2 OR id = (SELECT payment_intent_id FROM payment_attempts WHERE key = $2)
+        WHERE id = $1 OR stripe_id = $2 OR checkout_id = $2
+            OR id = (SELECT payment_intent_id FROM payment_attempts WHERE key = $2)
         """,
         row_id,
         stripe_id,

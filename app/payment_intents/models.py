@@ -49,6 +49,12 @@ class PaymentIntent(Base):
                 " (lease_token IS NOT NULL OR recheck_after IS NOT NULL OR needs_refresh OR is_cancel_requested)"
             ),
         ),
+        Index(
+            "uq_payment_intents_checkout_id",
+            "checkout_id",
+            unique=True,
+            postgresql_where=text("checkout_id IS NOT NULL"),
+        ),
         # Lists: one for each filter, in the order of our ids. See `listing`.
         Index("ix_payment_intents_status", "status", "id"),
         Index("ix_payment_intents_amount", "amount", "id"),
@@ -88,7 +94,10 @@ class PaymentIntent(Base):
     reference_kind: Mapped[Kind] = mapped_column(Text)
     reference_id: Mapped[str]
     generation: Mapped[int]
+    is_checkout: Mapped[bool] = mapped_column(server_default=false())
     stripe_id: Mapped[str | None]
+    checkout_id: Mapped[str | None]
+    checkout: Mapped[dict[str, Any] | None]
     previous_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("payment_intents.id"))
 
     create_params: Mapped[dict[str, Any]]

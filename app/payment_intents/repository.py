@@ -16,6 +16,7 @@ from app.db.engine import Connection, Database, Record
 from app.domain_events import repository as domain_events
 from app.domain_events.repository import DOMAIN_EVENTS
 from app.payment_intents.email import email_hash
+from app.payment_intents.protocol.checkout import CheckoutState
 from app.payment_intents.protocol.events import ClosedReason
 from app.payment_intents.protocol.state import (
     FAILURE_WINDOW,
@@ -31,9 +32,10 @@ from app.references import repository as references
 from app.references.repository import Row, Table, Write
 
 # What a change of a PaymentIntent writes. Its reference and generation change when it is attached to a cart.
-_KEPT = ("id", "create_params", "previous_id", "created_at")
+_KEPT = ("id", "is_checkout", "create_params", "previous_id", "created_at")
 _CHANGED = (
     *("reference_kind", "reference_id", "generation", "stripe_id", "requested_terms", "revision", "is_rolled_back"),
+    *("checkout_id", "checkout"),
     *("refused_revision", "applied_terms", "version", "lease_token", "lease_until", "needs_refresh", "recheck_after"),
     "unconfirmed_fields",
     *("is_cancel_requested", "cancel_reason", "cancel_requested_by", "capture_amount", "expires_after"),
@@ -113,7 +115,7 @@ READ_PAYMENT_INTENTS = f"""
 SELECT {_STATE}
 FROM payment_intents AS p
 JOIN payment_references AS r ON r.kind = p.reference_kind AND r.id = p.reference_id
-WHERE p.stripe_id = ANY ($3) OR p.id = ANY ($4)
+WHERE p.stripe_id = ANY ($3) OR p.id = ANY ($4) OR p.checkout_id = ANY ($3)
 """  # noqa: S608 - our own text
 
 READ_GENERATIONS = f"""
@@ -135,14 +137,19 @@ class Read:
 
 @dataclass(frozen=True, slots=True)
 class PaymentIntentLookup:
-    """How something at Stripe names its PaymentIntent: by Stripe's id, and by ours if we made it."""
+    """How something at Stripe names its PaymentIntent: by Stripe's id, and by ours if we made it.
+
+    With `is_checkout` it is Stripe's id of the Checkout Session.
+    """
 
     stripe_id: str
     payment_intent_id: UUID | None = None
+    is_checkout: bool = False
 
     def fits(self, row: PaymentIntentState) -> bool:
-        """Whether this row is meant; our id counts only while the row has none of Stripe's."""
-        return row.stripe_id == self.stripe_id or (row.stripe_id is None and row.id == self.payment_intent_id)
+        """Whether this row is meant; our id counts only while the row has none of Stripe's for that."""
+        known = row.checkout_id if self.is_checkout else row.stripe_id
+        return known == self.stripe_id or (known is None and row.id == self.payment_intent_id)
 
 
 async def read(database: Database | Connection, reference: Reference, *, threshold: int) -> Read:
@@ -260,6 +267,15 @@ class _AppliedExtras(msgspec.Struct):
     cart_version: int | msgspec.UnsetType | None = msgspec.UNSET
 
 
+class _StoredCheckout(msgspec.Struct):
+    """A `CheckoutState`, by names."""
+
+    id: str
+    status: str
+    payment_status: str
+    expires_at: datetime
+
+
 class _StoredAction(msgspec.Struct):
     """A `NextAction`, by names."""
 
@@ -271,6 +287,7 @@ class _StoredAction(msgspec.Struct):
 _decode_terms = msgspec.json.Decoder(PaymentTerms).decode
 _decode_extras = msgspec.json.Decoder(_AppliedExtras).decode
 _decode_words = msgspec.json.Decoder(tuple[str, ...]).decode
+_decode_checkout = msgspec.json.Decoder(_StoredCheckout).decode
 _decode_action = msgspec.json.Decoder(_StoredAction).decode
 
 
@@ -286,7 +303,10 @@ def payment_intent_of(record: Record) -> PaymentIntentState:
         created_at=record["created_at"],
         updated_at=record["updated_at"],
         last_activity_at=record["last_activity_at"],
+        is_checkout=record["is_checkout"],
         stripe_id=record["stripe_id"],
+        checkout_id=record["checkout_id"],
+        checkout=_checkout_of(record["checkout"]),
         previous_id=record["previous_id"],
         is_rolled_back=record["is_rolled_back"],
         refused_revision=record["refused_revision"],
@@ -326,6 +346,13 @@ def _closed_reason_of(stored: str | None) -> ClosedReason | None:
     return next((reason for reason in CLOSED_REASONS if reason == stored), "stripe") if stored else None
 
 
+def _checkout_of(stored: str | None) -> CheckoutState | None:
+    if stored is None:
+        return None
+    checkout = _decode_checkout(stored)
+    return CheckoutState(checkout.id, checkout.status, checkout.payment_status, checkout.expires_at)
+
+
 def _action_of(stored: str | None) -> NextAction | None:
     if stored is None:
         return None
@@ -353,6 +380,7 @@ def row_of(row: PaymentIntentState, config: ProtocolConfig) -> Row:
         "reference_id": row.reference.id,
         "create_params": msgspec.Raw(row.create_params.encode()),
         "applied_terms": _stored_applied(row.applied_terms),
+        "checkout": row.checkout._asdict() if row.checkout else None,
         "next_action": row.next_action._asdict() if row.next_action else None,
         "due_at": due_at(row, config),
         "email_hash": _email_hash(row, config),

@@ -15,7 +15,8 @@ from app.payment_intents import service
 from app.payment_intents.attach import attach_to_cart
 from app.payment_intents.cancel import cancel
 from app.payment_intents.capture import capture
-from app.payment_intents.checkout_state import CheckoutStateRead
+from app.payment_intents.checkout_state import CheckoutStateRead, ConfirmRead
+from app.payment_intents.confirm import confirm
 from app.payment_intents.errors import (
     AlreadyPaid,
     CaptureExceedsAuthorization,
@@ -24,21 +25,28 @@ from app.payment_intents.errors import (
     ClientSecretUnavailable,
     Moved,
     NotCapturable,
+    NotConfirmable,
+    PaymentDeclined,
     PaymentInProgress,
     PaymentIntentNotFound,
     PreviousPaymentIntentMismatch,
+    PriceChanged,
     PriceRefused,
     StaleCartVersion,
     SyncPending,
     TooManyFailedAttempts,
 )
-from app.payment_intents.schemas import (
+from app.payment_intents.protocol.commands import PutTerms
+from app.payment_intents.requests import (
     CancelRequest,
     CaptureRequest,
-    ClientSecretRead,
+    ConfirmRequest,
     MoveRequest,
-    PaymentIntentPage,
     PaymentIntentPut,
+)
+from app.payment_intents.schemas import (
+    ClientSecretRead,
+    PaymentIntentPage,
     PaymentIntentPutRead,
     PaymentIntentRead,
 )
@@ -64,27 +72,30 @@ SyncQuery = Annotated[
 ]
 
 
+PUTTING = (
+    *AUTHENTICATED,
+    *WITH_BODY,
+    TooManyFailedAttempts,
+    AlreadyPaid,
+    CartVersionConflict,
+    Moved,
+    PaymentInProgress,
+    PreviousPaymentIntentMismatch,
+    StaleCartVersion,
+    StripeRefused,
+    SyncPending,
+    StripeMisconfigured,
+    StripeUnavailable,
+)
+
+
 @router.put(
     "/payment-intent",
     response_model=PaymentIntentPutRead,
     summary="Create or update the PaymentIntent",
     responses={
         201: {"model": PaymentIntentPutRead, "description": "A new PaymentIntent was created at Stripe."},
-        **documented(
-            *AUTHENTICATED,
-            *WITH_BODY,
-            TooManyFailedAttempts,
-            AlreadyPaid,
-            CartVersionConflict,
-            Moved,
-            PaymentInProgress,
-            PreviousPaymentIntentMismatch,
-            StaleCartVersion,
-            StripeRefused,
-            SyncPending,
-            StripeMisconfigured,
-            StripeUnavailable,
-        ),
+        **documented(*PUTTING),
     },
 )
 async def put_payment_intent(
@@ -98,7 +109,8 @@ async def put_payment_intent(
     The first request creates the PaymentIntent (201), later requests update it (200): there is never a second one to
     pay. After a 503 the outcome is not known yet; send the same request again.
     """
-    found = await service.put(resources, reference, params, caller)
+    command = PutTerms(params.terms(), params.previous_payment_intent, params.lifetime)
+    found = await service.put(resources, reference, command, caller)
     settings, secret = resources.settings, found.client_secret
     answer = PaymentIntentPutRead.of(found.row, found.attempts, settings, client_secret=secret)
     return encode(answer, status=201 if found.is_created else 200)
@@ -154,8 +166,9 @@ def _state(answer: PaymentIntentView, resources: Resources) -> PaymentIntentRead
     ),
 )
 async def get_client_secret(reference: ReferencePath, _: SecretRead, resources: ResourcesDependency) -> Response:
-    """Fetch what the shopper's browser needs for `stripe.confirmCardPayment`; never store or log it."""
-    return encode(ClientSecretRead(client_secret=await service.client_secret(resources, reference)))
+    """Fetch what the shopper's browser needs to pay with Stripe.js, or Stripe's page; never store or log it."""
+    row, secret = await service.client_secret(resources, reference)
+    return encode(ClientSecretRead.of(row, secret))
 
 
 CHANGING = (
@@ -184,6 +197,39 @@ async def cancel_payment_intent(
     The next PUT creates another PaymentIntent.
     """
     return _state(await cancel(resources, reference, params, caller), resources)
+
+
+@router.post(
+    "/payment-intent/confirm",
+    response_model=ConfirmRead,
+    summary="Confirm at the price that the shopper saw",
+    openapi_extra=OR_CHECKOUT_TOKEN,
+    responses=documented(
+        *AUTHENTICATED,
+        *WITH_BODY,
+        PaymentIntentNotFound,
+        Moved,
+        PriceChanged,
+        PaymentDeclined,
+        NotConfirmable,
+        TooManyFailedAttempts,
+        SyncPending,
+        StripeRefused,
+        StripeMisconfigured,
+        StripeUnavailable,
+    ),
+)
+async def confirm_payment_intent(
+    reference: ReferencePath, params: ConfirmRequest, payer: SecretRead, resources: ResourcesDependency
+) -> Response:
+    """Attempt to pay with a ConfirmationToken, if exactly this is owed and Stripe holds it; send it again after a 503.
+
+    Nothing can change the price between this check and the payment. Where a page confirms by itself, it can.
+    """
+    found = await confirm(resources, reference, params, payer)
+    shown = CheckoutStateRead.of(found.row, found.attempts)
+    secret = found.client_secret if found.row.status == "requires_action" else None
+    return encode(ConfirmRead(**shown.model_dump(), client_secret=secret))
 
 
 @router.post(

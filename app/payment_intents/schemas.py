@@ -1,257 +1,21 @@
-"""The bodies of requests and responses about a PaymentIntent."""
+"""The bodies of responses about a PaymentIntent."""
 
 import uuid
-from collections.abc import Callable, Set
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from datetime import datetime
+from typing import Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.attempts.repository import AttemptHistory
 from app.attempts.schemas import AttemptRead, AttemptSummary
-from app.http.rules import rule
-from app.payment_intents.currencies import CURRENCIES, display
+from app.payment_intents.currencies import display
+from app.payment_intents.protocol.checkout import HOSTED
 from app.payment_intents.protocol.events import ClosedReason, Flag
 from app.payment_intents.protocol.state import PaymentIntentState, expires_at
-from app.payment_intents.protocol.terms import METADATA_KEYS, PaymentTerms, terms_of
-from app.references.path import ReferenceId
 from app.references.schemas import ReferenceRead
 from app.settings import Settings
 
-# Stripe accepts up to 12 digits for cards, and refuses amounts that a card network or a payment method does not allow.
-MAX_AMOUNT = 999_999_999_999
-
-MAX_METADATA_PAIRS = 50  # Stripe's limit, for the caller's keys and this service's own together
-
-CancelReason = Literal["duplicate", "fraudulent", "requested_by_customer", "abandoned"]
-CaptureMethod = Literal["automatic", "automatic_async", "manual"]
-SetupFutureUsage = Literal["on_session", "off_session"]
-
-TEXT = rule(r"^[^\x00]*$", "text without a NUL character")  # PostgreSQL stores none
-
-
-def _known(currency: str) -> str:
-    if currency not in CURRENCIES:
-        raise ValueError("is not a currency that Stripe accepts payments in")
-    return currency
-
-
-def refuse_keys(reserved: Set[str]) -> Callable[[dict[str, str]], dict[str, str]]:
-    """Return a validator that refuses metadata with keys that this service sets itself."""
-
-    def check(metadata: dict[str, str]) -> dict[str, str]:
-        if used := reserved & metadata.keys():
-            raise ValueError(f"the keys {', '.join(sorted(used))} are this service's own")
-        return metadata
-
-    return check
-
-
-Amount = Annotated[
-    int,
-    Field(
-        strict=True,
-        ge=1,
-        le=MAX_AMOUNT,
-        description="In Stripe's minor units, at least 1: 1999 is EUR 19.99, and 1999 yen. ISK and UGX have two digits "
-        "more than money of theirs: 2000 is ISK 20. BHD, JOD, KWD, OMR and TND have three decimals, the last always "
-        "0: 5120 is KWD 5.120. For an emptied cart, cancel the PaymentIntent.",
-        examples=[1999],
-    ),
-]
-Currency = Annotated[
-    str,
-    StringConstraints(to_lower=True, pattern=rule(r"^[A-Za-z]{3}$", "three letters, a currency's code of ISO 4217")),
-    AfterValidator(_known),
-    Field(description="Three letters, ISO 4217.", examples=["eur"]),
-]
-EMAIL = rule(r"^[^@\s\x00]+@[^@\s\x00]+$", "an e-mail address")
-SUFFIX = rule(
-    r"""^[^\x00-\x1f<>\\'"*]*[A-Za-z][^\x00-\x1f<>\\'"*]*$""",
-    "text with a letter in it, without angle brackets, backslashes, quotes and asterisks",
-)
-CustomerId = Annotated[
-    str,
-    StringConstraints(pattern=rule(r"^cus_[A-Za-z0-9]{1,100}$", "Stripe's id of a Customer")),
-    Field(examples=["cus_RlX1c0yQ2mVb7d"]),
-]
-MetadataKey = Annotated[
-    str,
-    StringConstraints(
-        min_length=1, max_length=40, pattern=rule(r"^[^\x00\[\]]+$", "text without square brackets and NUL characters")
-    ),
-    Field(examples=["order"]),
-]
-MetadataValue = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT), Field(examples=["1001"])]
-Line = Annotated[str, StringConstraints(min_length=1, max_length=500, pattern=TEXT)]
-
-
-Country = Annotated[
-    str, StringConstraints(pattern=rule(r"^[A-Z]{2}$", "two capital letters, a country's code of ISO 3166"))
-]
-
-
-MethodTypes = Annotated[
-    list[
-        Annotated[
-            str,
-            StringConstraints(
-                pattern=rule(r"^[a-z][a-z0-9_]{0,49}$", "Stripe's word for a kind of payment method: small letters")
-            ),
-        ]
-    ],
-    Field(min_length=1, max_length=60, examples=[["card", "sepa_debit"]]),
-]
-ExpiresAfter = Annotated[
-    int,
-    Field(
-        strict=True,
-        ge=60,
-        le=90 * 24 * 3600,
-        description="After how many seconds without a sign of the shopper or of you it is cancelled as abandoned; the "
-        "setting ABANDONED_AFTER, 24 hours, when left out. Not before a voucher ends, nor within ten days while a bank "
-        "transfer is waited for.",
-        examples=[172800],
-    ),
-]
-
-
-class Strict(BaseModel):
-    """A request body: unknown fields are refused, not ignored."""
-
-    model_config = ConfigDict(extra="forbid")
-
-
-class Address(Strict):
-    """A postal address, as Stripe has it."""
-
-    line1: Line | None = Field(None, examples=["Unter den Linden 1"])
-    line2: Line | None = Field(None, examples=["2nd floor"])
-    city: Line | None = Field(None, examples=["Berlin"])
-    state: Line | None = Field(None, examples=["Berlin"])
-    postal_code: Line | None = Field(None, examples=["10117"])
-    country: Country | None = Field(None, examples=["DE"])
-
-
-class Shipping(Strict):
-    """Where the goods are shipped to."""
-
-    name: Line = Field(examples=["Ada Lovelace"])
-    address: Address = Field(examples=[{"line1": "Unter den Linden 1", "city": "Berlin", "country": "DE"}])
-    phone: Line | None = Field(None, examples=["+49 30 1234567"])
-    carrier: Line | None = Field(None, examples=["DHL"])
-    tracking_number: Line | None = Field(None, examples=["00340434161094000000"])
-
-
-# JSON readers of many languages keep no larger integer exactly.
-LARGEST_VERSION = 2**53 - 1
-
-CartVersion = Annotated[int, Field(strict=True, ge=0, le=LARGEST_VERSION)]
-
-
-class PaymentIntentPut(Strict):
-    """What the cart or session owes now. It replaces what was requested before: a field left out is unset."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1999, "currency": "eur", "cart_version": 3}]})
-
-    amount: Amount
-    currency: Currency
-    cart_version: CartVersion | None = Field(
-        None,
-        description="Your version number of the cart. One lower than before is refused, so that late calls do no harm.",
-    )
-    customer: CustomerId | None = None
-    description: Annotated[str, StringConstraints(min_length=1, max_length=1000, pattern=TEXT)] | None = Field(
-        None, examples=["Order 1001"]
-    )
-    metadata: dict[MetadataKey, MetadataValue] = Field(
-        default={}, max_length=MAX_METADATA_PAIRS - len(METADATA_KEYS), examples=[{"order": "1001"}]
-    )
-    receipt_email: Annotated[str, StringConstraints(max_length=254, pattern=EMAIL)] | None = Field(
-        None, examples=["ada@example.com"]
-    )
-    shipping: Shipping | None = Field(
-        None, examples=[{"name": "Ada Lovelace", "address": {"city": "Berlin", "country": "DE"}}]
-    )
-    statement_descriptor_suffix: Annotated[str, StringConstraints(max_length=22, pattern=SUFFIX)] | None = Field(
-        None, examples=["ORDER 1001"]
-    )
-    setup_future_usage: SetupFutureUsage | None = None
-    capture_method: CaptureMethod = "automatic_async"
-    allowed_payment_method_types: MethodTypes | None = Field(
-        None,
-        description="The only payment methods to offer, in Stripe's words; those that can't pay this are dropped. Left "
-        "out, Stripe chooses from those that are enabled in its Dashboard. To change from one to the other opens "
-        "another PaymentIntent.",
-    )
-    excluded_payment_method_types: MethodTypes | None = Field(
-        None, description="Payment methods not to offer of those that Stripe chooses from."
-    )
-    expires_after: ExpiresAfter | None = None
-    previous_payment_intent: uuid.UUID | None = Field(
-        None,
-        description="The id of the succeeded PaymentIntent that this one follows: another order of the same reference.",
-    )
-
-    @model_validator(mode="after")
-    def _check_types(self) -> Self:
-        if self.allowed_payment_method_types and self.excluded_payment_method_types:
-            raise ValueError("takes allowed_payment_method_types or excluded_payment_method_types, not both")
-        return self
-
-    _check_metadata = field_validator("metadata")(refuse_keys(METADATA_KEYS))
-
-    def terms(self) -> PaymentTerms:
-        """Return what the cart or session owes, as a value."""
-        return terms_of(self.model_dump(exclude={"previous_payment_intent", "expires_after"}))
-
-    @property
-    def lifetime(self) -> timedelta | None:
-        """How long nobody may act before it counts as abandoned; None is what the settings say."""
-        return None if self.expires_after is None else timedelta(seconds=self.expires_after)
-
-
-UUID = r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"
-
-PaymentIntentName = Annotated[
-    str,
-    StringConstraints(
-        pattern=rule(rf"^(pi_[A-Za-z0-9_]{{1,250}}|{UUID})$", "Stripe's id of a PaymentIntent, or this service's own")
-    ),
-    Field(
-        description="The PaymentIntent, by our id or Stripe's; the newest when left out.",
-        examples=["pi_3TmX5aLkdIwHu7ix0pZ1Qm2R"],
-    ),
-]
-
-
-class CancelRequest(Strict):
-    """What to cancel, and why."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"reason": "requested_by_customer"}]})
-
-    payment_intent: PaymentIntentName | None = None
-    reason: CancelReason | None = None
-
-
-class CaptureRequest(Strict):
-    """What to capture, and how much of it."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"amount": 1500}]})
-
-    payment_intent: PaymentIntentName | None = None
-    amount: Amount | None = Field(None, description="In minor units; everything that is authorized when left out.")
-
-
-class MoveRequest(Strict):
-    """The cart to move the PaymentIntent to."""
-
-    model_config = ConfigDict(json_schema_extra={"examples": [{"cart_id": "cart-1001"}]})
-
-    cart_id: ReferenceId = Field(description="Your id of the cart.")
-    cart_version: CartVersion | None = Field(
-        None, description="The cart's version that has this price. The session's own versions do not count any more."
-    )
+Channel = Literal["payment_intent", "checkout_session"]
 
 
 class AddressRead(BaseModel):
@@ -311,11 +75,20 @@ class NextActionRead(BaseModel):
     amount_remaining: int | None = Field(description="What is still to be transferred, in minor units.")
 
 
+CHECKOUT_EXAMPLE: dict[str, Any] = {
+    "stripe_id": "cs_test_a1TmX5aLkdIwHu7ix0pZ1Qm2R",
+    "ui_mode": "hosted_page",
+    "status": "open",
+    "payment_status": "unpaid",
+    "expires_at": "2026-11-24T09:00:01Z",
+}
 CLIENT_SECRET_EXAMPLE: dict[str, Any] = {"client_secret": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R_secret_…"}
-EXAMPLE: dict[str, Any] = {
+PAYMENT_EXAMPLE: dict[str, Any] = {
     "id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c11",
     "reference": {"kind": "cart", "id": "cart-1001"},
     "generation": 1,
+    "channel": "payment_intent",
+    "checkout": None,
     "stripe_id": "pi_3TmX5aLkdIwHu7ix0pZ1Qm2R",
     "status": "requires_payment_method",
     "amount": 1999,
@@ -360,16 +133,51 @@ EXAMPLE: dict[str, Any] = {
 }
 
 
+class CheckoutRead(BaseModel):
+    """A Checkout Session at Stripe, in Stripe's words."""
+
+    stripe_id: str
+    ui_mode: str = Field(description="`hosted_page`, `embedded_page` or `elements`.")
+    status: str = Field(description="`open`, `complete` or `expired`. A complete one may not be paid yet.")
+    payment_status: str = Field(description="`paid` or `unpaid`.")
+    expires_at: datetime = Field(description="When Stripe ends it, 24 hours after it was opened at the latest.")
+
+    @classmethod
+    def of(cls, row: PaymentIntentState) -> Self | None:
+        """Return the session of a PaymentIntent, None for one that has none or that Stripe has not answered about."""
+        checkout, terms = row.checkout, row.terms_at_stripe.checkout
+        if checkout is None or terms is None:
+            return None
+        return cls(
+            stripe_id=checkout.id,
+            ui_mode=terms.ui_mode,
+            status=checkout.status,
+            payment_status=checkout.payment_status,
+            expires_at=checkout.expires_at,
+        )
+
+
 class PaymentIntentRead(BaseModel):
     """A PaymentIntent of a cart or session: what is owed, how it stands, and how it came to that."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [PAYMENT_EXAMPLE]})
 
     id: uuid.UUID = Field(description="Our id.")
     reference: ReferenceRead
     generation: int = Field(description="The number of this PaymentIntent among those of its reference, from 1.")
-    stripe_id: str | None = Field(description="Stripe's id; null until Stripe answered.")
-    status: str | None = Field(description="Stripe's status; null until Stripe answered.")
+    channel: Channel = Field(
+        description="What the shopper pays with: the PaymentIntent itself, or a Checkout Session that makes it."
+    )
+    checkout: CheckoutRead | None = Field(description="With the channel `checkout_session`, once Stripe answered.")
+    stripe_id: str | None = Field(
+        description="Stripe's id of the PaymentIntent; null until Stripe answered, and with a Checkout Session until a "
+        "shopper confirms."
+    )
+    status: str | None = Field(
+        description="Stripe's status; null until Stripe answered. While a Checkout Session has no PaymentIntent, the "
+        "one that this would have: `canceled` once it has expired. `processing` while the voucher of a complete one is "
+        "unpaid."
+    )
     amount: int | None = Field(description="The amount at Stripe, in minor units; null until Stripe answered.")
     amount_display: str | None = Field(
         description="`amount` as a person writes it, to see at once whether the minor units are meant right.",
@@ -429,7 +237,8 @@ class PaymentIntentRead(BaseModel):
         "Stripe did: `hold_expired` (not captured in time), `stripe` (for a reason of its own). Somebody else did at "
         "Stripe: `dashboard`. Stripe made nothing of it: `refused`, `failed`. A next payment follows it: `followed`. "
         "It came back from Stripe after a backup had lost it, and another one was open: `surplus`. Stripe does not "
-        "have it any more, as when test data were deleted: `gone`."
+        "have it any more, as when test data were deleted: `gone`. Its Checkout Session ended after its 24 hours: "
+        "`checkout_expired`; or was completed with a payment that failed days later: `checkout_failed`."
     )
     closed_by: str | None = Field(
         description="With `requested`: who asked for the cancel, as `client:shop/` and the id of the API key."
@@ -440,10 +249,12 @@ class PaymentIntentRead(BaseModel):
     @classmethod
     def of(cls, row: PaymentIntentState, attempts: AttemptHistory, settings: Settings, **more: Any) -> Self:
         terms, paid_with, last = row.terms_at_stripe, attempts.succeeded, attempts.last
+        more.setdefault("checkout", CheckoutRead.of(row))
         return cls(
             id=row.id,
             reference=ReferenceRead(kind=row.reference.kind, id=row.reference.id),
             generation=row.generation,
+            channel="checkout_session" if row.is_checkout else "payment_intent",
             stripe_id=row.stripe_id,
             status=row.status,
             amount=row.amount,
@@ -478,7 +289,7 @@ class PaymentIntentRead(BaseModel):
             last_error=last.explanation if last and row.status != "succeeded" else None,
             capture_before=paid_with.capture_before if paid_with and row.status == "requires_capture" else None,
             dashboard_url=_dashboard_url(row.stripe_id, settings.mode) if row.stripe_id else None,
-            expires_at=expires_at(row, settings.protocol) if row.is_payable else None,
+            expires_at=_expires_at(row, settings) if row.is_payable else None,
             paid_at=row.paid_at,
             closed_at=row.closed_at,
             closed_reason=row.closed_reason,
@@ -496,13 +307,19 @@ class PaymentIntentPage(BaseModel):
     next_cursor: str | None
 
 
+def _expires_at(row: PaymentIntentState, settings: Settings) -> datetime:
+    own = expires_at(row, settings.protocol)
+    return own if row.checkout is None else min(own, row.checkout.expires_at)
+
+
 def _list(types: tuple[str, ...] | None) -> list[str] | None:
     return None if types is None else list(types)
 
 
 def _next_action(row: PaymentIntentState) -> NextActionRead | None:
     action = row.next_action
-    return NextActionRead(**action._asdict()) if action is not None and row.status == "requires_action" else None
+    is_waited_for = row.status in {"requires_action", "processing"}
+    return NextActionRead(**action._asdict()) if action is not None and is_waited_for else None
 
 
 def _dashboard_url(stripe_id: str, mode: Literal["live", "test"]) -> str:
@@ -512,7 +329,7 @@ def _dashboard_url(stripe_id: str, mode: Literal["live", "test"]) -> str:
 class PaymentIntentPutRead(PaymentIntentRead):
     """The state after a PUT, with what the shopper's browser needs to pay."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [EXAMPLE | CLIENT_SECRET_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [PAYMENT_EXAMPLE | CLIENT_SECRET_EXAMPLE]})
 
     client_secret: str | None = Field(
         description="For `stripe.confirmCardPayment` in the shopper's browser alone; null when it can't be paid."
@@ -522,6 +339,13 @@ class PaymentIntentPutRead(PaymentIntentRead):
 class ClientSecretRead(BaseModel):
     """What the shopper's browser needs to pay."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [CLIENT_SECRET_EXAMPLE]})
+    model_config = ConfigDict(json_schema_extra={"examples": [CLIENT_SECRET_EXAMPLE | {"url": None}]})
 
-    client_secret: str
+    client_secret: str | None = Field(description="Null with a Checkout Session that Stripe hosts.")
+    url: str | None = Field(description="The page of a Checkout Session that Stripe hosts; a secret, too.")
+
+    @classmethod
+    def of(cls, row: PaymentIntentState, secret: str) -> Self:
+        checkout = row.terms_at_stripe.checkout
+        is_url = checkout is not None and checkout.ui_mode == HOSTED
+        return cls(client_secret=None if is_url else secret, url=secret if is_url else None)

@@ -29,12 +29,13 @@ from app.payment_intents.listing import Filters
 from app.payment_intents.protocol.commands import PutTerms, Refresh
 from app.payment_intents.protocol.record import record_disagreement
 from app.payment_intents.protocol.reply import is_displaced, is_satisfied
-from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, blocked_for
+from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState, blocked_for, has_ended
 from app.payment_intents.protocol.terms import Reference
 from app.payment_intents.repository import Read
-from app.payment_intents.schemas import PaymentIntentName, PaymentIntentPage, PaymentIntentPut, PaymentIntentRead
+from app.payment_intents.requests import PaymentIntentName
+from app.payment_intents.schemas import PaymentIntentPage, PaymentIntentRead
 from app.resources import Resources
-from app.stripe_gateway import PaymentIntentSnapshot
+from app.stripe_gateway import CheckoutSessionSnapshot, PaymentIntentSnapshot
 from app.stripe_gateway.errors import UnknownObject
 
 # A caller makes us ask Stripe about one reference at most once in this time.
@@ -57,22 +58,19 @@ def actor_of(caller: Credential | Requester) -> Actor:
     return Actor(caller.actor)
 
 
-async def put(
-    resources: Resources, reference: Reference, params: PaymentIntentPut, caller: Caller
-) -> PaymentIntentView:
+async def put(resources: Resources, reference: Reference, command: PutTerms, caller: Caller) -> PaymentIntentView:
     """Commit what the reference owes now, bring Stripe to it, and answer with what Stripe then holds.
 
     Raises a Conflict when the reference's state does not allow it, or TooManyFailedAttempts (nothing is changed
     then), StripeRefused when Stripe said no (the reference stays as it was), or Unavailable (send it again).
     """
-    wanted = params.terms()
-    command = PutTerms(wanted, params.previous_payment_intent, params.lifetime)
+    wanted = command.terms
     row, run = await converge(resources, reference, command, actor_of(caller), wants_secret=True)
     if not is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
     if run.revision is not None and is_displaced(row, wanted, run.revision):
         raise SyncPending
-    secret = resources.stripe.client_secret(row.stripe_id) if row.stripe_id and row.is_payable else None
+    secret = resources.stripe.client_secret(row.object_id) if row.object_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise SyncPending
     found = await view(resources, row, is_created=run.is_first, client_secret=secret)
@@ -134,8 +132,10 @@ async def sync(resources: Resources, reference: Reference, caller: Credential) -
     return await view(resources, row)
 
 
-async def client_secret(resources: Resources, reference: Reference) -> str:
-    """Return what the shopper's browser needs to pay, from memory or from Stripe.
+async def client_secret(resources: Resources, reference: Reference) -> tuple[PaymentIntentState, str]:
+    """Return the PaymentIntent with what the shopper's browser needs to pay it, from memory or from Stripe.
+
+    That is the address of the page if Stripe hosts its Checkout Session.
 
     Raises PaymentIntentNotFound, TooManyFailedAttempts, ClientSecretUnavailable when it can't be paid (any more),
     PriceRefused when Stripe holds another price than the newest,
@@ -146,30 +146,39 @@ async def client_secret(resources: Resources, reference: Reference) -> str:
     _check_not_blocked(resources, found, row)
     if row.closed_at is not None or (row.status is not None and not row.is_payable):
         raise ClientSecretUnavailable
-    if row.stripe_id is None or not row.is_synced:
+    if row.object_id is None or not row.is_synced:
         raise SyncPending
     if row.is_price_refused:
         raise PriceRefused
-    secret = resources.stripe.client_secret(row.stripe_id)
-    if secret is not None and row.recheck_after is None:
-        return secret
+    secret = resources.stripe.client_secret(row.object_id)
+    if secret is not None and row.recheck_after is None and not has_ended(row, found.now):
+        return row, secret
     try:
-        snapshot = await resources.stripe.retrieve_payment_intent(row.stripe_id)  # a late request may have arrived
+        snapshot = await _retrieve(resources, row, row.object_id)  # a late request may have arrived
     except UnknownObject:
         await converge(resources, reference, Refresh(), Actor("sync"))  # closes it if it is gone
         raise ClientSecretUnavailable from None
-    secret = resources.stripe.client_secret(row.stripe_id)
+    secret = resources.stripe.client_secret(row.object_id)
     if snapshot.status != row.status or snapshot.amount != row.amount or secret is None:
         await _record_disagreement(resources, reference, snapshot)
         raise SyncPending
-    return secret
+    return row, secret
 
 
-async def _record_disagreement(resources: Resources, reference: Reference, snapshot: PaymentIntentSnapshot) -> None:
+async def _retrieve(
+    resources: Resources, row: PaymentIntentState, object_id: str
+) -> PaymentIntentSnapshot | CheckoutSessionSnapshot:
+    stripe = resources.stripe
+    return await (stripe.checkout.retrieve if row.is_checkout else stripe.retrieve_payment_intent)(object_id)
+
+
+async def _record_disagreement(
+    resources: Resources, reference: Reference, snapshot: PaymentIntentSnapshot | CheckoutSessionSnapshot
+) -> None:
     """Record what disagrees with our row; a job asks Stripe under the row's lease."""
     found = await _read(resources, reference)
     row = found.state.newest
-    if row is None or row.stripe_id != snapshot.id:
+    if row is None or row.object_id != snapshot.id:
         return
     change = Change(found.state, context_at(resources, found), Actor("sync"))
     record_disagreement(change, row, snapshot)
@@ -195,7 +204,7 @@ async def named(resources: Resources, reference: Reference, name: PaymentIntentN
     found = await repository.read_generations(resources.database, reference)
     rows = found.state.payment_intents if found else ()
     for each in rows:
-        if name.lower() == str(each.id) or name == each.stripe_id:
+        if name.lower() == str(each.id) or name in (each.stripe_id, each.checkout_id):
             return each.id
     raise PaymentIntentNotFound
 

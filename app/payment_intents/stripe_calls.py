@@ -9,6 +9,7 @@ from app.payment_intents.protocol.steps import (
     Call,
     CancelCall,
     CaptureCall,
+    ConfirmCall,
     CreateCall,
     FindCall,
     FoundNothing,
@@ -23,7 +24,7 @@ from app.payment_intents.protocol.steps import (
 )
 from app.resources import Resources
 from app.stripe_account import service as stripe_account
-from app.stripe_gateway import PaymentIntentSnapshot, StripeGateway
+from app.stripe_gateway import CheckoutSessions, CheckoutSessionSnapshot, PaymentIntentSnapshot, StripeGateway
 from app.stripe_gateway.errors import (
     IdempotencyKeyConflict,
     ReplayedServerError,
@@ -52,8 +53,12 @@ async def answer_of(resources: Resources, call: Call) -> tuple[Answer, PaymentsE
     return FoundNothing() if snapshot is None else Answered(snapshot), None
 
 
-async def perform(stripe: StripeGateway, call: Call) -> PaymentIntentSnapshot | None:
+async def perform(stripe: StripeGateway, call: Call) -> PaymentIntentSnapshot | CheckoutSessionSnapshot | None:
     """Make a call; only FindCall may find nothing."""
+    if isinstance(call, ConfirmCall):
+        return await stripe.confirm_payment_intent(call.stripe_id, call.params, key=call.key)
+    if not isinstance(call, CaptureCall) and call.is_checkout:
+        return await _perform_on_checkout(stripe.checkout, call)
     match call:
         case CreateCall(params, key):
             return await stripe.create_payment_intent(json.loads(params), key=key)
@@ -69,3 +74,19 @@ async def perform(stripe: StripeGateway, call: Call) -> PaymentIntentSnapshot | 
             return await stripe.cancel_payment_intent(stripe_id, reason=reason, key=key)
         case CaptureCall(stripe_id, amount, key):
             return await stripe.capture_payment_intent(stripe_id, amount=amount, key=key)
+
+
+async def _perform_on_checkout(
+    checkout: CheckoutSessions, call: CreateCall | FindCall | RetrieveCall | UpdateCall | CancelCall
+) -> CheckoutSessionSnapshot | None:
+    match call:
+        case CreateCall(params, key):
+            return await checkout.create(json.loads(params), key=key)
+        case FindCall(metadata, created_after, created_before):
+            return await checkout.find(metadata=metadata, created_after=created_after, created_before=created_before)
+        case RetrieveCall(checkout_id):
+            return await checkout.retrieve(checkout_id)
+        case UpdateCall(checkout_id, params, key):
+            return await checkout.update(checkout_id, params, key=key)
+        case CancelCall(checkout_id, key=key):
+            return await checkout.expire(checkout_id, key=key)

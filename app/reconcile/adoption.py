@@ -7,6 +7,7 @@ has here is asked for at Stripe first.
 import asyncio
 import random
 import time
+from typing import TypeAlias
 
 import structlog
 
@@ -19,14 +20,30 @@ from app.payment_intents.protocol.state import Actor, Change, PaymentIntentState
 from app.payment_intents.protocol.terms import Reference, StripeMetadata, metadata_in
 from app.payment_intents.repository import PaymentIntentLookup
 from app.resources import Resources
-from app.stripe_gateway import PaymentIntentSnapshot
+from app.stripe_gateway import CheckoutSessionSnapshot, PaymentIntentSnapshot
 
 log = structlog.get_logger()
 
 ACTOR = Actor("job:adopt")
 
 
-async def adopt(resources: Resources, snapshot: PaymentIntentSnapshot) -> PaymentIntentState | None:
+Snapshot: TypeAlias = PaymentIntentSnapshot | CheckoutSessionSnapshot
+
+
+async def retrieve(resources: Resources, stripe_id: str) -> Snapshot:
+    """Retrieve a Checkout Session, or a PaymentIntent; one that a session made is shown as that session.
+
+    Raises UnknownObject, StripeRefused or Unavailable.
+    """
+    sessions = resources.stripe.checkout
+    if stripe_id.startswith("cs_"):
+        return await sessions.retrieve(stripe_id)
+    snapshot = await resources.stripe.retrieve_payment_intent(stripe_id)
+    is_ours = metadata_in(snapshot.metadata, resources.settings.instance) is not None
+    return (await sessions.find_of(stripe_id) if is_ours else None) or snapshot
+
+
+async def adopt(resources: Resources, snapshot: Snapshot) -> PaymentIntentState | None:
     """Bring back what was retrieved, and cancel it at Stripe if another one is live.
 
     None when it is not ours, or its id is another's. Raises StripeRefused or Unavailable.
@@ -49,8 +66,9 @@ async def find_or_adopt(resources: Resources, stripe_id: str) -> PaymentIntentSt
 
     Raises UnknownObject when Stripe does not have it, or what `adopt` does.
     """
-    row = await repository.find(resources.database, PaymentIntentLookup(stripe_id))
-    return row or await adopt(resources, await resources.stripe.retrieve_payment_intent(stripe_id))
+    lookup = PaymentIntentLookup(stripe_id, is_checkout=stripe_id.startswith("cs_"))
+    row = await repository.find(resources.database, lookup)
+    return row or await adopt(resources, await retrieve(resources, stripe_id))
 
 
 async def _follow(resources: Resources, reference: Reference) -> Reference:
@@ -68,7 +86,7 @@ async def _refresh(resources: Resources, reference: Reference) -> None:
 
 
 async def _write(
-    resources: Resources, reference: Reference, snapshot: PaymentIntentSnapshot, ours: StripeMetadata
+    resources: Resources, reference: Reference, snapshot: Snapshot, ours: StripeMetadata
 ) -> PaymentIntentState | None:
     """Make the row, unless its id is here by now; None when that is another's. Raises SyncPending at the deadline."""
     actor = ACTOR.with_request(snapshot.request_id)
@@ -78,7 +96,7 @@ async def _write(
         lookup = PaymentIntentLookup("", ours.payment_intent_id)
         known = await repository.read_all(resources.database, [lookup], threshold=1)
         for row in (row for each in known for row in each.state.payment_intents):
-            return row if row.stripe_id == snapshot.id else None
+            return row if row.object_id == snapshot.id else None
         change = Change(found.state, context_at(resources, found), actor)
         row = decide(change, snapshot, ours)
         async with resources.database.connection() as connection:

@@ -76,11 +76,11 @@ async def _replay(settings: Settings, begin: datetime) -> Tally:
 
 
 def sync(
-    stripe_id: Annotated[str, typer.Argument(help="Stripe's id: pi_…", metavar="PI")],
+    stripe_id: Annotated[str, typer.Argument(help="Stripe's id: pi_… or cs_…", metavar="ID")],
 ) -> None:
     """Retrieve one PaymentIntent, its attempts and disputes from Stripe, and repair what differs here."""
-    if not re.fullmatch(r"pi_[A-Za-z0-9_]{1,250}", stripe_id):
-        raise typer.BadParameter("must be Stripe's id of a PaymentIntent: pi_…")
+    if not re.fullmatch(r"(pi|cs)_[A-Za-z0-9_]{1,250}", stripe_id):
+        raise typer.BadParameter("must be Stripe's id of a PaymentIntent or Checkout Session: pi_… or cs_…")
     synced = _run(_sync(_quiet_settings(), stripe_id))
     if synced is None:
         typer.echo(f"{stripe_id} does not belong to this installation (INSTANCE); nothing was done.")
@@ -98,7 +98,7 @@ async def _sync(settings: Settings, stripe_id: str) -> str | None:
             synced = await sync_one(resources, stripe_id)
         except UnknownObject as error:
             raise UnknownObject(
-                f"Stripe knows no PaymentIntent {stripe_id}: compare the id, and the key's account and mode."
+                f"Stripe knows no {stripe_id}: compare the id, and the key's account and mode."
             ) from error
     if synced is None:
         return None

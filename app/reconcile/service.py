@@ -13,6 +13,8 @@ from app.db.errors import DatabaseUnavailable
 from app.errors import PaymentsError
 from app.observability.metrics import MISSED, REPAIRS
 from app.payment_intents.protocol.state import PaymentIntentState
+from app.payment_intents.protocol.terms import id_in
+from app.payment_intents.repository import PaymentIntentLookup, find
 from app.reconcile import adoption, repository
 from app.reconcile.repository import Task
 from app.reconcile.sync import sync_related
@@ -89,7 +91,7 @@ async def _pass(resources: Resources, task: Task, *, first: timedelta) -> Tally:
 async def replay(resources: Resources, since: datetime, *, on_page: Callable[[datetime, Tally], None]) -> Tally:
     """Take every event since then, delivered or not; `on_page` hears how far back it has come.
 
-    Repeating it is safe. Raises Unavailable.
+    An open Checkout Session has no event yet, so those are looked for too. Repeating it is safe. Raises Unavailable.
     """
     window = Window(since, await resources.database.fetchval("SELECT now()"), is_undelivered=False)
     tally = Tally()
@@ -97,6 +99,7 @@ async def replay(resources: Resources, since: datetime, *, on_page: Callable[[da
         await _ingest_page(resources, page, tally)
         if page.events:
             on_page(page.events[-1].created, tally)
+    await _adopt_open_sessions(resources, tally)
     _log("replay.finished", tally)
     return tally
 
@@ -166,13 +169,24 @@ async def _ingest_or_adopt(resources: Resources, event: StripeEvent, tally: Tall
     return await ingest.ingest(resources, event)
 
 
+async def _adopt_open_sessions(resources: Resources, tally: Tally) -> None:
+    """Bring back every Checkout Session of ours that can be paid and is missing here."""
+    async for session in resources.stripe.checkout.list_open():
+        ours = id_in(session.metadata, resources.settings.instance)
+        if ours is None:
+            continue
+        lookup = PaymentIntentLookup(session.id, ours, is_checkout=True)
+        if await find(resources.database, lookup) is None and await adopt(resources, session.id) is not None:
+            tally.adopted += 1
+
+
 async def adopt(resources: Resources, stripe_id: str) -> PaymentIntentState | None:
     """Bring back a PaymentIntent with all that belongs to it; None when it is not ours, or Stripe has none.
 
     Raises Unavailable.
     """
     try:
-        snapshot = await resources.stripe.retrieve_payment_intent(stripe_id)
+        snapshot = await adoption.retrieve(resources, stripe_id)
     except UnknownObject:
         snapshot = None
     row = await adoption.adopt(resources, snapshot) if snapshot is not None else None

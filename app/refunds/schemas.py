@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from app.http.rules import rule
 from app.payment_intents.protocol.terms import Reference
-from app.payment_intents.schemas import (
+from app.payment_intents.requests import (
     MAX_AMOUNT,
     MAX_METADATA_PAIRS,
     MetadataKey,

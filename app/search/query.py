@@ -11,7 +11,7 @@ from typing import Any, Literal
 from app.payment_intents.currencies import CURRENCIES, decimals_of
 from app.payment_intents.listing import AmountRange, Filters, Range
 from app.payment_intents.protocol.terms import KINDS
-from app.payment_intents.schemas import MAX_AMOUNT, UUID
+from app.payment_intents.requests import MAX_AMOUNT, UUID
 
 Meaning = Literal["id", "card_last4", "amount", "day", "email", "reference"]
 
@@ -26,7 +26,7 @@ NEAR = Decimal("0.1")  # what is about an amount differs from it by no more than
 
 ABOUT = frozenset({"~", "about", "around", "roughly", "circa"})
 NUMBER = re.compile(r"(?P<about>~?)(?P<before>[€$£]?)(?P<number>[0-9]{1,12}(?:[.,][0-9]{1,3})?)(?P<after>[€$£]?)")
-ID = re.compile(rf"(pi|ch|py|re|pyr|dp|du|issfr|req|evt)_[A-Za-z0-9_]{{1,250}}|{UUID}")
+ID = re.compile(rf"(pi|cs|ch|py|re|pyr|dp|du|issfr|req|evt)_[A-Za-z0-9_]{{1,250}}|{UUID}")
 EMAIL = re.compile(r"[^@\s]{1,200}@[^@\s]{1,200}")
 LAST4 = re.compile(r"[0-9]{4}")
 

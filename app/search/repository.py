@@ -18,6 +18,7 @@ _BY_DISPUTE = "SELECT payment_intent_id FROM disputes WHERE stripe_id = $1"
 # By the beginning of Stripe's id. An event is about an object, which is looked up in turn.
 _BY_STRIPE_ID: Mapping[str, str] = {
     "pi": "SELECT id AS payment_intent_id FROM payment_intents WHERE stripe_id = $1",
+    "cs": "SELECT id AS payment_intent_id FROM payment_intents WHERE checkout_id = $1",
     "ch": _BY_CHARGE,
     "py": _BY_CHARGE,
     "re": _BY_REFUND,

@@ -9,7 +9,7 @@ from app.http.answers import encode
 from app.http.errors import InvalidCursor
 from app.http.pagination import PageQuery
 from app.http.problems import AUTHENTICATED, documented
-from app.payment_intents.schemas import TEXT
+from app.payment_intents.requests import TEXT
 from app.resources import ResourcesDependency
 from app.search import service
 from app.search.errors import EmailSearchDisabled, SearchNotUnderstood

@@ -1,6 +1,7 @@
 """The only package that imports stripe."""
 
 from app.stripe_gateway.account import API_VERSION, AccountSnapshot, WebhookEndpointSnapshot
+from app.stripe_gateway.checkout import CheckoutSessions
 from app.stripe_gateway.errors import IdempotencyKeyConflict, ReplayedServerError, UnexpectedState
 from app.stripe_gateway.event_list import EventPage, Window
 from app.stripe_gateway.gateway import StripeGateway, open_gateway
@@ -10,6 +11,7 @@ from app.stripe_gateway.snapshots import (
     PAYABLE,
     TERMINAL,
     ChargeSnapshot,
+    CheckoutSessionSnapshot,
     DisputeSnapshot,
     Failure,
     FraudWarningSnapshot,
@@ -25,6 +27,8 @@ __all__ = [
     "TERMINAL",
     "AccountSnapshot",
     "ChargeSnapshot",
+    "CheckoutSessionSnapshot",
+    "CheckoutSessions",
     "DisputeSnapshot",
     "EventPage",
     "Failure",

@@ -31,6 +31,10 @@ stripe.enable_telemetry = False
 LIBRARY_PARSE_ERRORS = (ValueError, TypeError, AttributeError)
 
 
+# The largest page of Stripe's lists.
+PAGE_SIZE = 100
+
+
 class StripeHttp:
     """Stripe's API over HTTP. Bound to one event loop."""
 
@@ -85,6 +89,18 @@ class StripeHttp:
         if not isinstance(response.data, Mapping):
             raise StripeUnavailable
         return response.data, lowercase_names(response.headers)
+
+    async def list_all(self, path: str, params: Params, *, is_long: bool = False) -> AsyncIterator[Json]:
+        """Yield every object of a list; all its pages share the deadline of one call, unless it may be long."""
+        deadline, cursor = None if is_long else self.deadline(), dict[str, str]()
+        while True:
+            params_of_page = {**params, "limit": PAGE_SIZE, **cursor}
+            page, _ = await self.send("get", path, params_of_page, deadline=deadline)
+            for obj in page["data"]:
+                yield obj
+            if not page["has_more"]:
+                return
+            cursor = {"starting_after": page["data"][-1]["id"]}
 
     async def _pace(self) -> None:
         """Wait until the background's share of Stripe's rate limit has room for a call."""

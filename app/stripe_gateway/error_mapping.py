@@ -7,6 +7,7 @@ import stripe
 
 from app.errors import PaymentsError
 from app.stripe_gateway.errors import (
+    Declined,
     IdempotencyKeyConflict,
     PermissionMissing,
     ReplayedServerError,
@@ -55,6 +56,7 @@ def _unavailable(error: BaseException, *, is_outcome_unknown: bool) -> StripeUna
 
 def _refusal(error_body: Json, error: stripe.StripeError) -> StripeRefused:
     kind = UnexpectedState if error_body.get("code") == "payment_intent_unexpected_state" else StripeRefused
+    kind = Declined if isinstance(error, stripe.CardError) else kind
     return kind(
         f"Stripe refused the request: {error_body.get('message') or 'it gave no reason'}",
         snapshot=_attached(error_body, error),

@@ -56,6 +56,10 @@ class UnexpectedState(StripeRefused):
     """Stripe refused because of the PaymentIntent's state; usually Stripe shows it."""
 
 
+class Declined(StripeRefused):
+    """The shopper's bank, or Stripe, declined an attempt to pay."""
+
+
 class StripeUnavailable(Unavailable):
     """Stripe did not answer; the outcome is not known yet. Send the same request again."""
 

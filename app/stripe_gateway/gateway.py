@@ -16,7 +16,8 @@ from typing import TypeVar
 
 from app.settings import Settings
 from app.stripe_gateway.account import AccountSnapshot, WebhookEndpointSnapshot
-from app.stripe_gateway.client import Params, StripeHttp, open_http
+from app.stripe_gateway.checkout import CheckoutSessions
+from app.stripe_gateway.client import PAGE_SIZE, Params, StripeHttp, open_http
 from app.stripe_gateway.client_secrets import ClientSecrets
 from app.stripe_gateway.errors import PermissionMissing, StripeRefused, StripeUnavailable, UnknownObject
 from app.stripe_gateway.event_list import EventPage, Window
@@ -33,9 +34,6 @@ from app.stripe_gateway.snapshots import (
 
 Snapshot = TypeVar("Snapshot")
 
-# The largest page of Stripe's lists.
-PAGE_SIZE = 100
-
 
 class StripeGateway:
     """Stripe's API as this service uses it. Bound to one event loop: open it in the lifespan."""
@@ -43,13 +41,17 @@ class StripeGateway:
     def __init__(self, http: StripeHttp, secrets: ClientSecrets) -> None:
         self._http = http
         self._secrets = secrets
+        self.checkout = CheckoutSessions(http, secrets)
 
     def unhurried(self) -> "StripeGateway":
         """Return the same for calls that nobody waits for: in the background they let all others go first."""
         return StripeGateway(self._http.unhurried(), self._secrets)
 
     def client_secret(self, stripe_id: str) -> str | None:
-        """Return the client secret if this process received it in the last minutes. If None, retrieve first."""
+        """Return the client secret if this process received it in the last minutes. If None, retrieve first.
+
+        Of a Checkout Session that Stripe hosts it is the address of its page.
+        """
         return self._secrets.get(stripe_id)
 
     async def create_payment_intent(self, params: Params, *, key: str) -> PaymentIntentSnapshot:
@@ -67,6 +69,10 @@ class StripeGateway:
         """Cancel it. Raises UnexpectedState when it is canceled already, or paid."""
         params = {"cancellation_reason": reason} if reason else {}
         return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/cancel", params, key=key)
+
+    async def confirm_payment_intent(self, stripe_id: str, params: Params, *, key: str) -> PaymentIntentSnapshot:
+        """Attempt to pay it. Raises Declined when the bank or Stripe declined it."""
+        return await self._payment_intent("post", f"/v1/payment_intents/{stripe_id}/confirm", params, key=key)
 
     async def capture_payment_intent(self, stripe_id: str, *, amount: int, key: str) -> PaymentIntentSnapshot:
         """Capture an authorized amount, in minor units; the rest is released.
@@ -89,7 +95,7 @@ class StripeGateway:
         if created_before is not None:
             created["lte"] = int(created_before.timestamp())
         try:
-            async for obj in self._list("/v1/payment_intents", {"created": created}):
+            async for obj in self._http.list_all("/v1/payment_intents", {"created": created}):
                 if metadata.items() <= read.metadata(obj.get("metadata")).items():
                     return PaymentIntentSnapshot.parse(obj)
         except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -98,12 +104,12 @@ class StripeGateway:
 
     async def list_charges(self, stripe_id: str) -> list[ChargeSnapshot]:
         """List every attempt of a PaymentIntent that reached a Charge, newest first."""
-        charges = self._list("/v1/charges", {"payment_intent": stripe_id})
+        charges = self._http.list_all("/v1/charges", {"payment_intent": stripe_id})
         return await _read_all(charges, ChargeSnapshot.parse)
 
     async def list_disputes(self, stripe_id: str) -> list[DisputeSnapshot]:
         """List every dispute of a PaymentIntent, newest first."""
-        disputes = self._list("/v1/disputes", {"payment_intent": stripe_id})
+        disputes = self._http.list_all("/v1/disputes", {"payment_intent": stripe_id})
         return await _read_all(disputes, DisputeSnapshot.parse)
 
     async def page_of_events(self, window: Window, *, after: str | None) -> EventPage:
@@ -128,7 +134,7 @@ class StripeGateway:
 
     async def list_refunds(self, stripe_id: str) -> list[RefundSnapshot]:
         """List every refund of a PaymentIntent, newest first; Stripe's lists are consistent at once."""
-        refunds = self._list("/v1/refunds", {"payment_intent": stripe_id})
+        refunds = self._http.list_all("/v1/refunds", {"payment_intent": stripe_id})
         return await _read_all(refunds, RefundSnapshot.parse)
 
     async def retrieve_account(self) -> AccountSnapshot:
@@ -147,7 +153,7 @@ class StripeGateway:
         return None
 
     async def list_webhook_endpoints(self) -> list[WebhookEndpointSnapshot]:
-        endpoints = self._list("/v1/webhook_endpoints", {})
+        endpoints = self._http.list_all("/v1/webhook_endpoints", {})
         return [WebhookEndpointSnapshot.parse(obj) async for obj in endpoints]
 
     async def _payment_intent(
@@ -164,18 +170,6 @@ class StripeGateway:
             raise StripeUnavailable from error
         self._secrets.remember(snapshot.id, obj.get("client_secret"))
         return snapshot
-
-    async def _list(self, path: str, params: Params) -> AsyncIterator[Json]:
-        """Yield every object of a list; all its pages share the deadline of one call."""
-        deadline, cursor = self._http.deadline(), dict[str, str]()
-        while True:
-            params_of_page = {**params, "limit": PAGE_SIZE, **cursor}
-            page, _ = await self._http.send("get", path, params_of_page, deadline=deadline)
-            for obj in page["data"]:
-                yield obj
-            if not page["has_more"]:
-                return
-            cursor = {"starting_after": page["data"][-1]["id"]}
 
 
 async def _read_all(objects: AsyncIterator[Json], parse: Callable[[Json], Snapshot]) -> list[Snapshot]:

@@ -19,10 +19,13 @@ class Permission:
 
 
 WRITE_PAYMENT_INTENTS = Permission("PaymentIntents: Write", "post", "/v1/payment_intents/pi_permission/cancel")
+WRITE_CHECKOUT = Permission("Checkout Sessions: Write", "post", "/v1/checkout/sessions/cs_test_permission/expire")
 WRITE_CHARGES = Permission("Charges and Refunds: Write", "post", "/v1/refunds/re_permission/cancel")
 READ_DISPUTES = Permission("Disputes: Read", "get", "/v1/disputes", {"limit": 1})
 READ_EVENTS = Permission("Events: Read", "get", "/v1/events", {"limit": 1})
 READ_WEBHOOKS = Permission("Webhook Endpoints: Read", "get", "/v1/webhook_endpoints", {"limit": 1})
 READ_ACCOUNT = Permission("Accounts: Read", "get", "/v1/account")
 
-PERMISSIONS = (*(WRITE_PAYMENT_INTENTS, WRITE_CHARGES, READ_DISPUTES, READ_EVENTS, READ_WEBHOOKS, READ_ACCOUNT),)
+PERMISSIONS = (
+    *(WRITE_PAYMENT_INTENTS, WRITE_CHECKOUT, WRITE_CHARGES, READ_DISPUTES, READ_EVENTS, READ_WEBHOOKS, READ_ACCOUNT),
+)

@@ -84,6 +84,8 @@ CANCELED = {
     "refused": "Stripe refused to create it. Nothing was charged.",
     "failed": "Stripe failed to create it for good. Nothing was charged.",
     "gone": "Stripe does not have it any more.",
+    "checkout_expired": "Its Checkout Session was open for as long as Stripe allows, and nobody paid.",
+    "checkout_failed": "Its Checkout Session was completed, and the money did not come after all.",
     "followed": "The next payment follows it.",
     "surplus": "Another payment was open already when this one came back from Stripe.",
 }
@@ -125,7 +127,7 @@ def _noted(data: Data) -> Story:
 
 
 def _attempt_failed(data: Data) -> Story:
-    explanation = explain(data.get("failure_code"), data.get("decline_code"))
+    explanation = explain(data.get("failure_code"), data.get("decline_code"), data.get("payment_method_type"))
     return Story("Attempt failed", f"{money(data)} was not paid. {explanation or 'No reason was given.'}")
 
 

@@ -9,7 +9,7 @@ import asyncio
 import random
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 from uuid import UUID
 
@@ -36,6 +36,7 @@ from app.refunds.refund import Refund
 from app.resources import Resources
 from app.stripe_gateway import (
     ChargeSnapshot,
+    CheckoutSessionSnapshot,
     DisputeSnapshot,
     FraudWarningSnapshot,
     PaymentIntentSnapshot,
@@ -50,7 +51,14 @@ from app.webhooks.repository import WEBHOOK_EVENTS, BatchRead
 log = structlog.get_logger()
 
 Outcome = Literal["recorded", "ignored", "duplicate"]
-WebhookObject = PaymentIntentSnapshot | ChargeSnapshot | DisputeSnapshot | RefundSnapshot | FraudWarningSnapshot
+WebhookObject = (
+    PaymentIntentSnapshot
+    | CheckoutSessionSnapshot
+    | ChargeSnapshot
+    | DisputeSnapshot
+    | RefundSnapshot
+    | FraudWarningSnapshot
+)
 
 # Stands for a PaymentIntent that is not looked up yet.
 _NO_ID = UUID(int=0)
@@ -136,6 +144,8 @@ def _object_of(event: StripeEvent) -> WebhookObject | None:
         match event.object_kind:
             case "payment_intent":
                 return PaymentIntentSnapshot.parse(event.object, request_id=event.request_id)
+            case "checkout.session":
+                return _checkout_of(event)
             case "charge":
                 return ChargeSnapshot.parse(event.object)
             case "refund":
@@ -150,11 +160,22 @@ def _object_of(event: StripeEvent) -> WebhookObject | None:
         raise InvalidEvent from error
 
 
+def _checkout_of(event: StripeEvent) -> CheckoutSessionSnapshot | None:
+    """Return the session of an event; None for one that is not for a payment, or that a total of nothing has."""
+    if event.object.get("mode") != "payment" or not event.object.get("amount_total"):
+        return None
+    snapshot = CheckoutSessionSnapshot.parse(event.object, request_id=event.request_id)
+    has_failed = event.type == "checkout.session.async_payment_failed"
+    return replace(snapshot, status="requires_payment_method") if has_failed else snapshot
+
+
 def _lookup_of(found: WebhookObject | None, instance: str) -> PaymentIntentLookup | None:
     """Return how the object's PaymentIntent is found here."""
     match found:
         case PaymentIntentSnapshot(id=stripe_id, metadata=metadata):
             return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
+        case CheckoutSessionSnapshot(id=stripe_id, metadata=metadata):
+            return PaymentIntentLookup(stripe_id, id_in(metadata, instance), is_checkout=True)
         case ChargeSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
             return PaymentIntentLookup(stripe_id, id_in(metadata, instance))
         case RefundSnapshot(payment_intent_id=str(stripe_id), metadata=metadata):
@@ -213,8 +234,9 @@ class _Batch:
         for change in self._changes.values():
             for row in change.state.payment_intents:
                 self._places[row.id] = change, row.id
-                if row.stripe_id is not None:
-                    self._places[row.stripe_id] = change, row.id
+                for stripe_id in (row.stripe_id, row.checkout_id):
+                    if stripe_id is not None:
+                        self._places[stripe_id] = change, row.id
         self._to_store: dict[Reference | None, list[tuple[StripeEvent, str]]] = {}
         self._refunds: dict[str, Refund] = {}
         self._disputes: dict[str, Dispute] = {}
@@ -300,6 +322,8 @@ class _Batch:
                 failure = _failure_of(incoming, row)
                 if failure is not None:
                     record_attempt(change, row, failure, self._attempts)
+            case CheckoutSessionSnapshot() as snapshot:
+                record_hint(change, row, snapshot)
             case ChargeSnapshot() as charge:
                 record_attempt(change, row, Attempt.of_charge(row.id, charge), self._attempts)
                 if charge.amount_refunded > row.amount_refunded:

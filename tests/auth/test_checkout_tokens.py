@@ -51,7 +51,7 @@ async def test_a_token_reads_the_state_and_fetches_the_client_secret(
         "currency": "eur",
         "message": "Please choose how to pay.",
     }
-    assert secret.json() == {"client_secret": put["client_secret"]}
+    assert secret.json() == {"client_secret": put["client_secret"], "url": None}
 
 
 async def test_a_shopper_learns_that_it_failed_and_not_why(api: httpx.AsyncClient, sandbox: SandboxClient) -> None:

@@ -17,13 +17,14 @@ from tests.database import Database
 
 NO_ENDPOINT = {"endpoint_id": "019ab0c5-8c2f-7d3e-9f10-3a52cf9f0c20"}
 TEN_EUROS = {"amount": 1000, "currency": "eur"}
+CONFIRM = {"confirmation_token": "ctoken_1", "amount": 999, "return_url": "https://shop.example"}
 
 
 @dataclass(frozen=True)
 class Row:
     """What an operation asks for, and its status for who has it.
 
-    `scope` None is open to all. `takes_token` is for the two that a browser may call. `path` fills the path's
+    `scope` None is open to all. `takes_token` is for the three that a browser may call. `path` fills the path's
     parameters; {payment_intent_id} in it is the cart's.
     """
 
@@ -45,6 +46,9 @@ class Row:
 
 OPERATIONS: dict[str, Row] = {
     "put_payment_intent": Row("payments:write", json=TEN_EUROS),
+    "put_checkout_session": Row("payments:write", 422, json={"currency": "eur"}),
+    "expire_checkout_session": Row("payments:write", 404),
+    "confirm_payment_intent": Row("payments:write", 409, json=CONFIRM, takes_token=True),
     "get_payment_intent": Row("payments:read", takes_token=True),
     "get_client_secret": Row("payments:write", takes_token=True),
     "list_attempts": Row("payments:read"),

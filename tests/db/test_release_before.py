@@ -4,6 +4,7 @@ Only shapes are compared. A migration that changes what rows mean has to be foun
 """
 
 import asyncio
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -34,7 +35,14 @@ def what_breaks(before: Sequence[str], after: Sequence[str]) -> list[str]:
     tables = {line.partition(":")[0] for line in before}
     lost = [line for line in before if ": column " in line and line not in after]
     added = [line for line in after if line not in before and line.partition(":")[0] in tables]
-    return lost + [line for line in added if _is_demand(line)]
+    new = {line.split()[2] for line in added if ": column " in line}
+    return lost + [line for line in added if _is_demand(line) and not _is_about(line, new)]
+
+
+def _is_about(line: str, columns: set[str]) -> bool:
+    """Whether an index is of columns alone that the release before does not write."""
+    indexed = re.search(r"USING btree \(([\w, ]+)\)", line)
+    return indexed is not None and set(indexed[1].split(", ")) <= columns
 
 
 def _is_demand(line: str) -> bool:

@@ -56,6 +56,7 @@ async def test_a_wrong_stripe_key_is_reported(settings: Settings, sandbox: Sandb
 # What a restricted key needs, as docs/operate.md lists it.
 NEEDED = {
     "payment_intent_write": "PaymentIntents: Write",
+    "checkout_session_write": "Checkout Sessions: Write",
     "charge_write": "Charges and Refunds: Write",
     "dispute_read": "Disputes: Read",
     "event_read": "Events: Read",

@@ -25,8 +25,10 @@ from tests.processes import api_process, worker_process
 from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
+SESSION = "/v1/carts/c1/checkout-session"
 TEN_EUROS: dict[str, Any] = {"amount": 1000, "currency": "eur"}
 TWENTY_EUROS: dict[str, Any] = {"amount": 2000, "currency": "eur"}
+MUG: dict[str, Any] = TEN_EUROS | {"return_url": "https://shop.example/thanks"}
 MANUAL: dict[str, Any] = TEN_EUROS | {"capture_method": "manual"}
 
 Point = Literal[
@@ -60,6 +62,10 @@ COMMANDS = [
     Command("cancel", "POST", f"{CART}/cancel", "/v1/payment_intents/*/cancel", {}),
     Command("capture", "POST", f"{CART}/capture", "/v1/payment_intents/*/capture", {"amount": 600}),
     Command("expire", "", "", "/v1/payment_intents/*/cancel", {}),
+    Command("open a session", "PUT", SESSION, "/v1/checkout/sessions", MUG),
+    Command("expire a session", "POST", f"{SESSION}/expire", "/v1/checkout/sessions/*/expire", {}),
+    Command("change to a session", "PUT", SESSION, "/v1/payment_intents/*/cancel", MUG),
+    Command("change from a session", "PUT", CART, "/v1/checkout/sessions/*/expire", TEN_EUROS),
 ]
 
 
@@ -110,7 +116,10 @@ async def _prepare(
     command: Command, api: httpx.AsyncClient, sandbox: SandboxClient, resources: Resources, database: Database
 ) -> None:
     """Bring the cart to where the command makes sense."""
-    if command.name == "create":
+    if command.name in {"create", "open a session"}:
+        return
+    if command.name in {"expire a session", "change from a session"}:
+        await api.put(SESSION, json=MUG)
         return
     created = (await api.put(CART, json=MANUAL if command.name == "capture" else TEN_EUROS)).json()
     if command.name == "capture":
@@ -201,6 +210,9 @@ async def _expire_its_lease_and_job(database: Database) -> None:
 
 async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
     """Look at both sides: one PaymentIntent, in the state that the command wanted."""
+    if "session" in command.name:
+        await _session_ends_right(command, api, sandbox)
+        return
     [intent] = await sandbox.objects("payment_intents")
     state = (await api.get(CART)).json()
     seen = (intent["status"], intent["amount"], intent["amount_received"])
@@ -217,3 +229,18 @@ async def _ends_right(command: Command, api: httpx.AsyncClient, sandbox: Sandbox
     )
     if command.name in {"create", "update"}:
         assert state["is_synced"]
+
+
+async def _session_ends_right(command: Command, api: httpx.AsyncClient, sandbox: SandboxClient) -> None:
+    """Look at both sides: of both channels together, what the command wanted and nothing else to pay."""
+    sessions = [each["status"] for each in await sandbox.objects("checkout.session")]
+    intents = [each["status"] for each in await sandbox.objects("payment_intent")]
+    assert (sessions, intents) == {
+        "open a session": (["open"], []),
+        "expire a session": (["expired"], []),
+        "change to a session": (["open"], ["canceled"]),
+        "change from a session": (["expired"], ["requires_payment_method"]),
+    }[command.name]
+    state = (await api.get(CART)).json()
+    assert state["is_synced"] or command.name == "expire a session"
+    assert state["channel"] == ("payment_intent" if command.name == "change from a session" else "checkout_session")

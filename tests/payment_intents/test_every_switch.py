@@ -1,6 +1,7 @@
 """Payments under each setting of what is not known about Stripe, and of what the sandbox may allow."""
 
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass, fields, replace
 from datetime import timedelta
 from typing import Any, Literal, get_args, get_origin, get_type_hints
@@ -13,6 +14,7 @@ from app.resources import Resources
 from sandbox.client import SandboxClient
 from sandbox.config import OPEN_STATUSES, Lenient, SandboxConfig, Unconfirmed
 from tests.cart import CHALLENGED, DECLINED, Cart
+from tests.checkout import Checkout
 from tests.conftest import SECRET_KEY, WEBHOOK_SECRET, Jobs, NewKey
 from tests.database import Database
 from tests.sandbox.running import running
@@ -59,6 +61,8 @@ STRICTEST = SandboxConfig(
         updates_during_action="none",
         same_customer_again="refuse",
         processing_cancel="refuse",
+        closed_session_metadata="refuse",
+        line_items_during_action="refuse",
     )
 )
 CONFIGS = {**dict(_settings()), "the strictest": STRICTEST}
@@ -285,6 +289,75 @@ async def owe_thousandths(shop: Shop) -> None:
     assert (await cart.owe(currency="kwd", amount=2010))["amount"] == 2010
 
 
+MODES = ("hosted_page", "embedded_page", "elements")
+
+
+async def pay_in_a_session(shop: Shop) -> None:
+    for mode in MODES:
+        cart = shop.cart(f"session-{mode}")
+        checkout = Checkout(cart, mode)
+        await checkout.open(cart_version=1)
+        with suppress(httpx.HTTPStatusError):
+            await checkout.pay(DECLINED)
+        await shop.sandbox.wait_idle()
+        changed = await checkout.open(amount=1500, cart_version=2)
+        assert changed["generation"] == (1 if mode == "elements" else 2)
+        await checkout.pay()
+        await shop.sandbox.wait_idle()
+        state = await cart.state()
+        assert (state["status"], state["amount_received"], state["flags"]) == ("succeeded", 1500, [])
+
+
+async def change_a_session_during_3ds(shop: Shop) -> None:
+    for mode in MODES:
+        cart = shop.cart(f"challenged-{mode}")
+        checkout = Checkout(cart, mode)
+        await checkout.open(cart_version=1)
+        await checkout.pay(CHALLENGED)
+        assert (await checkout.put(cart_version=2)).status_code in {200, 422}
+        changed = await checkout.open(amount=2000, cart_version=3)
+        assert (changed["generation"], changed["amount"]) == (2, 2000)
+        await checkout.pay(CHALLENGED, challenge="succeed")
+        await shop.sandbox.wait_idle()
+        assert (await cart.state())["status"] == "succeeded"
+
+
+async def move_a_session_that_is_paid_in_a_checkout_session(shop: Shop) -> None:
+    guest = shop.cart("guest", "sessions")
+    made = await Checkout(guest).open()
+    assert (await guest.attach_to("logged-in")).status_code == 200
+    cart = guest.another("/v1/carts/logged-in")
+    after = await Checkout(cart).open()
+    assert after["checkout"]["stripe_id"] == made["checkout"]["stripe_id"]
+    await Checkout(cart).pay()
+    await shop.sandbox.wait_idle()
+    assert (await cart.state())["status"] == "succeeded"
+
+
+async def change_the_channel(shop: Shop) -> None:
+    cart = shop.cart("channels")
+    await cart.owe()
+    await cart.pay(DECLINED)
+    await Checkout(cart).open()
+    assert await shop.live("channels") == []
+    with suppress(httpx.HTTPStatusError):
+        await Checkout(cart).pay(DECLINED)
+    again = await cart.owe(amount=1700)
+    assert (again["generation"], again["channel"]) == (3, "payment_intent")
+    await _paid(cart, 1700)
+
+
+async def debit_in_a_session(shop: Shop) -> None:
+    checkout = Checkout(shop.cart("session-debit"))
+    await checkout.open(currency="usd")
+    await checkout.pay("pm_usBankAccount_success")
+    assert (await checkout.cart.put(currency="usd")).json()["code"] == "payment_in_progress"
+    assert (await checkout.expire()).json()["code"] == "payment_in_progress"
+    await shop.sandbox.advance(120)
+    await shop.sandbox.wait_idle()
+    assert (await checkout.cart.state())["status"] == "succeeded"
+
+
 FLOWS: tuple[Callable[[Shop], Awaitable[None]], ...] = (
     update_pay_and_refund,
     change_the_customer,
@@ -301,6 +374,11 @@ FLOWS: tuple[Callable[[Shop], Awaitable[None]], ...] = (
     decline_until_stripe_has_enough,
     refuse_a_price,
     owe_thousandths,
+    pay_in_a_session,
+    change_a_session_during_3ds,
+    move_a_session_that_is_paid_in_a_checkout_session,
+    change_the_channel,
+    debit_in_a_session,
 )
 
 

@@ -13,9 +13,8 @@ from app.payment_intents.protocol.state import due_at
 from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.cart import Cart
-from tests.conftest import Jobs
+from tests.conftest import Jobs, Sweep
 from tests.database import LAST_ACTIVITY, Database
-from tests.payment_intents.conftest import Sweep
 
 
 @pytest.fixture
@@ -229,9 +228,11 @@ async def test_what_somebody_waits_for_is_done_before_all_that_is_only_due(
 
 
 async def test_what_a_crash_left_is_swept_before_what_was_only_quiet(
-    cart: Cart, resources: Resources, database: Database, monkeypatch: pytest.MonkeyPatch
+    cart: Cart, resources: Resources, sandbox: SandboxClient, database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     quiet, left = await cart.owe(), await cart.another("/v1/carts/c2").owe()
+    await sandbox.wait_idle()
+    await database.take_jobs()  # of a webhook that came before its PUT was recorded
     monkeypatch.setattr(recovery, "BATCH", 1)
     await database.age(timedelta(hours=25))
     await database.leave_unfinished(UUID(left["id"]))

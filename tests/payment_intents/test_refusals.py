@@ -11,8 +11,9 @@ import pytest
 from app.payment_intents.protocol.steps import MAX_CALLS
 from sandbox.client import SandboxClient
 from tests.cart import CHALLENGED, Cart
+from tests.conftest import Sweep
 from tests.database import LAST_ACTIVITY, Database
-from tests.payment_intents.conftest import Sweep
+from tests.stripe_calls import customer
 from tests.waiting import until_held
 
 Json = dict[str, Any]
@@ -22,19 +23,12 @@ CANCEL, CAPTURE = f"{ONE}/cancel", f"{ONE}/capture"
 
 @pytest.fixture
 async def guest(sandbox: SandboxClient) -> str:
-    return await _customer(sandbox)
+    return await customer(sandbox)
 
 
 @pytest.fixture
 async def ada(sandbox: SandboxClient) -> str:
-    return await _customer(sandbox)
-
-
-async def _customer(sandbox: SandboxClient) -> str:
-    async with httpx.AsyncClient(base_url=sandbox.url, trust_env=False) as stripe:
-        headers = {"Authorization": "Bearer sk_test_service"}
-        created: str = (await stripe.post("/v1/customers", headers=headers)).json()["id"]
-    return created
+    return await customer(sandbox)
 
 
 async def _sent(sandbox: SandboxClient) -> list[str]:

@@ -6,8 +6,8 @@ import pytest
 
 from sandbox.client import SandboxClient
 from tests.cart import Cart, Json
+from tests.conftest import Sweep
 from tests.database import LAST_ACTIVITY, Database
-from tests.payment_intents.conftest import Sweep
 
 
 async def test_methods_are_sent_changed_in_place_and_read_back(cart: Cart, sandbox: SandboxClient) -> None:

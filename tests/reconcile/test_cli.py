@@ -47,7 +47,7 @@ async def test_replay_and_sync_say_what_they_repaired(
         (("events", "replay", "--since", "31d"), "last 30 days"),
         (("events", "replay", "--since", "soon"), "must be like"),
         (("sync", "ch_1"), "pi_"),
-        (("sync", "pi_none"), "Stripe knows no PaymentIntent pi_none"),
+        (("sync", "pi_none"), "Stripe knows no pi_none"),
     ],
     ids=["longer ago than Stripe keeps", "no time", "a Charge", "unknown to Stripe"],
 )

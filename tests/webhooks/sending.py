@@ -39,3 +39,11 @@ async def put(api: httpx.AsyncClient, **changes: Any) -> str:
     answer = await api.put(CART, json=TEN_EUROS | changes)
     assert answer.status_code in {200, 201}, answer.text
     return str(answer.json()["stripe_id"])
+
+
+async def put_session(api: httpx.AsyncClient, **changes: Any) -> str:
+    """Open a Checkout Session for the cart; return Stripe's id."""
+    owed = TEN_EUROS | {"return_url": "https://shop.example/thanks"} | changes
+    answer = await api.put("/v1/carts/c1/checkout-session", json=owed)
+    assert answer.status_code in {200, 201}, answer.text
+    return str(answer.json()["checkout"]["stripe_id"])

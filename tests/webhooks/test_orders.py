@@ -4,6 +4,7 @@ import asyncio
 import itertools
 import random
 from collections.abc import Awaitable, Callable, Iterator
+from contextlib import suppress
 
 import httpx
 import pytest
@@ -15,7 +16,7 @@ from app.resources import Resources
 from sandbox.client import SandboxClient
 from tests.database import Database
 from tests.webhooks.orders import Event, outcome_of, twin_of
-from tests.webhooks.sending import put
+from tests.webhooks.sending import put, put_session
 
 DECLINED = "pm_card_visa_chargeDeclined"
 CHALLENGED = "pm_card_threeDSecure2Required"
@@ -81,6 +82,40 @@ async def _pay_slowly(sandbox: SandboxClient, _: Resources, intent: str) -> None
     await sandbox.advance(120)
 
 
+async def _pay_in_session(sandbox: SandboxClient, _: Resources, session: str) -> None:
+    await sandbox.pay_session(session)
+
+
+async def _decline_then_pay_in_session(sandbox: SandboxClient, _: Resources, session: str) -> None:
+    with suppress(httpx.HTTPStatusError):
+        await sandbox.pay_session(session, DECLINED)
+    await sandbox.pay_session(session)
+
+
+async def _pass_3ds_in_session(sandbox: SandboxClient, _: Resources, session: str) -> None:
+    await sandbox.pay_session(session, CHALLENGED, challenge="succeed")
+
+
+async def _let_session_expire(sandbox: SandboxClient, _: Resources, __: str) -> None:
+    await sandbox.advance(86_401)
+
+
+async def _decline_in_session_that_expires(sandbox: SandboxClient, _: Resources, session: str) -> None:
+    with suppress(httpx.HTTPStatusError):
+        await sandbox.pay_session(session, DECLINED)
+    await sandbox.advance(86_401)
+
+
+async def _pay_slowly_in_session(sandbox: SandboxClient, _: Resources, session: str) -> None:
+    await sandbox.pay_session(session, "pm_usBankAccount_success")
+    await sandbox.advance(120)
+
+
+async def _fail_slowly_in_session(sandbox: SandboxClient, _: Resources, session: str) -> None:
+    await sandbox.pay_session(session, "pm_usBankAccount_noAccount")
+    await sandbox.advance(120)
+
+
 STORIES: dict[str, tuple[Shopper, str]] = {
     "success": (_succeed, "succeeded"),
     "decline then success": (_decline_then_succeed, "succeeded"),
@@ -94,10 +129,19 @@ STORIES: dict[str, tuple[Shopper, str]] = {
     "refunds": (_refund_in_two, "succeeded"),
     "slow method": (_pay_slowly, "succeeded"),
 }
+IN_SESSION: dict[str, tuple[Shopper, str]] = {
+    "session: paid": (_pay_in_session, "succeeded"),
+    "session: decline, then paid": (_decline_then_pay_in_session, "succeeded"),
+    "session: 3DS passed": (_pass_3ds_in_session, "succeeded"),
+    "session: untouched, expired": (_let_session_expire, "canceled"),
+    "session: decline, expired": (_decline_in_session_that_expires, "canceled"),
+    "session: slow method": (_pay_slowly_in_session, "succeeded"),
+    "session: slow method fails": (_fail_slowly_in_session, "canceled"),
+}
 MANUAL = {"partial capture", "expiry"}
 
 
-@pytest.fixture(params=STORIES)
+@pytest.fixture(params=[*STORIES, *IN_SESSION])
 async def story(
     request: pytest.FixtureRequest,
     api: httpx.AsyncClient,
@@ -106,12 +150,15 @@ async def story(
     database: Database,
 ) -> tuple[list[Event], str]:
     """Have a shopper do it once at Stripe, without a webhook; return its events and the final status."""
-    shopper, status = STORIES[request.param]
+    shopper, status = (STORIES | IN_SESSION)[request.param]
     await sandbox.lose_webhooks()
     method = "manual" if request.param in MANUAL else "automatic_async"
-    intent = await put(api, currency="usd", capture_method=method)
+    if request.param in IN_SESSION:
+        object_id = await put_session(api, currency="usd")
+    else:
+        object_id = await put(api, currency="usd", capture_method=method)
     await database.keep()
-    await shopper(sandbox, resources, intent)
+    await shopper(sandbox, resources, object_id)
     return await sandbox.events(), status
 
 

@@ -3,6 +3,8 @@
 Nobody changes its terms any more, so it needs no lease: it is canceled, or asked about until it has ended.
 """
 
+from app.payment_intents.protocol.decide import cancel_call
+from app.payment_intents.protocol.payment_of_checkout import as_of
 from app.payment_intents.protocol.record import apply_snapshot, record_gone
 from app.payment_intents.protocol.refusals import Consequence, consequence_of
 from app.payment_intents.protocol.state import PAYABLE, TERMINAL, Change, Context, PaymentIntentState
@@ -19,14 +21,11 @@ def request_cancel(change: Change, row: PaymentIntentState, reason: str | None) 
 
 def next_call(row: PaymentIntentState, context: Context) -> CancelCall | RetrieveCall | None:
     """Return the call that is to be made now. What is unknown is asked about first: money may be held."""
-    if not row.is_watched or row.stripe_id is None:
+    if not row.is_watched or row.object_id is None:
         return None
     if row.needs_refresh or row.updated_at < context.now - context.config.silent_after:
-        return RetrieveCall(row.stripe_id, context.now)
-    if row.is_cancel_requested:
-        key = f"payment_intent:{row.id}:cancel:{context.call_id}"
-        return CancelCall(row.stripe_id, row.cancel_reason or "duplicate", key)
-    return None
+        return RetrieveCall(row.object_id, context.now, row.is_checkout)
+    return cancel_call(row, row.object_id, context, "duplicate") if row.is_cancel_requested else None
 
 
 def record_answer(change: Change, row: PaymentIntentState, call: Call, answer: Answer) -> None:
@@ -66,8 +65,9 @@ def _take(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapsh
     if row.status in TERMINAL and snapshot.status not in TERMINAL:
         change.touch(row._replace(needs_refresh=False))
         return
+    snapshot = as_of(row, snapshot)
     row = apply_snapshot(change, row, snapshot)
-    is_unsure = snapshot.is_replay and snapshot.status not in TERMINAL
+    is_unsure = snapshot.is_partial or (snapshot.is_replay and snapshot.status not in TERMINAL)
     is_to_release = row.is_cancel_requested and row.status == "requires_capture"
     is_to_cancel = row.status in PAYABLE or is_to_release
     change.touch(row._replace(needs_refresh=is_unsure, is_cancel_requested=is_to_cancel))

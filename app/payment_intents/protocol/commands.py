@@ -14,8 +14,9 @@ from app.payment_intents.protocol.state import (
     ReferenceState,
     blocked_for,
     expires_at,
+    has_ended,
 )
-from app.payment_intents.protocol.steps import ConvergeRun, Done, Rejected
+from app.payment_intents.protocol.steps import Confirmation, ConvergeRun, Done, Rejected
 from app.payment_intents.protocol.terms import PaymentTerms
 
 # A PUT that changes nothing counts as activity, but is written at most once in this time.
@@ -72,11 +73,18 @@ class Expire:
 
 
 @dataclass(frozen=True, slots=True)
+class Confirm:
+    """Pay it with what the shopper entered, if it costs what they saw."""
+
+    confirmation: Confirmation
+
+
+@dataclass(frozen=True, slots=True)
 class Resume:
     """Bring Stripe to what is requested already."""
 
 
-Command: TypeAlias = PutTerms | Cancel | Capture | Refresh | Recover | Expire | Resume
+Command: TypeAlias = PutTerms | Cancel | Capture | Refresh | Recover | Expire | Confirm | Resume
 
 
 def decide(state: ReferenceState, command: Command, run: ConvergeRun, context: Context, actor: Actor) -> Decision:
@@ -88,6 +96,10 @@ def decide(state: ReferenceState, command: Command, run: ConvergeRun, context: C
         return _put(change, command, run)
     if state.newest is None:
         return Decision(change, run, Rejected("payment_intent_not_found"))
+    if isinstance(command, Confirm):
+        if rest := blocked_for(state, state.newest, context):
+            return Decision(change, run, Rejected("too_many_failed_attempts", {"retry_after": rest.total_seconds()}))
+        return next_step(change, state.newest, run._replace(confirmation=command.confirmation))
     outcome = _request(change, command, state.newest)
     if isinstance(outcome, Rejected):
         return Decision(change, run, outcome)
@@ -177,7 +189,8 @@ def is_answered_at_once(context: Context, command: PutTerms, row: PaymentIntentS
     is_asked_for = is_asked_for and command.expires_after == row.expires_after
     is_agreed = row.is_payable and row.is_synced and row.recheck_after is None
     is_recent = row.last_activity_at > context.now - ACTIVITY_RESOLUTION
-    return is_asked_for and is_agreed and is_recent and row.stripe_id in context.known_secrets
+    is_current = is_recent and not has_ended(row, context.now)
+    return is_asked_for and is_agreed and is_current and row.object_id in context.known_secrets
 
 
 def _revise(change: Change, row: PaymentIntentState, command: PutTerms) -> PaymentIntentState:

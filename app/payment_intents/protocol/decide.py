@@ -9,6 +9,7 @@ from app.payment_intents.protocol.state import (
     Context,
     PaymentIntentState,
     ReferenceState,
+    has_ended,
     mark_outcome_unknown,
     release_lease,
 )
@@ -19,11 +20,14 @@ from app.payment_intents.protocol.steps import (
     Call,
     CancelCall,
     CaptureCall,
+    Confirmation,
+    ConfirmCall,
     ConvergeRun,
     CreateCall,
     Done,
     FindCall,
     GiveUp,
+    Rejected,
     RetrieveCall,
     Step,
     UpdateCall,
@@ -82,8 +86,10 @@ def next_step(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> D
 
 def is_answered_by(row: PaymentIntentState, run: ConvergeRun, known_secrets: frozenset[str]) -> bool:
     """Whether a look at this PaymentIntent would find nothing to do, and this run's request in it."""
-    is_known = not run.wants_secret or row.stripe_id in known_secrets
+    is_known = not run.wants_secret or row.object_id in known_secrets
     is_newer = run.revision is None or row.revision >= run.revision
+    if run.confirmation is not None:
+        return False
     return row.is_payable and row.is_synced and row.recheck_after is None and is_newer and is_known
 
 
@@ -106,6 +112,8 @@ def _take_lease(
     leased, after, step = _next(leased, run._replace(version=row.version), context)
     if isinstance(step, Done):
         return _agreed(leased), after, step
+    if isinstance(step, Rejected | GiveUp):
+        return release_lease(leased), after, step
     if is_refused_before(step, run, row.status):
         return leased, run, step
     if run.calls == MAX_CALLS:
@@ -131,29 +139,31 @@ def _yield_to_newer(row: PaymentIntentState, run: ConvergeRun) -> Step:
 
 def _next(
     row: PaymentIntentState, run: ConvergeRun, context: Context
-) -> tuple[PaymentIntentState, ConvergeRun, Call | Done]:
+) -> tuple[PaymentIntentState, ConvergeRun, Call | Done | Rejected | GiveUp]:
     """Decide the next call of the run that holds the lease."""
-    stripe_id = row.stripe_id
-    if stripe_id is None:
+    object_id = row.object_id
+    if object_id is None:
         return row, run, _next_for_uncreated(row, run, context)
     if row.is_cancel_requested and row.status == "processing":
         row = row._replace(is_cancel_requested=False, cancel_reason=None, cancel_requested_by=None)
     is_to_look_at = row.needs_refresh and run.refused is not None
     if row.is_cancel_requested and not is_to_look_at:
-        return row, run, _cancel(row, stripe_id, context)
-    must_recheck = row.recheck_after is not None and not run.is_fresh
+        return row, run, cancel_call(row, object_id, context)
+    must_recheck = (row.recheck_after is not None or has_ended(row, context.now)) and not run.is_fresh
     if row.needs_refresh or row.applied_terms is None or must_recheck:
-        return row, run, RetrieveCall(stripe_id, context.now)
-    if row.capture_amount is not None and row.is_capture_requested:
+        return row, run, RetrieveCall(object_id, context.now, row.is_checkout)
+    if row.capture_amount is not None and row.is_capture_requested and row.stripe_id is not None:
         key = f"payment_intent:{row.id}:capture:{context.call_id}"
-        return row, run, CaptureCall(stripe_id, row.capture_amount, key)
+        return row, run, CaptureCall(row.stripe_id, row.capture_amount, key)
     if row.is_frozen:
         # The run's own caller is told so; any other's request may have been accepted, and stands.
         return roll_back(row) if run.revision == row.revision else row, run, Done()
     if not row.applied_terms.covers(row.requested_terms):
-        return _update(row, stripe_id, row.applied_terms, run, context)
-    if run.wants_secret and stripe_id not in context.known_secrets:
-        return row, run, RetrieveCall(stripe_id, context.now)
+        return _update(row, object_id, row.applied_terms, run, context)
+    if run.confirmation is not None and not run.is_confirmed:
+        return _confirm(row, object_id, row.applied_terms, run, run.confirmation)
+    if run.wants_secret and object_id not in context.known_secrets:
+        return row, run, RetrieveCall(object_id, context.now, row.is_checkout)
     return row, run, Done()
 
 
@@ -163,24 +173,43 @@ def _next_for_uncreated(row: PaymentIntentState, run: ConvergeRun, context: Cont
     if not run.has_searched and (run.must_search or row.created_at < known_since):
         until = None if run.must_search else known_since + CLOCK_SKEW
         metadata = StripeMetadata(context.config.instance, row.id, row.reference)
-        return FindCall(metadata.permanent(), row.created_at - CLOCK_SKEW, until)
-    return CreateCall(row.create_params, f"payment_intent:{row.id}:create")
+        return FindCall(metadata.permanent(), row.created_at - CLOCK_SKEW, until, row.is_checkout)
+    return CreateCall(row.create_params, f"payment_intent:{row.id}:create", row.is_checkout)
 
 
 def _update(
-    row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: ConvergeRun, context: Context
+    row: PaymentIntentState, object_id: str, applied: AppliedTerms, run: ConvergeRun, context: Context
 ) -> tuple[PaymentIntentState, ConvergeRun, Call]:
     """Send what differs. What only another PaymentIntent can have cancels this one; the PUT then opens the next."""
     if row.must_be_replaced:
         row = row._replace(is_cancel_requested=True, cancel_reason=None)
-        return row, run, _cancel(row, stripe_id, context)
+        return row, run, cancel_call(row, object_id, context)
     metadata = StripeMetadata(context.config.instance, row.id, row.reference)
     again = _sent_again(row, applied)
     params = update_params(applied.terms, row.requested_terms, row.revision, metadata, again)
     run = run._replace(sent=AppliedTerms(row.requested_terms.filled_from(applied.terms), row.revision))
     before = row.unconfirmed_fields if row.recheck_after is not None else ()
     row = row._replace(unconfirmed_fields=tuple(sorted({*before, *params} - {"metadata"})))
-    return row, run, UpdateCall(stripe_id, params, f"payment_intent:{row.id}:update:{context.call_id}")
+    key = f"payment_intent:{row.id}:update:{context.call_id}"
+    return row, run, UpdateCall(object_id, params, key, row.is_checkout)
+
+
+def _confirm(
+    row: PaymentIntentState, stripe_id: str, applied: AppliedTerms, run: ConvergeRun, confirmation: Confirmation
+) -> tuple[PaymentIntentState, ConvergeRun, ConfirmCall | Done | Rejected | GiveUp]:
+    """Confirm what the shopper saw, if no request is on its way to Stripe that could change it."""
+    if not row.is_payable or row.is_checkout:
+        return row, run, Done()
+    owed = row.requested_terms
+    is_seen = confirmation.amount == owed.amount and confirmation.cart_version in (None, owed.cart_version)
+    if not is_seen or row.is_price_refused or applied.terms.price != owed.price:
+        facts = {"amount": owed.amount, "currency": owed.currency, "cart_version": owed.cart_version}
+        return row, run, Rejected("price_changed", {name: each for name, each in facts.items() if each is not None})
+    if row.recheck_after is not None:
+        return row, run, GiveUp()
+    params = {"confirmation_token": confirmation.token, "return_url": confirmation.return_url}
+    key = f"payment_intent:{row.id}:confirm:{confirmation.key}"
+    return row, run._replace(is_confirmed=True), ConfirmCall(stripe_id, params, key)
 
 
 def _sent_again(row: PaymentIntentState, applied: AppliedTerms) -> frozenset[str]:
@@ -192,9 +221,14 @@ def _sent_again(row: PaymentIntentState, applied: AppliedTerms) -> frozenset[str
     if row.recheck_after is None:
         return frozenset()
     is_customer_held = applied.terms.customer is not None
-    fixed = {"amount", "currency"} if row.status == "requires_action" else set()
+    fixed = {"amount", "currency", "line_items"} if row.status == "requires_action" else set()
     return frozenset(row.unconfirmed_fields) - fixed - ({"customer"} if is_customer_held else set())
 
 
-def _cancel(row: PaymentIntentState, stripe_id: str, context: Context) -> CancelCall:
-    return CancelCall(stripe_id, row.cancel_reason, f"payment_intent:{row.id}:cancel:{context.call_id}")
+def cancel_call(row: PaymentIntentState, object_id: str, context: Context, reason: str | None = None) -> CancelCall:
+    """Return what ends it. What a Checkout Session holds is released by its PaymentIntent; else the session expires."""
+    key = f"payment_intent:{row.id}:cancel:{context.call_id}"
+    reason = row.cancel_reason or reason
+    if row.is_checkout and row.status == "requires_capture" and row.stripe_id is not None:
+        return CancelCall(row.stripe_id, reason, key)
+    return CancelCall(object_id, reason, key, row.is_checkout)

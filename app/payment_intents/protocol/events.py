@@ -13,7 +13,7 @@ from uuid import UUID
 # Why a PaymentIntent was closed: we canceled it (nobody acted for long, a caller asked, too many attempts failed,
 # other terms need the next one), Stripe did (a hold was not captured in time, or for a reason of its own), or somebody
 # else did at Stripe; Stripe made nothing of it; a next payment follows it; a backup had lost it while another one was
-# opened; or Stripe does not have it any more.
+# opened; Stripe does not have it any more; or its Checkout Session ended at its time, or in a payment that failed late.
 ClosedReason = Literal[
     "abandoned",
     "requested",
@@ -27,6 +27,8 @@ ClosedReason = Literal[
     "followed",
     "surplus",
     "gone",
+    "checkout_expired",
+    "checkout_failed",
 ]
 
 # What a person should check: another amount than owed was paid, two were paid, the shopper's bank wants the money back
@@ -185,6 +187,7 @@ class AttemptFailed(Fact):
     currency: str
     failure_code: str | None
     decline_code: str | None
+    payment_method_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +198,7 @@ class AttemptSucceeded(Fact):
     attempt_id: UUID
     amount: int
     currency: str
+    payment_method_type: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from app.payment_intents.protocol.events import (
     PaymentProcessing,
     PaymentSucceeded,
 )
+from app.payment_intents.protocol.payment_of_checkout import as_of
 from app.payment_intents.protocol.refusals import consequence_of, withdraw
 from app.payment_intents.protocol.refusals import give_up as give_up_refused
 from app.payment_intents.protocol.state import (
@@ -41,6 +42,7 @@ from app.payment_intents.protocol.steps import (
     Answer,
     Answered,
     Call,
+    ConfirmCall,
     ConvergeRun,
     CreateCall,
     Fail,
@@ -70,12 +72,14 @@ from app.payment_intents.protocol.terms import (
 OWN_CANCELS: Mapping[str, ClosedReason] = {"abandoned": "abandoned", "fraudulent": "card_testing"}
 CANCELED_BY_STRIPE: Mapping[str, ClosedReason] = {
     "expired": "hold_expired",
+    "checkout_expired": "checkout_expired",
+    "checkout_failed": "checkout_failed",
     "automatic": "stripe",
     "failed_invoice": "stripe",
     "void_invoice": "stripe",
 }
 
-BY_STRIPE = frozenset({"hold_expired", "stripe", "refused", "failed", "gone"})
+BY_STRIPE = frozenset({"hold_expired", "stripe", "refused", "failed", "gone", "checkout_expired", "checkout_failed"})
 
 
 def record_answer(
@@ -92,6 +96,8 @@ def record_answer(
             run = run._replace(has_searched=True)
         case Gone():
             record_gone(change, row)
+        case KeyConflict() | ReplayedFailure() if isinstance(call, ConfirmCall):
+            return _release(change, row, run, is_unknown=True)
         case KeyConflict():
             run = _search(change, row, run)
         case ReplayedFailure():
@@ -120,9 +126,12 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntent
     So do other amounts of a frozen one, which only Stripe can have changed; else they are ignored, since they may be
     old. What disagrees with a closed row is asked about too.
     """
+    snapshot = as_of(row, snapshot)
     row = change.put(_name(row, snapshot))
-    if row.stripe_id != snapshot.id:
+    if not _is_of(row, snapshot):
         return row
+    if snapshot.is_partial:
+        return _look_at(change, row, snapshot)
     if snapshot.status in TERMINAL and row.status not in TERMINAL:
         return apply_snapshot(change, row, snapshot)
     if row.is_open and (_differs(row, snapshot) or _is_behind(row, snapshot)):
@@ -134,6 +143,15 @@ def record_hint(change: Change, row: PaymentIntentState, snapshot: PaymentIntent
         change.enqueue("recover", row)
         return change.put(row._replace(needs_refresh=True))
     return row
+
+
+def _look_at(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
+    """Have Stripe asked about what is said in part, unless it is what we know already or is over."""
+    is_known = row.status == snapshot.status and not _differs(row, snapshot) and snapshot.checkout == row.checkout
+    if row.status in TERMINAL or (is_known and row.lease_token is None):
+        return row
+    change.enqueue("recover", row)
+    return _distrust(change, row, snapshot)
 
 
 def record_disagreement(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> None:
@@ -158,10 +176,11 @@ def _record_snapshot(
 ) -> ConvergeRun:
     """Record the answer to a call of this run's."""
     is_first = row.applied_terms is None
+    snapshot = as_of(row, snapshot)
     row = change.put(_name(row, snapshot))
-    if not row.is_open or row.stripe_id != snapshot.id:
+    if not row.is_open or not _is_of(row, snapshot):
         return run
-    if snapshot.is_replay:
+    if snapshot.is_replay or snapshot.is_partial:
         row = _distrust(change, row, snapshot)
     elif snapshot.status in TERMINAL:
         row = apply_snapshot(change, row, snapshot, run)
@@ -200,6 +219,10 @@ def _record_refusal(
     change: Change, row: PaymentIntentState, run: ConvergeRun, call: Call, refused: Refused
 ) -> Decision:
     """Record Stripe's "no": look at the state that it speaks of, or end what was refused."""
+    if isinstance(call, ConfirmCall):
+        if refused.snapshot is not None:
+            _record_snapshot(change, row, run, call, refused.snapshot)
+        return _release(change, change.state.get(row.id) or row, run, is_unknown=False)
     consequence, is_mine = consequence_of(call, refused), row.lease_token == run.token
     if consequence == "look":
         shown = refused.snapshot.status if refused.snapshot else None
@@ -242,8 +265,16 @@ def _release(change: Change, row: PaymentIntentState, run: ConvergeRun, *, is_un
 
 
 def _name(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
-    """Note which PaymentIntent at Stripe this row is."""
-    return row if row.stripe_id is not None else row._replace(stripe_id=snapshot.id, version=row.version + 1)
+    """Note which PaymentIntent or Checkout Session at Stripe this row is, and which PaymentIntent a session has."""
+    is_new = row.object_id is None
+    checkout_id = row.checkout_id or (snapshot.checkout.id if row.is_checkout and snapshot.checkout else None)
+    row = row._replace(stripe_id=row.stripe_id or snapshot.payment_intent_id, checkout_id=checkout_id)
+    return row._replace(version=row.version + 1) if is_new and row.object_id is not None else row
+
+
+def _is_of(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> bool:
+    """Whether a snapshot is of what the row is about; a session's PaymentIntent may be known before the session."""
+    return row.object_id in (None, snapshot.id)
 
 
 def _distrust(change: Change, row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentState:
@@ -306,6 +337,7 @@ def _take_status(change: Change, row: PaymentIntentState, snapshot: PaymentInten
     row = row._replace(
         status=snapshot.status,
         next_action=snapshot.next_action,
+        checkout=snapshot.checkout,
         amount=snapshot.amount,
         currency=snapshot.currency,
         amount_received=snapshot.amount_received,
@@ -392,6 +424,10 @@ def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: C
     Stripe may show a field otherwise than it was sent: what is only read may cost one more update.
     """
     shown = terms_in(snapshot)
+    if row.is_checkout:  # of the items, their sum is shown
+        is_requested = row.requested_terms.price == shown.price
+        known = row.requested_terms if is_requested else created_with(row.create_params).terms
+        shown = replace(shown, checkout=known.checkout)
     is_moved = reference_in(snapshot.metadata) != row.reference
     if is_moved:  # the session counted its own versions
         shown = replace(shown, cart_version=row.requested_terms.cart_version)

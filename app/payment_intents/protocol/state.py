@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from app.payment_intents.protocol.checkout import LONGEST_LIFE, SHORTEST_LIFE, CheckoutState
 from app.payment_intents.protocol.events import (
     ClosedReason,
     Fact,
@@ -40,6 +41,9 @@ NEVER_MADE = frozenset({"refused", "failed"})
 
 # How long is waited for a bank transfer to arrive, or for the amounts of micro-deposits: Stripe's own ten days.
 LONGEST_TRANSFER = timedelta(days=10)
+
+# Stripe counts a session's shortest life from its own clock, and from when the request arrives.
+CLOCK_MARGIN = timedelta(minutes=2)
 
 # Card testing: failed attempts of so long ago do not count any more.
 FAILURE_WINDOW = timedelta(hours=1)
@@ -84,7 +88,9 @@ class Context:
 class PaymentIntentState(NamedTuple):
     """A generation of a reference. The one without `closed_at` is live; the database allows one.
 
-    Of Stripe we know: `stripe_id`, `status` (its words; None until it answers), the amounts, and `applied_terms`.
+    `is_checkout`: it is paid in a Checkout Session, which is what our calls are about; else in a PaymentIntent alone.
+    Of Stripe we know: `stripe_id` (the PaymentIntent), `checkout` (the session), `status` (a PaymentIntent's, its
+    words; None until it answers), the amounts, and `applied_terms`.
     Desired state: `requested_terms` with their `revision`, which only grows, over generations too
     (`is_rolled_back`: the newest request was given up, and these are what Stripe held; `refused_revision`: Stripe
     refused a price, and has accepted nothing newer than this), `is_cancel_requested` and `capture_amount`.
@@ -108,7 +114,10 @@ class PaymentIntentState(NamedTuple):
     created_at: datetime
     updated_at: datetime
     last_activity_at: datetime
+    is_checkout: bool = False
     stripe_id: str | None = None
+    checkout_id: str | None = None
+    checkout: CheckoutState | None = None
     previous_id: UUID | None = None
     is_rolled_back: bool = False
     refused_revision: int | None = None
@@ -142,6 +151,11 @@ class PaymentIntentState(NamedTuple):
     closed_reason: ClosedReason | None = None
 
     @property
+    def object_id(self) -> str | None:
+        """What our calls to Stripe are about: the Checkout Session, or the PaymentIntent that has none."""
+        return self.checkout_id if self.is_checkout else self.stripe_id
+
+    @property
     def amount_refundable(self) -> int:
         """What is left of what was received, without what refunds of unknown outcome have reserved.
 
@@ -159,7 +173,7 @@ class PaymentIntentState(NamedTuple):
     @property
     def is_watched(self) -> bool:
         """Whether it is closed here and not known to have ended at Stripe: it may be paid there."""
-        if self.closed_at is None or self.stripe_id is None:
+        if self.closed_at is None or self.object_id is None:
             return False
         return self.needs_refresh or (self.status not in TERMINAL and self.closed_reason != GONE)
 
@@ -186,20 +200,17 @@ class PaymentIntentState(NamedTuple):
 
     @property
     def must_be_replaced(self) -> bool:
-        """Whether only another PaymentIntent can have what is requested.
+        """Whether only another PaymentIntent or Checkout Session can have what is requested.
 
-        That is so for another customer, for another price while the shopper authenticates this one, and when the
-        caller names the payment methods that Stripe chose, or the other way round.
+        That is so for another customer, for another price while the shopper authenticates this one, and for what
+        `can_follow_in_place` excludes.
         """
         if self.applied_terms is None:
             return False
         held, wanted = self.applied_terms.terms, self.requested_terms
         is_other_customer = held.customer is not None and wanted.customer not in (None, held.customer)
         is_other_price = self.status == "requires_action" and held.price != wanted.price
-        is_chosen_otherwise = (held.allowed_payment_method_types is None) != (
-            wanted.allowed_payment_method_types is None
-        )
-        return is_other_customer or is_other_price or is_chosen_otherwise
+        return is_other_customer or is_other_price or not wanted.filled_from(held).can_follow_in_place(held)
 
     @property
     def is_amount_mismatched(self) -> bool:
@@ -371,6 +382,7 @@ class Change:
     ) -> PaymentIntentState:
         """Open the reference's next generation, with the parameters of its creation frozen in it."""
         reference, generation = self.state.reference, self.state.next_generation
+        end = self._checkout_end(requested, expires_after)
         metadata = StripeMetadata(self.context.config.instance, self.context.new_id, reference)
         self.state = self.state._replace(next_generation=generation + 1)
         row = self.touch(
@@ -378,7 +390,8 @@ class Change:
                 id=self.context.new_id,
                 reference=reference,
                 generation=generation,
-                create_params=create_params(requested, revision, metadata),
+                is_checkout=requested.checkout is not None,
+                create_params=create_params(requested, revision, metadata, end),
                 requested_terms=requested,
                 revision=revision,
                 created_at=self.now,
@@ -390,6 +403,12 @@ class Change:
         )
         self.append(row, PaymentOpened(requested.amount, requested.currency, generation, previous_id))
         return row
+
+    def _checkout_end(self, requested: PaymentTerms, expires_after: timedelta | None) -> datetime | None:
+        """Return until when a Checkout Session is to live, if that is less than Stripe's longest time for one."""
+        if requested.checkout is None or expires_after is None or expires_after.total_seconds() >= LONGEST_LIFE:
+            return None
+        return self.now + max(expires_after, timedelta(seconds=SHORTEST_LIFE) + CLOCK_MARGIN)
 
     def close(self, row: PaymentIntentState, reason: ClosedReason) -> PaymentIntentState:
         """Close a PaymentIntent, so that the reference may open its next one."""
@@ -458,7 +477,14 @@ def due_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime | None:
         due.append(row.recheck_after)
     if row.is_payable and config.is_expiry_enabled:
         due.append(expires_at(row, config))
+    if row.is_payable and row.checkout is not None:
+        due.append(row.checkout.expires_at)
     return min(due)
+
+
+def has_ended(row: PaymentIntentState, now: datetime) -> bool:
+    """Whether its Checkout Session ends by itself at this time: Stripe has to be asked what became of it."""
+    return row.checkout is not None and row.checkout.status == "open" and row.checkout.expires_at <= now
 
 
 def expires_at(row: PaymentIntentState, config: ProtocolConfig) -> datetime:

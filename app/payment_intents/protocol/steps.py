@@ -1,5 +1,6 @@
 """What a run may do next, and how a call to Stripe may end."""
 
+import hashlib
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Literal, NamedTuple, TypeAlias
@@ -19,6 +20,23 @@ KEY_IS_SAFE_FOR = timedelta(hours=20)
 CLOCK_SKEW = timedelta(minutes=10)
 
 
+class Confirmation(NamedTuple):
+    """What a shopper agreed to pay, and how: the price that they saw, and Stripe's token of what they entered."""
+
+    amount: int
+    cart_version: int | None
+    token: str
+    return_url: str
+
+    def __repr__(self) -> str:
+        return f"Confirmation of {self.amount}"  # whoever has the token could pay with it
+
+    @property
+    def key(self) -> str:
+        """The same for the same request, however often it is sent: a double click confirms once."""
+        return hashlib.sha256(f"{self.token} {self.return_url}".encode()).hexdigest()[:32]
+
+
 class ConvergeRun(NamedTuple):
     """One writer's attempt to bring Stripe to what was requested, and what it has learnt so far.
 
@@ -26,7 +44,8 @@ class ConvergeRun(NamedTuple):
     the lease was taken. `sent` are the terms of the last update with their revision; `is_first` says that nobody had
     an answer about this PaymentIntent before. `is_fresh`: this run has Stripe's own answer since it took the lease.
     `refused` is the call that Stripe refused because of a state, `refused_in` the status that it showed with that.
-    `displaced` is the price that a PUT's own took the place of.
+    `displaced` is the price that a PUT's own took the place of. `confirmation` is what is to be confirmed once Stripe
+    holds what is owed, unless it `is_confirmed`.
     """
 
     token: UUID
@@ -43,6 +62,8 @@ class ConvergeRun(NamedTuple):
     refused: "Call | None" = None
     refused_in: str | None = None
     displaced: tuple[int, str] | None = None
+    confirmation: Confirmation | None = None
+    is_confirmed: bool = False
 
     @property
     def is_put(self) -> bool:
@@ -83,6 +104,7 @@ Reason = Literal[
     "payment_in_progress",
     "payment_intent_not_found",
     "previous_payment_intent_mismatch",
+    "price_changed",
     "stale_cart_version",
     "too_many_failed_attempts",
 ]
@@ -96,12 +118,16 @@ class Rejected:
     facts: dict[str, Any] = field(default_factory=dict, hash=False)
 
 
+# With `is_checkout` a call is about a Checkout Session, else about a PaymentIntent.
+
+
 @dataclass(frozen=True, slots=True)
 class CreateCall:
     """Create the PaymentIntent; the key finds the first one when this was sent before. `params` is JSON."""
 
     params: str
     key: str
+    is_checkout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,6 +137,7 @@ class FindCall:
     metadata: dict[str, str] = field(hash=False)
     created_after: datetime
     created_before: datetime | None
+    is_checkout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +146,7 @@ class RetrieveCall:
 
     stripe_id: str
     began_at: datetime
+    is_checkout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,15 +156,17 @@ class UpdateCall:
     stripe_id: str
     params: dict[str, Any] = field(hash=False)
     key: str
+    is_checkout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class CancelCall:
-    """Cancel it."""
+    """Cancel it; a Checkout Session is expired, for no reason that Stripe would keep."""
 
     stripe_id: str
     reason: str | None
     key: str
+    is_checkout: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +178,16 @@ class CaptureCall:
     key: str
 
 
-Call: TypeAlias = CreateCall | FindCall | RetrieveCall | UpdateCall | CancelCall | CaptureCall
+@dataclass(frozen=True, slots=True)
+class ConfirmCall:
+    """Take the money with what the shopper entered."""
+
+    stripe_id: str
+    params: dict[str, Any] = field(hash=False, repr=False)
+    key: str
+
+
+Call: TypeAlias = CreateCall | FindCall | RetrieveCall | UpdateCall | CancelCall | CaptureCall | ConfirmCall
 Step: TypeAlias = Call | Wait | Done | GiveUp | Fail | Rejected
 
 

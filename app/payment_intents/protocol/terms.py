@@ -5,11 +5,23 @@ request an answer shows.
 """
 
 import json
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, fields, replace
 from datetime import datetime
 from typing import Any, Literal, NamedTuple, Protocol
 from uuid import UUID
+
+from app.payment_intents.protocol.checkout import (
+    MAX_CLIENT_REFERENCE,
+    OF_PAYMENT,
+    CheckoutState,
+    CheckoutTerms,
+    checkout_in,
+    checkout_of,
+    items_param,
+    plain,
+    urls_param,
+)
 
 Kind = Literal["cart", "session"]
 
@@ -81,7 +93,7 @@ class Shipping:
 
 @dataclass(frozen=True, slots=True)
 class PaymentTerms:
-    """What a reference owes and how it may be paid; None where unset."""
+    """What a reference owes and how it may be paid; None where unset. With `checkout` by a Checkout Session."""
 
     amount: int
     currency: str
@@ -94,12 +106,32 @@ class PaymentTerms:
     capture_method: str | None = None
     allowed_payment_method_types: tuple[str, ...] | None = None
     excluded_payment_method_types: tuple[str, ...] | None = None
+    checkout: CheckoutTerms | None = None
     metadata: Mapping[str, str] = field(default_factory=dict, hash=False)
     cart_version: int | None = None
 
     @property
     def price(self) -> tuple[int, str]:
         return self.amount, self.currency
+
+    def can_follow_in_place(self, held: "PaymentTerms") -> bool:
+        """Whether an update can turn `held` into these terms.
+
+        Not from one channel to the other, nor to methods that the caller names from those that Stripe chose. Of a
+        Checkout Session only our metadata can be changed, and the items where its mode allows that.
+        """
+        if (self.checkout is None) != (held.checkout is None):
+            return False
+        if (self.allowed_payment_method_types is None) != (held.allowed_payment_method_types is None):
+            return False
+        return self.checkout is None or self._fixed() == held._fixed()  # noqa: SLF001 - of the same class
+
+    def _fixed(self) -> "PaymentTerms":
+        """Return these terms without what can be changed of an open Checkout Session."""
+        rest = replace(self, metadata={}, cart_version=None)
+        if self.checkout is None or not self.checkout.takes_items:
+            return rest
+        return replace(rest, amount=0, checkout=replace(self.checkout, line_items=()))
 
     def filled_from(self, held: "PaymentTerms", names: Iterable[str] = FIELDS_NEVER_UNSET) -> "PaymentTerms":
         """Return these terms, with what they leave unset of these fields as `held` has it."""
@@ -142,7 +174,11 @@ class NextAction(NamedTuple):
 
 
 class PaymentIntentSnapshot(Protocol):
-    """What Stripe said of a PaymentIntent, as the gateway reads it."""
+    """What Stripe said of a PaymentIntent, or of a Checkout Session with its own, as the gateway reads it.
+
+    `id` is the session's if it is of one; then `checkout` is there too, and `payment_intent_id` once a shopper has
+    confirmed. `status` is always that of a PaymentIntent. `is_partial`: not all is said that the status depends on.
+    """
 
     @property
     def id(self) -> str: ...
@@ -164,6 +200,12 @@ class PaymentIntentSnapshot(Protocol):
     def created(self) -> datetime: ...
     @property
     def next_action(self) -> NextAction | None: ...
+    @property
+    def checkout(self) -> CheckoutState | None: ...
+    @property
+    def payment_intent_id(self) -> str | None: ...
+    @property
+    def is_partial(self) -> bool: ...
     @property
     def fields(self) -> Mapping[str, Any]: ...
     @property
@@ -192,9 +234,13 @@ class StripeMetadata:
         return self.identity() | {"revision": str(revision), "cart_version": version}
 
 
-def create_params(terms: PaymentTerms, revision: int, metadata: StripeMetadata) -> str:
+def create_params(
+    terms: PaymentTerms, revision: int, metadata: StripeMetadata, expires_at: datetime | None = None
+) -> str:
     """Return the parameters of the create call as JSON. They are frozen in the row: its key allows no others."""
-    ours = terms.metadata | metadata.of_request(terms, revision)  # type: ignore[operator] # a Mapping that is a dict
+    if terms.checkout is not None:
+        return json.dumps(_checkout_params(terms, terms.checkout, revision, metadata, expires_at))
+    ours = {**terms.metadata, **metadata.of_request(terms, revision)}
     params = {name: _plain(getattr(terms, name)) for name in FIELDS if getattr(terms, name) is not None}
     params["metadata"] = {name: value for name, value in ours.items() if value != ""}
     if terms.allowed_payment_method_types is None:  # Stripe takes one of the two
@@ -202,16 +248,53 @@ def create_params(terms: PaymentTerms, revision: int, metadata: StripeMetadata) 
     return json.dumps(params)
 
 
+def _checkout_params(
+    terms: PaymentTerms,
+    checkout: CheckoutTerms,
+    revision: int,
+    metadata: StripeMetadata,
+    expires_at: datetime | None,
+) -> dict[str, Any]:
+    """Return the parameters that open a Checkout Session. Our metadata is on it and on its PaymentIntent."""
+    ours = {**terms.metadata, **metadata.of_request(terms, revision)}
+    marks = {name: value for name, value in ours.items() if value != ""}
+    of_payment = {name: _plain(getattr(terms, name)) for name in OF_PAYMENT if getattr(terms, name) is not None}
+    email = terms.receipt_email if terms.customer is None else None
+    reference_id = metadata.reference.id
+    optional = {
+        "client_reference_id": reference_id if len(reference_id) <= MAX_CLIENT_REFERENCE else None,
+        "customer": terms.customer,
+        "customer_email": email,
+        "excluded_payment_method_types": _plain(terms.excluded_payment_method_types),
+        "expires_at": None if expires_at is None else int(expires_at.timestamp()),
+    }
+    return {
+        "mode": "payment",
+        "ui_mode": checkout.ui_mode,
+        "line_items": items_param(checkout, terms.currency),
+        "metadata": marks,
+        "payment_intent_data": {**of_payment, "capture_method": terms.capture_method, "metadata": marks},
+        "adaptive_pricing": {"enabled": False},
+        **{name: value for name, value in optional.items() if value is not None},
+        **urls_param(checkout),
+    }
+
+
 def created_with(params: str) -> AppliedTerms:
     """Return the terms and the revision that a create call asked for."""
     sent = json.loads(params)
-    metadata = sent.pop("metadata")
+    metadata = sent["metadata"]
     version = metadata.get("cart_version")
-    terms = terms_of(
-        {name: sent.get(name) for name in FIELDS}
-        | {"metadata": _without_ours(metadata), "cart_version": None if version is None else int(version)}
-    )
-    return AppliedTerms(terms, int(metadata["revision"]))
+    ours = {"metadata": _without_ours(metadata), "cart_version": None if version is None else int(version)}
+    values = {name: sent.get(name) for name in FIELDS}
+    if "line_items" in sent:
+        values |= sent["payment_intent_data"] | {"checkout": plain(checkout_in(sent)), **_price_of(sent["line_items"])}
+    return AppliedTerms(terms_of(values | ours), int(metadata["revision"]))
+
+
+def _price_of(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    amount = sum(each["price_data"]["unit_amount"] * each["quantity"] for each in items)
+    return {"amount": amount, "currency": items[0]["price_data"]["currency"]}
 
 
 def update_params(
@@ -222,33 +305,44 @@ def update_params(
     An empty string unsets. What is held already, and what Stripe can't unset, is not sent.
     """
     wanted = requested.filled_from(held)
+    marks = {
+        **dict.fromkeys(held.metadata, ""),
+        **requested.metadata,
+        **metadata.of_request(requested, revision),
+    }
+    if requested.checkout is not None:
+        return _items_changed(held, requested, requested.checkout, again) | {"metadata": marks}
     changed = [
         name
         for name in FIELDS
         if getattr(wanted, name) != getattr(held, name) or (name in again and getattr(wanted, name) is not None)
     ]
     values = {name: _plain(getattr(wanted, name)) for name in changed}
-    return {name: "" if value is None else value for name, value in values.items()} | {
-        "metadata": {
-            **dict.fromkeys(held.metadata, ""),
-            **requested.metadata,
-            **metadata.of_request(requested, revision),
-        }
-    }
+    return {name: "" if value is None else value for name, value in values.items()} | {"metadata": marks}
+
+
+def _items_changed(
+    held: PaymentTerms, requested: PaymentTerms, checkout: CheckoutTerms, again: Collection[str]
+) -> dict[str, Any]:
+    is_same = held.price == requested.price and held.checkout == checkout
+    if not checkout.takes_items or (is_same and "line_items" not in again):
+        return {}
+    return {"line_items": items_param(checkout, requested.currency)}
 
 
 def terms_of(values: Mapping[str, Any]) -> PaymentTerms:
     """Return the terms that plain values say, as JSON or a form has them."""
     known = {each.name: values[each.name] for each in fields(PaymentTerms) if each.name in values}
     lists = {name: tuple(values[name]) if values.get(name) else None for name in _LISTS}
-    return PaymentTerms(**known | lists | {"shipping": _shipping_of(values.get("shipping"))})
+    nested = {"shipping": _shipping_of(values.get("shipping")), "checkout": checkout_of(values.get("checkout"))}
+    return PaymentTerms(**known | lists | nested)
 
 
 def terms_in(snapshot: PaymentIntentSnapshot) -> PaymentTerms:
     """Return the terms that Stripe shows."""
     version = snapshot.metadata.get("cart_version", "")
     return terms_of(
-        {name: snapshot.fields.get(name) for name in FIELDS}
+        {name: snapshot.fields.get(name) for name in (*FIELDS, "checkout")}
         | {
             "amount": snapshot.amount,
             "currency": snapshot.currency,

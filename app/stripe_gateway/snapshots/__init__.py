@@ -5,6 +5,7 @@ unknown codes and statuses are kept as they are. Amounts are integers in minor u
 """
 
 from app.stripe_gateway.snapshots.charge import ChargeSnapshot
+from app.stripe_gateway.snapshots.checkout_session import CheckoutSessionSnapshot
 from app.stripe_gateway.snapshots.dispute import DisputeSnapshot
 from app.stripe_gateway.snapshots.event import StripeEvent
 from app.stripe_gateway.snapshots.fraud_warning import FraudWarningSnapshot
@@ -17,6 +18,7 @@ __all__ = [
     "PAYABLE",
     "TERMINAL",
     "ChargeSnapshot",
+    "CheckoutSessionSnapshot",
     "DisputeSnapshot",
     "Failure",
     "FraudWarningSnapshot",

@@ -102,6 +102,18 @@ class PaymentIntentSnapshot:
     request_id: str | None = None
 
     @property
+    def payment_intent_id(self) -> str:
+        return self.id
+
+    @property
+    def checkout(self) -> None:
+        """Whatever it was made by: only a session itself says how that stands."""
+
+    @property
+    def is_partial(self) -> bool:
+        return False
+
+    @property
     def is_terminal(self) -> bool:
         return self.status in TERMINAL
 
