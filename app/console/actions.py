@@ -60,7 +60,7 @@ def possible_actions(payment: PaymentIntentRead, session: Session) -> list[tuple
         "refund": payment.status == "succeeded" and payment.amount_refundable > 0,
         "capture": payment.status == "requires_capture" and payment.closed_at is None,
         "cancel": payment.closed_at is None and payment.status not in {"succeeded", "processing", "canceled"},
-        "ask_stripe": payment.stripe_id is not None,
+        "ask_stripe": payment.stripe_id is not None or payment.checkout is not None,
         "redeliver": False,  # offered beside each delivery
         "mark_seen": bool(payment.flags) or payment.is_price_refused,
     }

@@ -46,6 +46,7 @@ FIELDS: dict[str, tuple[str, Any]] = {
     "attempt_id": ("As in the list of attempts.", "0199a3c4-7d1e-7c02-9f5a-3a6b1c2d4e5f"),
     "canceled_by": ("The actor who asked for it, else `service`, `stripe` or `dashboard`.", "client:shop/k1"),
     "cart_id": ("The cart that has it from now on.", "cart-1001"),
+    "channel": ("What the shopper pays with: `payment_intent` or `checkout_session`.", "payment_intent"),
     "currency": ("Three letters, in lower case.", "eur"),
     "decline_code": ("Why the bank declined, in Stripe's words.", "insufficient_funds"),
     "due_by": ("Until when evidence can be sent to Stripe.", "2026-12-10T23:59:59Z"),

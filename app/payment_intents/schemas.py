@@ -254,7 +254,7 @@ class PaymentIntentRead(BaseModel):
             id=row.id,
             reference=ReferenceRead(kind=row.reference.kind, id=row.reference.id),
             generation=row.generation,
-            channel="checkout_session" if row.is_checkout else "payment_intent",
+            channel=row.channel,
             stripe_id=row.stripe_id,
             status=row.status,
             amount=row.amount,

@@ -35,7 +35,8 @@ def _opened(data: Data) -> Story:
         return Story(
             "Found again at Stripe", f"A payment of {money(data)} was missing here, and came back from Stripe."
         )
-    return Story("Payment begun", f"{money(data)} is owed; this is payment {number} of this cart or session.")
+    place = ", in a Checkout Session" if data.get("channel") == "checkout_session" else ""
+    return Story("Payment begun", f"{money(data)} is owed; this is payment {number} of this cart or session{place}.")
 
 
 def _amount_changed(data: Data) -> Story:

@@ -206,3 +206,17 @@ async def test_an_abandoned_one_is_expired_at_stripe(
 async def test_bad_input_changes_nothing(checkout: Checkout, database: Database, terms: Json) -> None:
     assert (await checkout.put(**terms)).status_code == 422
     assert await database.is_untouched()
+
+
+async def test_its_history_says_how_it_began_and_ended(
+    checkout: Checkout, cart: Cart, sandbox: SandboxClient, database: Database
+) -> None:
+    await checkout.open()
+    await sandbox.advance(24 * 3600 + 1)
+    await sandbox.wait_idle()
+    told = (await cart.api.get(f"{cart.path}/timeline")).json()["data"]
+    assert [each["headline"] for each in told] == ["Payment begun", "Canceled"]
+    assert told[0]["sentence"].endswith("in a Checkout Session.")
+    assert told[1]["sentence"] == "Its Checkout Session was open for as long as Stripe allows, and nobody paid."
+    [opened] = await database.domain_events("payment.opened")
+    assert opened["data"]["channel"] == "checkout_session"

@@ -46,7 +46,10 @@ class Fact:
 
 @dataclass(frozen=True, slots=True)
 class PaymentOpened(Fact):
-    """The cart or session has a new PaymentIntent; Stripe is asked to create it."""
+    """The cart or session has something new to pay; Stripe is asked to create it.
+
+    `channel`: a `payment_intent`, or a `checkout_session` that makes one when the shopper confirms.
+    """
 
     type: ClassVar[str] = "payment.opened"
     amount: int
@@ -54,6 +57,7 @@ class PaymentOpened(Fact):
     generation: int
     previous_payment_intent_id: UUID | None = None
     is_adopted: bool = False
+    channel: str = "payment_intent"
 
 
 @dataclass(frozen=True, slots=True)

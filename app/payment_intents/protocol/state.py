@@ -3,7 +3,7 @@
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 from uuid import UUID
 
 from app.payment_intents.protocol.checkout import LONGEST_LIFE, SHORTEST_LIFE, CheckoutState
@@ -149,6 +149,10 @@ class PaymentIntentState(NamedTuple):
     paid_at: datetime | None = None
     closed_at: datetime | None = None
     closed_reason: ClosedReason | None = None
+
+    @property
+    def channel(self) -> Literal["payment_intent", "checkout_session"]:
+        return "checkout_session" if self.is_checkout else "payment_intent"
 
     @property
     def object_id(self) -> str | None:
@@ -401,7 +405,8 @@ class Change:
                 expires_after=expires_after,
             )
         )
-        self.append(row, PaymentOpened(requested.amount, requested.currency, generation, previous_id))
+        opened = PaymentOpened(requested.amount, requested.currency, generation, previous_id, channel=row.channel)
+        self.append(row, opened)
         return row
 
     def _checkout_end(self, requested: PaymentTerms, expires_after: timedelta | None) -> datetime | None:
