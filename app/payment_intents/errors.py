@@ -95,6 +95,12 @@ class PaymentDeclined(PaymentsError):
     status, code, title = HTTPStatus.PAYMENT_REQUIRED, "payment_declined", "Payment declined"
 
 
+class ChannelChanged(Conflict):
+    """A newer request has this reference paid by the other channel, PaymentIntent or Checkout Session; read it."""
+
+    code, title = "channel_changed", "Channel changed"
+
+
 class NotConfirmable(Conflict):
     """It can't be confirmed here: it is over, or it is paid in a Checkout Session, whose page confirms by itself."""
 

@@ -17,6 +17,7 @@ from app.payment_intents import listing, repository
 from app.payment_intents.convergence import context_at, converge
 from app.payment_intents.errors import (
     AlreadyPaid,
+    ChannelChanged,
     ClientSecretUnavailable,
     Moved,
     PaymentInProgress,
@@ -68,6 +69,8 @@ async def put(resources: Resources, reference: Reference, command: PutTerms, cal
     row, run = await converge(resources, reference, command, actor_of(caller), wants_secret=True)
     if not is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
+    if row.is_payable and row.is_checkout != (wanted.checkout is not None):
+        raise ChannelChanged
     if run.revision is not None and is_displaced(row, wanted, run.revision):
         raise SyncPending
     secret = resources.stripe.client_secret(row.object_id) if row.object_id and row.is_payable else None

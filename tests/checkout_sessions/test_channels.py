@@ -2,12 +2,14 @@
 
 import asyncio
 import random
+from contextlib import suppress
 from datetime import timedelta
 
+import httpx
 import pytest
 
 from sandbox.client import SandboxClient
-from tests.cart import CHALLENGED, Cart
+from tests.cart import CHALLENGED, DECLINED, Cart
 from tests.checkout import MUG, Checkout
 from tests.conftest import Jobs, Sweep
 from tests.database import Database
@@ -121,10 +123,13 @@ async def test_a_hundred_puts_of_both_channels_leave_one_to_pay(
     async def one(number: int, is_checkout: int) -> int:
         amount = 1000 + number % 3
         answer = await (elements.put(amount=amount) if is_checkout else cart.put(amount=amount))
+        if answer.is_success:
+            assert answer.json()["channel"] == ("checkout_session" if is_checkout else "payment_intent")
+        assert answer.is_success or answer.json()["code"] in {"channel_changed", "sync_pending"}, answer.text
         return answer.status_code
 
     statuses = await asyncio.gather(*(one(number, each) for number, each in enumerate(order)))
-    assert set(statuses) <= {200, 201, 503}
+    assert set(statuses) <= {200, 201, 409, 503}
     last = await elements.put(amount=7777)
     for _ in range(5):
         if last.status_code != 503:
@@ -134,3 +139,47 @@ async def test_a_hundred_puts_of_both_channels_leave_one_to_pay(
     assert await elements.payable() == [last.json()["checkout"]["stripe_id"]]
     generations = (await cart.api.get(f"{cart.path}/payment-intents", params={"limit": 100})).json()["data"]
     assert sum(each["closed_at"] is None for each in generations) == 1
+
+
+async def test_a_request_that_a_newer_one_of_the_other_channel_overtakes_is_told(
+    checkout: Checkout, cart: Cart, sandbox: SandboxClient
+) -> None:
+    await sandbox.hold(SESSIONS)
+    older = asyncio.create_task(checkout.put())
+    await until_held(sandbox)
+    newer = asyncio.create_task(cart.put())
+    await asyncio.sleep(0.2)
+    await sandbox.release()
+    assert (await newer).json()["channel"] == "payment_intent"
+    answer = await older
+    assert (answer.status_code, answer.json()["code"]) == (409, "channel_changed")
+    assert len(await checkout.payable()) == 1
+
+
+async def test_held_money_is_captured_or_released_by_the_sessions_payment_intent(
+    checkout: Checkout, cart: Cart, sandbox: SandboxClient, jobs: Jobs
+) -> None:
+    for name, amount in (("captured", 600), ("released", None)):
+        one = cart.another(f"/v1/carts/{name}")
+        await Checkout(one).open(capture_method="manual")
+        await Checkout(one).pay()
+        await sandbox.wait_idle()
+        await jobs()
+        assert (await one.state())["status"] == "requires_capture"
+        assert (await one.put()).json()["code"] == "payment_in_progress"
+        ended = (await (one.capture(amount=amount) if amount else one.cancel())).json()
+        assert (ended["status"], ended["amount_received"]) == (("succeeded", 600) if amount else ("canceled", 0))
+
+
+async def test_card_testing_ends_the_session(
+    checkout: Checkout, cart: Cart, sandbox: SandboxClient, jobs: Jobs
+) -> None:
+    await checkout.open()
+    for _ in range(10):
+        with suppress(httpx.HTTPStatusError):
+            await checkout.pay(DECLINED)
+    await sandbox.wait_idle()
+    await jobs()
+    assert (await cart.state())["closed_reason"] == "card_testing"
+    assert [each["status"] for each in await checkout.at_stripe()] == ["expired"]
+    assert {(await checkout.put()).status_code, (await cart.put()).status_code} == {429}
