@@ -17,6 +17,7 @@ from sandbox.client import SandboxClient
 from tests.conftest import SECRET_KEY, NewKey
 from tests.database import Database
 from tests.processes import api_process, environment
+from tests.stripe_calls import confirmation_token
 from tests.waiting import until
 
 CART = "/v1/carts/c1/payment-intent"
@@ -95,6 +96,8 @@ class Flow:
         self._api = api
         self._sandbox = sandbox
         self.client_secrets: list[str] = []
+        self.session_secrets: list[str] = []
+        self.confirmation_tokens: list[str] = []
         self.tokens: list[str] = []
         self.answers: list[httpx.Response] = []
 
@@ -123,6 +126,22 @@ class Flow:
         await until(is_canceled, "the worker cancels what too many cards failed on", seconds=20)
         self.answers += [await self._api.put(path, json=TEN_EUROS), await self._api.get(f"{path}/client-secret")]
         self.answers.append(await self._api.get("/v1/sessions/s1/attempts"))
+
+    async def pay_in_sessions(self) -> None:
+        """Open one on Stripe's page and one on the shop's, pay there, and confirm another cart from here."""
+        for mode in ("hosted_page", "elements"):
+            path = f"/v1/carts/{mode}/checkout-session"
+            owed = TEN_EUROS | {"ui_mode": mode, "return_url": "https://shop.example/back"}
+            checkout = (await self._api.put(path, json=owed)).json()["checkout"]
+            self.session_secrets.append(checkout["url"] or checkout["client_secret"])
+            await self._sandbox.pay_session(checkout["stripe_id"])
+            self.answers.append(await self._api.post(f"{path}/expire"))
+        self.confirmation_tokens.append(await confirmation_token(self._sandbox))
+        path = "/v1/carts/confirmed/payment-intent"
+        self.client_secrets.append((await self._api.put(path, json=TEN_EUROS)).json()["client_secret"])
+        confirm = {"confirmation_token": self.confirmation_tokens[0], "return_url": "https://shop.example/back"}
+        for amount in (999, 1000):
+            self.answers.append(await self._api.post(f"{path}/confirm", json=confirm | {"amount": amount}))
 
     async def do_wrong(self, key: str) -> None:
         """Send secrets where they do not belong."""
@@ -175,6 +194,7 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
             flow = Flow(api, sandbox)
             await flow.pay()
             await flow.be_declined()
+            await flow.pay_in_sessions()
             await flow.do_wrong(key)
             await flow.meet_a_broken_stripe()
             metrics = await api.get(f"http://127.0.0.1:{settings.metrics_port}/metrics")
@@ -195,6 +215,8 @@ async def test_no_secret_is_left_in_logs_the_database_errors_or_metrics(
         "card number": CARD,
         "database password": settings.database_url.get_secret_value().partition("://")[2].partition("@")[0],
         **{f"client secret {n}": each.partition("_secret_")[2] for n, each in enumerate(flow.client_secrets)},
+        **{f"session {n}": each.rpartition("_secret_")[2] for n, each in enumerate(flow.session_secrets)},
+        **{f"confirmation token {n}": each for n, each in enumerate(flow.confirmation_tokens)},
         **{f"token {n}": each.rpartition(".")[2] for n, each in enumerate(flow.tokens)},
     }
     assert all(len(secret) >= 6 for secret in secrets.values())
