@@ -8,6 +8,7 @@ a retrieve. No clock decides.
 from collections.abc import Mapping
 from dataclasses import replace
 
+from app.payment_intents.protocol.checkout import CheckoutTerms
 from app.payment_intents.protocol.decide import Decision, next_step
 from app.payment_intents.protocol.events import (
     ClosedReason,
@@ -424,10 +425,8 @@ def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: C
     Stripe may show a field otherwise than it was sent: what is only read may cost one more update.
     """
     shown = terms_in(snapshot)
-    if row.is_checkout:  # of the items, their sum is shown
-        is_requested = row.requested_terms.price == shown.price
-        known = row.requested_terms if is_requested else created_with(row.create_params).terms
-        shown = replace(shown, checkout=known.checkout)
+    if row.is_checkout:
+        shown = replace(shown, checkout=_checkout_held(row, shown.checkout))
     is_moved = reference_in(snapshot.metadata) != row.reference
     if is_moved:  # the session counted its own versions
         shown = replace(shown, cart_version=row.requested_terms.cart_version)
@@ -441,6 +440,17 @@ def _terms_held(row: PaymentIntentState, snapshot: PaymentIntentSnapshot, run: C
         held, terms=held.terms.filled_from(shown, FIELDS_NEVER_UNSET if row.recheck_after is None else FIELDS)
     )
     return held.with_price(snapshot.amount, snapshot.currency)
+
+
+def _checkout_held(row: PaymentIntentState, shown: CheckoutTerms | None) -> CheckoutTerms | None:
+    """Return how a Checkout Session is shown to its shopper: as it was opened, but for items that can be changed.
+
+    Of these no more is known than their sum, whatever was requested: it may be another request's.
+    """
+    opened = created_with(row.create_params).terms.checkout
+    if opened is None or shown is None or not opened.takes_items:
+        return opened
+    return replace(opened, line_items=shown.line_items)
 
 
 def _of_revision(revision: str, row: PaymentIntentState, run: ConvergeRun | None) -> AppliedTerms | None:
