@@ -4,7 +4,7 @@
 | --- | --- | --- |
 | create | anything | `close` the row: the next PUT opens the next generation |
 | update, cancel, capture | the state: shown, or said by the code (`STATE_CODES`) | `look` at it, and decide again |
-| expire of a Checkout Session | anything: it may be complete | `look` |
+| update or expire of a Checkout Session | anything: it may be complete | `look` |
 | update | `customer`, without a code: a late request may have set one | `look` |
 | update, cancel, capture | anything else | `give up`: the caller is told in Stripe's words |
 | the same, decided again in the same status | that state after all | `give up`; the call is not made again |
@@ -62,8 +62,8 @@ def consequence_of(call: Call, refused: Refused) -> Consequence:
         return "tell"
     is_shown = refused.snapshot is not None
     is_customer_fixed = refused.stripe_code is None and refused.stripe_param == "customer"
-    if isinstance(call, CancelCall) and call.is_checkout:
-        return "look"  # it is not open any more: it may have been paid
+    if isinstance(call, UpdateCall | CancelCall) and call.is_checkout:
+        return "look"  # perhaps it is not open any more: it may have been paid
     is_about_state = is_shown or is_customer_fixed or refused.stripe_code in STATE_CODES[type(call)]
     return "look" if is_about_state else "give up"
 

@@ -1,4 +1,4 @@
-"""What is known of a Checkout Session whose last request was lost."""
+"""What is known of a Checkout Session whose last request was lost, and what a refusal says of it."""
 
 from dataclasses import replace
 
@@ -12,6 +12,7 @@ from app.payment_intents.protocol.steps import (
     Answered,
     Call,
     CancelCall,
+    Refused,
     RetrieveCall,
     Step,
     UpdateCall,
@@ -68,3 +69,8 @@ def test_what_a_lost_request_left_is_not_taken_for_the_newest_of_the_same_price(
     requested: PaymentTerms, expected: type[Call]
 ) -> None:
     assert isinstance(_next(requested, RETRIEVE, Answered(_session(revision=2))), expected)
+
+
+def test_an_update_is_refused_when_the_session_was_paid_so_that_is_looked_at() -> None:
+    update = UpdateCall("cs_1", {}, "key", is_checkout=True)
+    assert isinstance(_next(_selling("Cup"), update, Refused()), RetrieveCall)
