@@ -3,7 +3,7 @@
 from functools import partial
 
 from model import promises, steps, world
-from model.configurations import Configuration
+from model.configuration import Configuration
 from model.explore import Model
 from model.state import State
 

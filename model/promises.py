@@ -1,15 +1,32 @@
 """What must hold in every state, and once all is quiet."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import datetime
 
+from app.payment_intents.protocol.checkout import HOSTED, CheckoutTerms, LineItem
 from app.payment_intents.protocol.commands import is_abandoned
 from app.payment_intents.protocol.state import PAID_AFTER_CLOSE, SURPLUS, Context, PaymentIntentState, due_at
 from app.payment_intents.protocol.steps import Wait
 from app.payment_intents.protocol.terms import Kind, PaymentTerms
-from model import steps, stripe, workers
-from model.configurations import Configuration
-from model.state import CAN_CHANGE, GONE, TERMINAL, Intent, Interned, Ours, Replies, State, Worker, intern
+from model import checkout, steps, stripe, workers
+from model.configuration import Configuration
+from model.held import fit, terms_held
+from model.state import (
+    CAN_CHANGE,
+    GONE,
+    RETURN_URL,
+    STRIPE,
+    TERMINAL,
+    Intent,
+    Interned,
+    Ours,
+    Replies,
+    State,
+    Worker,
+    intern,
+    said,
+)
 from model.steps import CONFIG, LONG_SILENT, MINUTE, NOTHING_LATE, SECRETS, SILENT, remembered
 
 
@@ -21,6 +38,11 @@ class Violation(Exception):
 MAX_LOOKS = 12
 
 JOB, PUT = 99, 98
+
+# What is asked for last, to see that it can be paid.
+_NINE = PaymentTerms(9, "eur", cart_version=99)
+_NINE_IN_A_SESSION = CheckoutTerms(HOSTED, RETURN_URL, (LineItem("nine", 9),))
+_ANYTHING = (_NINE, replace(_NINE, customer="new"), replace(_NINE, checkout=_NINE_IN_A_SESSION))
 
 
 def broken(state: State, configuration: Configuration) -> Iterator[str]:
@@ -103,31 +125,11 @@ def _check_agreement(intent: Intent, row: PaymentIntentState) -> None:
         raise Violation(f"flag: {intent.id} is closed here and {intent.status} at Stripe, and nothing says so")
     if (row.status, row.amount) != (intent.status, intent.amount):
         raise Violation(f"agree: {intent.id} is {intent.status} {intent.amount}, here {row.status} {row.amount}")
-    if row.is_open and intent.status in CAN_CHANGE and not _is_held(row.requested_terms, intent):
-        raise Violation(
-            f"agree: Stripe holds {_said(_terms_of(intent))}, and {_said(row.requested_terms)} is requested"
-        )
+    if row.is_open and intent.status in CAN_CHANGE and not fit(row.requested_terms, terms_held(intent)):
+        raise Violation(f"agree: Stripe holds {said(terms_held(intent))}, and {said(row.requested_terms)} is requested")
     owed = row.requested_terms.amount if row.capture_amount is None else row.capture_amount
     if intent.status == "succeeded" and intent.amount_received != owed and "amount_mismatch" not in row.flags:
         raise Violation(f"flag: {intent.amount_received} was paid of {owed}, and nothing says so")
-
-
-def _terms_of(intent: Intent) -> PaymentTerms:
-    return PaymentTerms(intent.amount, intent.currency, customer=intent.customer, description=intent.description)
-
-
-def _said(terms: PaymentTerms) -> tuple[int, str | None, str | None]:
-    return terms.amount, terms.description, terms.customer
-
-
-def _is_held(terms: PaymentTerms, intent: Intent) -> bool:
-    """Whether Stripe holds these terms; what they leave out stays there, since it can't be unset."""
-    return _fit(terms, _terms_of(intent))
-
-
-def _fit(wanted: PaymentTerms, terms: PaymentTerms) -> bool:
-    texts = ((wanted.description, terms.description), (wanted.customer, terms.customer))
-    return wanted.amount == terms.amount and all(one in (None, other) for one, other in texts)
 
 
 def _check_requests(state: State, swept: State, configuration: Configuration) -> None:
@@ -135,12 +137,12 @@ def _check_requests(state: State, swept: State, configuration: Configuration) ->
     replies, row = state.replies, swept.newest("cart") or swept.newest("session")
     if row is None:
         return
-    intent = next((each for each in swept.intents if each.id == row.stripe_id), None)
+    intent = next((each for each in swept.intents if each.id == row.object_id), None)
     if intent is not None and intent.status in CAN_CHANGE:
         stands = row.requested_terms  # what is left out stays as it is: not even a late request can be undone there
-        is_accepted = replies.accepted is not None and _fit(replies.accepted[1].value, stands)
-        if not is_accepted and any(_fit(each.value, stands) for each in replies.refused):
-            raise Violation(f"refused: {_said(stands)} was refused, and stands")
+        is_accepted = replies.accepted is not None and fit(replies.accepted[1].value, stands)
+        if not is_accepted and any(fit(each.value, stands) for each in replies.refused):
+            raise Violation(f"refused: {said(stands)} was refused, and stands")
     if "restore" not in configuration.budget:
         _check_refused(replies, row)
     if replies.accepted is None:
@@ -174,10 +176,10 @@ def _check_kept(row: PaymentIntentState, intent: Intent | None, accepted: Paymen
     is_flagged = row.capture_amount is not None or "amount_mismatch" in row.flags
     if row.status == "succeeded" and row.amount_received != accepted.amount and not is_flagged:
         raise Violation(f"flag: {accepted.amount} was accepted last, {row.amount_received} was paid, nothing says so")
-    if not _fit(accepted, row.requested_terms) and not row.is_price_refused:
+    if not fit(accepted, row.requested_terms) and not row.is_price_refused:
         kind = "given up" if row.is_rolled_back else "kept"
-        raise Violation(f"{kind}: {_said(accepted)} was accepted last, {_said(row.requested_terms)} stands")
-    is_ours = intent is not None and intent.ended_by not in {"", "dashboard"}
+        raise Violation(f"{kind}: {said(accepted)} was accepted last, {said(row.requested_terms)} stands")
+    is_ours = intent is not None and intent.ended_by not in {"", "dashboard", STRIPE}
     if intent is not None and is_ours and intent.amount == accepted.amount:
         raise Violation(f"kept: {accepted.amount} was accepted last, then {intent.ended_by} canceled it")
 
@@ -191,12 +193,13 @@ def _check_not_stuck(swept: State) -> None:
     row = swept.newest(kind)
     if row is None or row.is_frozen or (row.status == "succeeded" and row.closed_at is None):
         return
-    nines = [PaymentTerms(9, "eur", cart_version=99, customer=each) for each in (None, "new")]
-    for wanted in [row.requested_terms] if swept.refuses and row.is_open else nines:
+    for wanted in [row.requested_terms] if swept.refuses and row.is_open else _ANYTHING:
         after = _put_alone(swept, kind, wanted)
         newest = after.newest(kind)
         if newest is None or not newest.is_payable or not newest.is_synced or newest.is_price_refused:
-            raise Violation(f"stuck: {_said(wanted)} can't be paid, and nobody but an operator could change that")
+            raise Violation(f"stuck: {said(wanted)} can't be paid, and nobody but an operator could change that")
+        if newest.is_checkout != (wanted.checkout is not None):
+            raise Violation(f"stuck: {said(wanted)} leaves {newest.object_id} to pay")
 
 
 def _put_alone(state: State, kind: Kind, wanted: PaymentTerms) -> State:
@@ -218,6 +221,7 @@ def _sweep_all(state: State, configuration: Configuration) -> State:
                 break
             is_asked = is_silent and looks == 0
             now = _silent_until(row) if is_asked else NOTHING_LATE
+            state = stripe.expire_all(state) if now >= checkout.ENDS_AT else state
             state = _work(state, Worker("JOB", JOB, kind, None, steps.new_run(JOB, is_put=False)), now)
             excused = is_asked or (_is_abandoned_at(row, now) and not is_expiry_refused)
             _check_due(row, now, is_changed=state != before, is_excused=excused)

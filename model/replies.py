@@ -5,8 +5,10 @@ from app.payment_intents.protocol.state import PaymentIntentState
 from app.payment_intents.protocol.steps import Answer, Answered, Done, Fail, Refused, Rejected
 from model.state import Interned, State, Worker
 from model.steps import Outcome
+from model.stripe import TOO_SMALL
 
 DONE, REFUSED, UNKNOWN = "200", "refused", "503"
+OVERTAKEN = "refused, the other channel is newer"
 
 
 def reply_of(worker: Worker, outcome: Outcome, answer: Interned[Answer] | None) -> str:
@@ -20,8 +22,10 @@ def reply_of(worker: Worker, outcome: Outcome, answer: Interned[Answer] | None) 
             assert worker.wanted is not None
             if not is_satisfied(row, worker.wanted.value):
                 return REFUSED
-            is_lost = run.revision is not None and is_displaced(row, worker.wanted.value, run.revision)
-            return UNKNOWN if is_lost else DONE
+            if run.revision is not None and is_displaced(row, worker.wanted.value, run.revision):
+                return UNKNOWN
+            is_overtaken = row.is_payable and row.is_checkout != (worker.wanted.value.checkout is not None)
+            return OVERTAKEN if is_overtaken else DONE
         case Rejected():
             return REFUSED
         case Fail() if answer is not None and isinstance(answer.value, Refused | Answered):
@@ -38,18 +42,19 @@ def reply(state: State, worker: Worker, outcome: Outcome, said: str) -> State:
         return _check_synced(state, worker, row)
     if worker.wanted is None:
         return state
-    if said == DONE:
+    if said in (DONE, OVERTAKEN):
         assert row is not None
-        state = _check_accepted(state, worker, row)
+        state = _check_accepted(state, worker, row, said)
     replies = state.replies
     if said == DONE:
         if worker.order and (replies.accepted is None or worker.order >= replies.accepted[0]):
             replies = replies._replace(accepted=(worker.order, worker.wanted))
     elif said == UNKNOWN:
         replies = replies._replace(is_all_known=False)
-    elif worker.order and worker.order == replies.orders:
+    elif said == REFUSED and worker.order and worker.order == replies.orders:
         refused = sorted({*replies.refused, worker.wanted}, key=lambda each: each.number)
-        newest_refused = (worker.order, worker.wanted, isinstance(outcome.step, Fail))
+        is_unwanted = worker.wanted.value.amount == TOO_SMALL or bool(state.refuses)  # else a payment was faster
+        newest_refused = (worker.order, worker.wanted, isinstance(outcome.step, Fail) and is_unwanted)
         replies = replies._replace(refused=tuple(refused), newest_refused=newest_refused)
     return state._replace(replies=replies)
 
@@ -60,12 +65,15 @@ def _check_synced(state: State, worker: Worker, row: PaymentIntentState | None) 
     return with_untruth(state, f"fresh: {worker} was told {row.status}, though it had ended at Stripe before it asked")
 
 
-def _check_accepted(state: State, worker: Worker, row: PaymentIntentState) -> State:
+def _check_accepted(state: State, worker: Worker, row: PaymentIntentState, said: str) -> State:
     if not worker.order or worker.wanted is None:
         return state
+    is_newest = worker.run.value.revision is None or row.revision == worker.run.value.revision
+    if said == OVERTAKEN:
+        is_untrue = is_newest or row.is_rolled_back
+        return with_untruth(state, f"truth: {worker} was told of {row.object_id}, and is newer") if is_untrue else state
     if not worker.seen >> (row.amount or 0) & 1:
         return with_untruth(state, f"truth: {worker} was told {row.amount}, which Stripe did not hold since it began")
-    is_newest = worker.run.value.revision is None or row.revision == worker.run.value.revision
     if row.amount != worker.wanted.value.amount and is_newest:
         return with_untruth(state, f"truth: {worker} was the newest, and was told {row.amount}")
     return state

@@ -1,4 +1,4 @@
-"""What the model looks at: our references, Stripe's PaymentIntents, who is at work, and what is on its way.
+"""What the model looks at: our references, what Stripe has, who is at work, and what is on its way.
 
 Everything can be looked up quickly: tuples of small values, and the protocol's own values as `Interned`. Statuses are
 Stripe's; amounts are small numbers; the currency never changes.
@@ -10,13 +10,16 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from app.payment_intents.protocol.checkout import CheckoutState
 from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
-from app.payment_intents.protocol.steps import Answer, Answered, Call, ConvergeRun, CreateCall, UpdateCall
+from app.payment_intents.protocol.steps import Answer, Answered, Call, CancelCall, ConvergeRun, CreateCall, UpdateCall
 from app.payment_intents.protocol.terms import Kind, NextAction, PaymentTerms, created_with
 
 T = TypeVar("T", bound=Hashable)
 
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 CAN_CHANGE = frozenset({"requires_payment_method", "requires_action"})
+RETURN_URL = "https://shop.example"
+SUM = "Order"  # what the gateway calls the items of a session, of which the sum alone is shown
+STRIPE = "stripe"  # what ended a session by itself
 GONE = "gone"  # our word: Stripe does not have it any more
 TERMINAL = frozenset({"succeeded", "canceled", GONE})
 
@@ -38,15 +41,24 @@ def _described(value: Hashable) -> str:
     """Return what a trace says of a call or an answer."""
     match value:
         case Answered(snapshot=Intent() as shown) | (Intent() as shown):
-            return f"{shown.id} {shown.status} {shown.amount}{' (a replay)' if shown.is_replay else ''}"
+            notes = " (a replay)" * shown.is_replay + " (in part)" * shown.is_partial
+            return f"{shown.id} {shown.status} {shown.amount}{notes}"
         case CreateCall(params):
             sent = created_with(params)
-            return f"CreateCall of {sent.terms.amount} at revision {sent.revision}"
+            return f"CreateCall of {said(sent.terms)} at revision {sent.revision}"
         case UpdateCall(_, params):
             changes = {name: each for name, each in params.items() if name != "metadata"}
             return f"UpdateCall of {changes} at revision {params['metadata']['revision']}"
+        case CancelCall(stripe_id):
+            return f"CancelCall of {stripe_id}"
         case _:
             return type(value).__name__
+
+
+def said(terms: PaymentTerms) -> str:
+    """Return what a trace says of terms."""
+    page = () if terms.checkout is None else (terms.checkout.ui_mode, terms.checkout.line_items[0].name)
+    return ", ".join(part for part in (str(terms.amount), terms.description, terms.customer, *page) if part)
 
 
 _interned: dict[Hashable, Interned[Any]] = {}
@@ -84,14 +96,15 @@ class Ours(NamedTuple):
         return next((row for row in self.rows if row.id.int == number), None)
 
     def at_stripe(self, stripe_id: str) -> PaymentIntentState | None:
-        """Return the row of one of Stripe's PaymentIntents."""
-        return next((row for row in self.rows if row.stripe_id == stripe_id), None)
+        """Return the row of one of Stripe's PaymentIntents or Checkout Sessions."""
+        return next((row for row in self.rows if stripe_id in (row.stripe_id, row.checkout_id)), None)
 
 
 class Intent(NamedTuple):
-    """A PaymentIntent at Stripe; each is a PaymentIntentSnapshot of the protocol too.
+    """A PaymentIntent at Stripe, or a Checkout Session; each is a PaymentIntentSnapshot of the protocol too.
 
-    `row` is our id in its metadata, `ended_by` who canceled it.
+    `row` is our id in its metadata, `ended_by` who canceled it. A session has `checkout`, `ui_mode` and one `item`; its
+    `status` is what the gateway reads in it. Of its PaymentIntent, `payment` is the status and `marks` the metadata.
     """
 
     number: int
@@ -111,14 +124,18 @@ class Intent(NamedTuple):
     next_action: NextAction | None = None
     checkout: CheckoutState | None = None
     is_partial: bool = False
+    ui_mode: str = ""
+    item: str = ""
+    payment: str | None = None
+    marks: tuple[tuple[str, str], ...] = ()
 
     @property
     def id(self) -> str:
-        return f"pi_{self.number}"
+        return f"pi_{self.number}" if self.checkout is None else self.checkout.id
 
     @property
-    def payment_intent_id(self) -> str:
-        return self.id
+    def payment_intent_id(self) -> str | None:
+        return f"pi_{self.number}" if self.checkout is None or self.payment is not None else None
 
     @property
     def amount_capturable(self) -> int:
@@ -130,7 +147,9 @@ class Intent(NamedTuple):
 
     @property
     def fields(self) -> Mapping[str, Any]:
-        return {"description": self.description, "customer": self.customer}
+        items = [{"name": SUM, "unit_amount": self.amount}]
+        shown = {"ui_mode": self.ui_mode, "return_url": RETURN_URL, "line_items": items}
+        return {"description": self.description, "customer": self.customer, "checkout": self.checkout and shown}
 
 
 class Worker(NamedTuple):
@@ -152,7 +171,7 @@ class Worker(NamedTuple):
     seen: int = 0
 
     def __str__(self) -> str:
-        return f"{self.name}{self.number}" + (f"({self.wanted.value.amount})" if self.wanted else "")
+        return f"{self.name}{self.number}" + (f"({said(self.wanted.value)})" if self.wanted else "")
 
 
 class Replies(NamedTuple):

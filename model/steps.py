@@ -61,7 +61,7 @@ KEY_FORGOTTEN = NOW - 21 * HOUR
 AFTER_RESTORE = 5
 
 ACTOR = Actor("model")
-SECRETS = frozenset(f"pi_{number}" for number in range(9))
+SECRETS = frozenset(f"{kind}_{number}" for kind in ("pi", "cs") for number in range(9))
 EMPTY = Ours(ReferenceState(Reference("cart", "c1")), ReferenceState(Reference("session", "s1")))
 
 
@@ -171,7 +171,8 @@ def take_webhook(ours: Interned[Ours], webhook: Interned[Intent]) -> Interned[Ou
     """Record a webhook in the row with Stripe's id, or with ours if that has none yet."""
     shown = webhook.value
     row = ours.value.at_stripe(shown.id) or ours.value.get(shown.row)
-    if row is None or row.stripe_id not in (None, shown.id):
+    known = None if row is None else row.stripe_id if shown.checkout is None else row.checkout_id
+    if row is None or known not in (None, shown.id):
         return ours
     change = Change(ours.value.of(row.reference.kind), _context(ours, NOW), ACTOR)
     record.record_hint(change, row, shown)

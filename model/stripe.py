@@ -5,7 +5,8 @@ from typing import Any, NamedTuple
 
 from app.payment_intents.protocol import steps as protocol
 from app.payment_intents.protocol.steps import Answer, Call
-from model.state import CAN_CHANGE, GONE, Intent, Interned, State, Worker, intern
+from model import checkout
+from model.state import CAN_CHANGE, GONE, STRIPE, Intent, Interned, State, Worker, intern
 from model.steps import remembered
 
 # Stripe refuses such an amount for good.
@@ -37,12 +38,14 @@ def execute(state: State, interned: Interned[Call], who: str) -> Executed:
             return Executed(state, intern(protocol.Gone()))
         case protocol.CreateCall(key=key):
             return _create(state, interned, key)
-        case protocol.FindCall(metadata=metadata):
-            return Executed(state, _find(state, metadata))
+        case protocol.FindCall(metadata=metadata, is_checkout=is_checkout):
+            return Executed(state, _find(state, metadata, is_checkout=is_checkout))
         case protocol.RetrieveCall(stripe_id):
             return Executed(state, _shown(_named(state, stripe_id)))
         case protocol.UpdateCall(stripe_id):
             return _update(state, interned, _named(state, stripe_id))
+        case protocol.CancelCall(stripe_id, is_checkout=True):
+            return _expire(state, _named(state, stripe_id), who)
         case protocol.CancelCall(stripe_id) | protocol.CaptureCall(stripe_id):
             return _end(state, interned.value, _named(state, stripe_id), who)
         case protocol.ConfirmCall():
@@ -77,13 +80,16 @@ def _created(call: Interned[Call], number: int) -> Intent:
     assert isinstance(call.value, protocol.CreateCall)
     params = json.loads(call.value.params)
     row = _row(params["metadata"])
-    return _with_params(Intent(number, row, "requires_payment_method", 0, None, ()), params)
+    intent = _with_params(Intent(number, row, "requires_payment_method", 0, None, ()), params)
+    if not call.value.is_checkout:
+        return intent
+    return checkout.opened(checkout.with_sum(intent, params["line_items"]), params["ui_mode"])
 
 
-def _find(state: State, metadata: dict[str, str]) -> Interned[Answer]:
+def _find(state: State, metadata: dict[str, str], *, is_checkout: bool) -> Interned[Answer]:
     row = _row(metadata)
     for intent in state.intents:
-        if intent.row == row and intent.status != GONE:
+        if intent.row == row and intent.status != GONE and (intent.checkout is not None) == is_checkout:
             return _shown(intent)
     return intern(protocol.FoundNothing())
 
@@ -96,6 +102,8 @@ def _shown(intent: Intent) -> Interned[Answer]:
 def _update(state: State, call: Interned[Call], intent: Intent) -> Executed:
     assert isinstance(call.value, protocol.UpdateCall)
     params = call.value.params
+    if intent.checkout is not None:
+        return _update_session(state, call, intent, params)
     is_customer_fixed = "customer" in params and intent.customer is not None  # the same one too
     is_refused = f"update {intent.status}" in state.refuses
     if intent.status not in CAN_CHANGE or is_customer_fixed or is_refused:
@@ -106,10 +114,24 @@ def _update(state: State, call: Interned[Call], intent: Intent) -> Executed:
     return Executed(change(state, updated), _shown(updated))
 
 
+def _update_session(state: State, call: Interned[Call], intent: Intent, params: dict[str, Any]) -> Executed:
+    """Change what is said of a session, and its items while it is open; what is refused is not shown."""
+    assert intent.checkout is not None
+    items = params.get("line_items")
+    if items and (intent.checkout.status != "open" or f"update {intent.status}" in state.refuses):
+        return Executed(state, intern(protocol.Refused()), is_refusal=True)
+    if items and checkout.with_sum(intent, items).amount == TOO_SMALL:
+        return Executed(state, intern(protocol.Refused()))
+    updated = _updated(call, intent)
+    return Executed(change(state, updated), _shown(updated))
+
+
 @remembered
 def _updated(call: Interned[Call], intent: Intent) -> Intent:
     assert isinstance(call.value, protocol.UpdateCall)
-    return _with_params(intent, call.value.params)
+    params = call.value.params
+    updated = _with_params(intent, params)
+    return checkout.with_items(updated, params["line_items"]) if "line_items" in params else updated
 
 
 def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
@@ -124,17 +146,38 @@ def _with_params(intent: Intent, params: dict[str, Any]) -> Intent:
 
 
 def _end(state: State, call: protocol.CancelCall | protocol.CaptureCall, intent: Intent, who: str) -> Executed:
+    """Cancel or capture a PaymentIntent; a session's, which is shown alone, only while money is held."""
     is_held = intent.status == "requires_capture"
+    shown = intent if intent.checkout is None else checkout.payment_of(intent)
     operation = "cancel" if isinstance(call, protocol.CancelCall) else "capture"
-    if f"{operation} {intent.status}" in state.refuses:
-        return Executed(state, _refused(intent), is_refusal=True)
-    if isinstance(call, protocol.CancelCall) and (is_held or intent.status in CAN_CHANGE):
+    may_cancel = operation == "cancel" and intent.checkout is None and intent.status in CAN_CHANGE
+    if f"{operation} {intent.status}" in state.refuses or not (is_held or may_cancel):
+        return Executed(state, _refused(shown), is_refusal=True)
+    if intent.checkout is not None:
+        ended = checkout.confirmed(intent, "canceled" if operation == "cancel" else "succeeded")
+        return Executed(change(state, ended), _shown(checkout.payment_of(ended)))
+    if isinstance(call, protocol.CancelCall):
         ended = intent._replace(status="canceled", ended_by=who)
-    elif isinstance(call, protocol.CaptureCall) and is_held:
-        ended = intent._replace(status="succeeded", amount_received=call.amount)
     else:
-        return Executed(state, _refused(intent), is_refusal=True)
+        ended = intent._replace(status="succeeded", amount_received=call.amount)
     return Executed(change(state, ended), _shown(ended))
+
+
+def _expire(state: State, intent: Intent, who: str) -> Executed:
+    """Expire a session while it is open, else refuse that without showing how it stands."""
+    assert intent.checkout is not None
+    if intent.checkout.status != "open" or f"cancel {intent.status}" in state.refuses:
+        return Executed(state, intern(protocol.Refused()), is_refusal=True)
+    ended = checkout.expired(intent, who)
+    return Executed(change(state, ended), _shown(ended))
+
+
+def expire_all(state: State) -> State:
+    """Let the time of every open session be over."""
+    for intent in state.intents:
+        if intent.checkout is not None and intent.status in CAN_CHANGE:
+            state = change(state, checkout.expired(intent, STRIPE))
+    return state
 
 
 def change(state: State, intent: Intent) -> State:
@@ -168,4 +211,4 @@ def _row(metadata: dict[str, str]) -> int:
 
 
 def _named(state: State, stripe_id: str) -> Intent:
-    return state.intents[int(stripe_id.removeprefix("pi_"))]
+    return state.intents[int(stripe_id.partition("_")[2])]

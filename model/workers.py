@@ -10,9 +10,10 @@ from app.payment_intents.protocol.state import PaymentIntentState
 from app.payment_intents.protocol.steps import Answer, CreateCall, Done, GiveUp, Rejected, Wait
 from app.payment_intents.protocol.terms import Kind
 from model import steps, stripe
-from model.configurations import Configuration
+from model.checkout import ENDS_AT
+from model.configuration import Configuration
 from model.replies import DONE, reply, reply_of, with_untruth
-from model.state import GONE, NOW, TERMINAL, Budget, Interned, State, Worker, intern
+from model.state import GONE, NOW, STRIPE, TERMINAL, Budget, Interned, State, Worker, intern
 from model.steps import A_MINUTE_LATER, LEASE_OVER, OWNER_GONE, Outcome
 
 Next: TypeAlias = tuple[str, State]
@@ -34,6 +35,14 @@ def start(state: State, worker: Worker) -> Iterator[Next]:
         name, after = _go_on(_committed(state, worker, outcome), worker, outcome, f"begins{when}")
         if worker.name == "EXPIRE" and not isinstance(outcome.step, Done) and _is_known_hold(state, row):
             after = with_untruth(after, "hold: money is held, a webhook said so, and it is canceled as abandoned")
+        if (
+            worker.name == "PUT"
+            and isinstance(outcome.step, Done)
+            and row
+            and row.is_payable
+            and _has_expired(state, row)
+        ):
+            after = with_untruth(after, f"fresh: {worker} was handed {row.checkout_id}, whose time was over")
         yield name, after
 
 
@@ -54,7 +63,7 @@ def _attach(state: State, worker: Worker) -> Iterator[Next]:
 def _is_known_hold(state: State, row: PaymentIntentState | None) -> bool:
     """Whether money is held on a row's PaymentIntent and each webhook about it was taken in."""
     held = {intent.id for intent in state.intents if intent.status == "requires_capture"}
-    return row is not None and row.stripe_id in held - {webhook.value.id for webhook in state.webhooks}
+    return row is not None and row.object_id in held - {webhook.value.id for webhook in state.webhooks}
 
 
 def _committed(state: State, worker: Worker, outcome: Outcome) -> State:
@@ -89,14 +98,22 @@ def _moments(state: State, worker: Worker, now: datetime = NOW) -> Iterator[tupl
 
 def _moments_to_begin(state: State, worker: Worker) -> Iterator[tuple[datetime, str]]:
     """Yield as well the time when a PUT that changes nothing counts as activity."""
-    moments = list(_moments(state, worker))
     row = state.newest(worker.kind)
+    if row is not None and row.lease_token is None and _has_expired(state, row):
+        yield ENDS_AT, ", after the session's end"
+        return
+    moments = list(_moments(state, worker))
     if row is not None and row.lease_token is not None:
         yield NOW, ""  # it waits, whenever that is
         return
     if worker.name == "PUT" and len(moments) == 1 and _begun(state, worker, NOW).ours is state.ours:
         moments.append((A_MINUTE_LATER, ", a minute later"))
     yield from moments
+
+
+def _has_expired(state: State, row: PaymentIntentState) -> bool:
+    """Whether a row's Checkout Session was open for as long as Stripe allows."""
+    return any(each.id == row.checkout_id and each.ended_by == STRIPE for each in state.intents)
 
 
 def _has_owner(state: State, row: PaymentIntentState) -> bool:

@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator
 
-from model import adoption, steps, stripe, workers
-from model.configurations import Configuration
+from model import adoption, checkout, steps, stripe, workers
+from model.configuration import Configuration
 from model.replies import with_untruth
-from model.state import CAN_CHANGE, NOW, Intent, State, distinct, without
+from model.state import CAN_CHANGE, NOW, STRIPE, Intent, State, distinct, without
 from model.workers import Next, spend
 
 
@@ -46,13 +46,14 @@ def _webhooks(state: State, configuration: Configuration) -> Iterator[Next]:
         if configuration.has_adoption and webhook.value in state.missing:
             continue  # it is sent again until it finds a row
         rest = state._replace(webhooks=without(state.webhooks, number))
-        what = f"webhook {webhook}"
-        taken = rest._replace(ours=steps.take_webhook(rest.ours, webhook))
-        yield what, taken
-        if state.budget.repeat:
-            yield f"{what}, which will come again", spend(taken, "repeat")._replace(webhooks=state.webhooks)
+        for told in checkout.told(webhook):
+            what = f"webhook {told}"
+            taken = rest._replace(ours=steps.take_webhook(rest.ours, told))
+            yield what, taken
+            if state.budget.repeat:
+                yield f"{what}, which will come again", spend(taken, "repeat")._replace(webhooks=state.webhooks)
         if state.budget.lose:
-            yield f"{what} is lost", spend(rest, "lose")
+            yield f"webhook {webhook} is lost", spend(rest, "lose")
 
 
 def _shopper(state: State, configuration: Configuration) -> Iterator[Next]:
@@ -67,23 +68,35 @@ def _confirmed(state: State, intent: Intent, statuses: tuple[str, ...]) -> Itera
     for status in statuses:
         if status == "requires_action" and intent.status == status:
             continue
-        confirmed = intent._replace(status=status, amount_received=intent.amount if status == "succeeded" else 0)
+        confirmed = _paid(intent, status)
         after = stripe.change(state, confirmed)
         after = stripe.send_webhook(after, confirmed) if status == intent.status else after  # a decline
         yield f"the shopper confirms {intent.id} of {intent.amount}: {status}", after
 
 
+def _paid(intent: Intent, status: str) -> Intent:
+    if intent.checkout is not None:
+        return checkout.confirmed(intent, status)
+    return intent._replace(status=status, amount_received=intent.amount if status == "succeeded" else 0)
+
+
 def _misfortune(state: State) -> Iterator[Next]:
     budget = state.budget
     for intent in state.intents if budget.dashboard else ():
-        if intent.status in CAN_CHANGE:
+        if intent.status in CAN_CHANGE and intent.checkout is None:
             ended = intent._replace(status="canceled", ended_by="dashboard")
             yield f"the dashboard cancels {intent.id}", stripe.change(spend(state, "dashboard"), ended)
+        elif intent.status in CAN_CHANGE:
+            ended = checkout.expired(intent, STRIPE)
+            yield f"{intent.id} expires by itself", stripe.change(spend(state, "dashboard"), ended)
+            if intent.payment is not None:
+                tried = checkout.confirmed(intent, "canceled")
+                yield f"{intent.id} has had too many attempts", stripe.change(spend(state, "dashboard"), tried)
     is_rare = budget.day or budget.restore or budget.wipe
     if not is_rare or state.late or any(each.point != "start" for each in state.workers):
         return
     if budget.day:
-        aged = spend(state, "day")._replace(ours=steps.age(state.ours), keys=())
+        aged = stripe.expire_all(spend(state, "day"))._replace(ours=steps.age(state.ours), keys=())
         yield "a day passes, and Stripe forgets its keys", aged
     if budget.restore and state.ours is not state.backup:
         older = tuple(intent._replace(created=NOW - steps.HOUR) for intent in state.intents)

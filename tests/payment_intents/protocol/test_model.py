@@ -10,21 +10,24 @@ import pytest
 from app.payment_intents.protocol import adopt, closed, commands, decide, record, refusals, state
 from app.payment_intents.protocol.commands import PutTerms
 from app.payment_intents.protocol.decide import Decision, next_step
+from app.payment_intents.protocol.payment_of_checkout import PaymentOfCheckout, as_of
 from app.payment_intents.protocol.record import apply_snapshot, record_gone, record_hint
-from app.payment_intents.protocol.refusals import is_refused_before, roll_back, withdraw
+from app.payment_intents.protocol.refusals import Consequence, consequence_of, is_refused_before, roll_back, withdraw
 from app.payment_intents.protocol.state import (
     Change,
     Context,
     PaymentIntentState,
     ProtocolConfig,
     due_at,
+    has_ended,
     mark_outcome_unknown,
     release_lease,
 )
-from app.payment_intents.protocol.steps import ConvergeRun
+from app.payment_intents.protocol.steps import Call, CancelCall, ConvergeRun, Refused, UpdateCall
 from app.payment_intents.protocol.terms import PaymentIntentSnapshot, PaymentTerms
 from model import promises, refunds
-from model.configurations import LARGE, SMALL, Configuration
+from model.configuration import Configuration
+from model.configurations import LARGE, SMALL
 from model.explore import explore
 from model.payments import model_of
 
@@ -154,6 +157,48 @@ def _keep_what_is_gone(patch: Patch) -> None:
     _put_in_place(patch, record_gone, lambda *_: None)
 
 
+def _open_the_next_channel_at_once(patch: Patch) -> None:
+    def open_before_the_end(change: Change, newest: PaymentIntentState, run: ConvergeRun) -> Decision:
+        is_other_channel = newest.is_checkout != (newest.requested_terms.checkout is not None)
+        return next_step(change, change.close(newest, "replaced") if is_other_channel else newest, run)
+
+    _put_in_place(patch, next_step, open_before_the_end)
+
+
+def _give_up_what_has_not_expired(patch: Patch) -> None:
+    def without_a_look(call: Call, refused: Refused) -> Consequence:
+        return "give up" if isinstance(call, CancelCall) else consequence_of(call, refused)
+
+    _put_in_place(patch, consequence_of, without_a_look)
+
+
+def _take_a_paid_session_for_a_refused_price(patch: Patch) -> None:
+    def without_a_look(call: Call, refused: Refused) -> Consequence:
+        return "give up" if isinstance(call, UpdateCall) else consequence_of(call, refused)
+
+    _put_in_place(patch, consequence_of, without_a_look)
+
+
+def _believe_a_sessions_payment_intent(patch: Patch) -> None:
+    def as_said(row: PaymentIntentState, snapshot: PaymentIntentSnapshot) -> PaymentIntentSnapshot:
+        whole = as_of(row, snapshot)
+        return whole._replace(is_partial=False) if isinstance(whole, PaymentOfCheckout) else whole
+
+    _put_in_place(patch, as_of, as_said)
+
+
+def _ignore_a_sessions_payment_intent(patch: Patch) -> None:
+    _put_in_place(patch, as_of, lambda _, snapshot: snapshot)
+
+
+def _forget_when_a_session_ends(patch: Patch) -> None:
+    _put_in_place(patch, has_ended, lambda *_: False)
+
+
+def _take_what_is_shown_for_what_is_requested(patch: Patch) -> None:
+    patch.setattr(record, "_checkout_held", lambda row, _: row.requested_terms.checkout)
+
+
 ADOPTION = "first 2 PUTs, database restored, adoption, payment"
 
 
@@ -179,6 +224,13 @@ ADOPTION = "first 2 PUTs, database restored, adoption, payment"
         (_look_at_nothing_that_is_closed, ADOPTION, "due"),
         (_cancel_nothing_that_is_closed, ADOPTION, "beside"),
         (_keep_what_is_gone, "2 PUTs, all deleted at Stripe, job", "due"),
+        (_open_the_next_channel_at_once, "2 PUTs of 2 channels, there and back, crash, payment", "one"),
+        (_give_up_what_has_not_expired, "hosted: PUT without a session, time-out, payment", "trace"),
+        (_take_a_paid_session_for_a_refused_price, "elements: PUT, payment", "trace"),
+        (_believe_a_sessions_payment_intent, "hosted: PUT, it ends by itself, crash, 3DS", "one"),
+        (_ignore_a_sessions_payment_intent, "hosted: capture, cancel, time-out", "agree"),
+        (_forget_when_a_session_ends, "hosted: 2 PUTs, it ends by itself, a lost webhook", "fresh"),
+        (_take_what_is_shown_for_what_is_requested, "elements: 2 PUTs of the same price, time-out, payment", "agree"),
     ],
     ids=[
         "leases",
@@ -200,6 +252,13 @@ ADOPTION = "first 2 PUTs, database restored, adoption, payment"
         "a look at what is closed",
         "canceling what is closed",
         "closing what is gone",
+        "waiting for the end of the other channel",
+        "looking at what has not expired",
+        "looking at what was not updated",
+        "asking about a session's PaymentIntent",
+        "knowing a session's PaymentIntent",
+        "the end of a session",
+        "what a session was opened as",
     ],
 )
 def test_without_one_rule_a_promise_is_broken(
