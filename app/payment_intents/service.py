@@ -69,10 +69,10 @@ async def put(resources: Resources, reference: Reference, command: PutTerms, cal
     row, run = await converge(resources, reference, command, actor_of(caller), wants_secret=True)
     if not is_satisfied(row, wanted):
         raise AlreadyPaid if row.status == "succeeded" else PaymentInProgress
-    if row.is_payable and row.is_checkout != (wanted.checkout is not None):
-        raise ChannelChanged
     if run.revision is not None and is_displaced(row, wanted, run.revision):
         raise SyncPending
+    if row.is_payable and row.is_checkout != (wanted.checkout is not None):
+        raise ChannelChanged
     secret = resources.stripe.client_secret(row.object_id) if row.object_id and row.is_payable else None
     if row.is_payable and secret is None:
         raise SyncPending

@@ -156,6 +156,23 @@ async def test_a_request_that_a_newer_one_of_the_other_channel_overtakes_is_told
     assert len(await checkout.payable()) == 1
 
 
+async def test_a_request_that_was_overtaken_by_a_refused_one_is_to_be_sent_again(
+    cart: Cart, sandbox: SandboxClient
+) -> None:
+    elements = Checkout(cart, "elements")
+    await elements.open()
+    await sandbox.hold(f"{SESSIONS}/*")
+    first = asyncio.create_task(elements.put(amount=2000))
+    await until_held(sandbox)
+    overtaken = asyncio.create_task(cart.put(amount=3000))
+    await asyncio.sleep(0.2)
+    refused = asyncio.create_task(elements.put(amount=1))
+    await asyncio.sleep(0.2)
+    await sandbox.release()
+    assert [(await each).status_code for each in (first, overtaken, refused)] == [200, 503, 422]
+    assert (await overtaken).json()["code"] == "sync_pending"
+
+
 async def test_held_money_is_captured_or_released_by_the_sessions_payment_intent(
     checkout: Checkout, cart: Cart, sandbox: SandboxClient, jobs: Jobs
 ) -> None:
