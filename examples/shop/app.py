@@ -42,7 +42,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.mount("/static", StaticFiles(directory=STATIC))
     _add_pages(app, _page(settings))
     add_error_handlers(app)
-    _add_headers(app, security_headers(settings.stripe_js_url))
+    _add_headers(app, security_headers(settings.stripe_js_url, settings.payments_api_url))
     return app
 
 
@@ -50,7 +50,9 @@ def _page(settings: Settings) -> str:
     """Return the checkout page. It is the same for all carts; its script fetches what differs."""
     template = Template((STATIC / "checkout.html").read_text(encoding="utf-8"))
     return template.substitute(
-        publishable_key=escape(settings.stripe_publishable_key), stripe_js_url=escape(settings.stripe_js_url)
+        publishable_key=escape(settings.stripe_publishable_key),
+        stripe_js_url=escape(settings.stripe_js_url),
+        payments_api_url=escape(settings.payments_api_url),
     )
 
 
@@ -58,8 +60,9 @@ def _add_pages(app: FastAPI, page: str) -> None:
     carts: Carts = app.state.carts
 
     @app.get("/")
-    async def open_cart() -> Response:
-        return RedirectResponse(f"/carts/{carts.open().id}", status_code=303)
+    async def open_cart(request: Request) -> Response:
+        query = f"?{request.url.query}" if request.url.query else ""  # how the shopper pays
+        return RedirectResponse(f"/carts/{carts.open().id}{query}", status_code=303)
 
     @app.get("/carts/{cart_id}")
     async def show_cart(cart_id: str) -> Response:

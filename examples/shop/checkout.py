@@ -6,17 +6,17 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Request
 
 from examples.shop.carts import Cart, Carts
-from examples.shop.payments_api import PaymentsApi, PaymentsConflict
+from examples.shop.payments_api import Channel, PaymentIntent, PaymentsApi, PaymentsConflict
 from examples.shop.problems import CartChanged
 from examples.shop.schemas import (
     AttemptRead,
     CartChange,
     CartRead,
     CheckoutRead,
+    CheckoutTokenRead,
     HistoryRead,
     PaymentRead,
     PaymentStart,
-    PaymentStartRead,
 )
 
 router = APIRouter(prefix="/api/carts/{cart_id}")
@@ -43,10 +43,21 @@ async def _cart(cart_id: str, carts: CartsDependency) -> Cart:
 CartDependency = Annotated[Cart, Depends(_cart)]
 
 
+async def _put(cart: Cart, channel: Channel, payments: PaymentsApi, request: Request) -> PaymentIntent:
+    """State what the cart owes, by one channel: what another had open can't be paid any more."""
+    if channel == "payment_intent":
+        return await payments.put_payment_intent(cart)
+    way = "checkout-elements" if channel == "elements" else "checkout-page"
+    page = f"{request.url_for('show_cart', cart_id=cart.id)}?with={way}"
+    return await payments.put_checkout_session(cart, channel, page)
+
+
 @router.get("")
-async def read_cart(cart: CartDependency, payments: PaymentsDependency) -> HistoryRead:
-    """Read the cart, and its payment and attempts from the payments API."""
-    intent, attempts = await asyncio.gather(payments.get_payment_intent(cart.id), payments.list_attempts(cart.id))
+async def read_cart(cart: CartDependency, payments: PaymentsDependency, sync: bool = False) -> HistoryRead:
+    """Read the cart, and its payment and attempts from the payments API; with `sync`, it asks Stripe first."""
+    intent, attempts = await asyncio.gather(
+        payments.get_payment_intent(cart.id, is_sync=sync), payments.list_attempts(cart.id)
+    )
     return HistoryRead(
         cart=CartRead.of(cart),
         payment=PaymentRead.of(intent) if intent else None,
@@ -56,7 +67,7 @@ async def read_cart(cart: CartDependency, payments: PaymentsDependency) -> Histo
 
 @router.patch("")
 async def change_cart(
-    cart: CartDependency, params: CartChange, carts: CartsDependency, payments: PaymentsDependency
+    request: Request, cart: CartDependency, params: CartChange, carts: CartsDependency, payments: PaymentsDependency
 ) -> CheckoutRead:
     """Change quantities and update the payment. Without quantities, update the payment to the cart as it is.
 
@@ -64,24 +75,26 @@ async def change_cart(
     """
     changed = carts.change(cart.id, params.quantities)
     try:
-        intent = await payments.put_payment_intent(changed)
+        intent = await _put(changed, params.channel, payments, request)
     except PaymentsConflict:
         carts.undo(changed, before=cart)  # paid, or about to be: the cart must stay what is paid for
         raise
-    return CheckoutRead(cart=CartRead.of(changed), payment=PaymentRead.of(intent))
+    return CheckoutRead.of(changed, intent)
 
 
 @router.post("/payment")
 async def start_payment(
-    cart: CartDependency, params: PaymentStart, carts: CartsDependency, payments: PaymentsDependency
-) -> PaymentStartRead:
-    """Return the client secret to pay for what the shopper sees; null when there is nothing left to pay.
-
-    It is fetched for each payment, so that nobody has to store it. Raises CartChanged.
-    """
-    intent = await payments.put_payment_intent(cart)
+    request: Request, cart: CartDependency, params: PaymentStart, carts: CartsDependency, payments: PaymentsDependency
+) -> CheckoutRead:
+    """Check, when the shopper clicks on Pay, that the payment is for what they see. Raises CartChanged."""
+    intent = await _put(cart, params.channel, payments, request)
     version_after_wait = carts.get(cart.id).version  # another tab may have changed the cart meanwhile
     if params.version != cart.version or cart.version != version_after_wait:
         raise CartChanged
-    secret = intent.client_secret.get_secret_value() if intent.client_secret else None
-    return PaymentStartRead(cart=CartRead.of(cart), payment=PaymentRead.of(intent), client_secret=secret)
+    return CheckoutRead.of(cart, intent)
+
+
+@router.post("/checkout-token")
+async def create_checkout_token(cart: CartDependency, payments: PaymentsDependency) -> CheckoutTokenRead:
+    """Make a token with which the page asks the payments API itself to confirm."""
+    return CheckoutTokenRead(token=await payments.create_checkout_token(cart.id))

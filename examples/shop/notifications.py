@@ -9,7 +9,6 @@ from standardwebhooks import Webhook, WebhookVerificationError
 from examples.shop.orders import Orders
 
 NO_CONTENT, BAD_REQUEST, NOT_FOUND = 204, 400, 404
-PAID = "payment.succeeded"
 
 router = APIRouter()
 
@@ -35,4 +34,4 @@ async def take_notification(request: Request, orders: OrdersDependency) -> None:
         raise HTTPException(BAD_REQUEST) from error
     event = json.loads(body)
     if "reference" in event:  # a test event has none
-        orders.take(event["id"], event["reference"]["id"], is_paid=event["type"] == PAID)
+        orders.take(event["id"], event["type"], event["reference"]["id"], event["sequence"])

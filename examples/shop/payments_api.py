@@ -10,18 +10,21 @@ PaymentsError
 from collections.abc import Mapping
 from datetime import datetime
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import quote
 
 import httpx
 from pydantic import BaseModel, SecretStr
 
-from examples.shop.carts import CURRENCY, Cart
+from examples.shop.carts import CURRENCY, PRODUCTS, Cart
 from examples.shop.settings import Settings
 
 # The API may wait 20 seconds for Stripe before it answers. This client must wait longer than that.
 TIMEOUT = httpx.Timeout(25, connect=3)
 RETRY_AFTER = "2"
+
+Channel = Literal["payment_intent", "elements", "hosted_page"]
+"""What a cart is paid with: a PaymentIntent, or a Checkout Session in one of these modes."""
 
 
 class PaymentsError(Exception):
@@ -52,6 +55,17 @@ class NoPaymentIntent(PaymentsRefused):
     """The cart has no PaymentIntent yet."""
 
 
+class NextAction(BaseModel):
+    type: str
+    expires_at: datetime | None
+    amount_remaining: int | None
+
+
+class CheckoutSession(BaseModel):
+    url: SecretStr | None = None
+    client_secret: SecretStr | None = None
+
+
 class PaymentIntent(BaseModel):
     stripe_id: str | None
     status: str | None
@@ -59,8 +73,10 @@ class PaymentIntent(BaseModel):
     currency: str | None = None
     amount_refunded: int = 0
     amount_refundable: int = 0
+    next_action: NextAction | None = None
     client_secret: SecretStr | None = None
-    """Its type keeps it out of logs and reprs. It is never stored: it goes to the browser in one answer."""
+    """Its type keeps it out of logs and reprs. It is never stored: it goes to the browser that pays."""
+    checkout: CheckoutSession | None = None
 
 
 class Attempt(BaseModel):
@@ -68,6 +84,7 @@ class Attempt(BaseModel):
     status: str
     amount: int
     currency: str
+    payment_method_type: str | None = None
     card_brand: str | None
     card_last4: str | None
     failure_code: str | None
@@ -111,10 +128,29 @@ class PaymentsApi:
         owed = {"amount": cart.total, "currency": CURRENCY, "cart_version": cart.version}
         return PaymentIntent.model_validate(await self._call("PUT", cart.id, "payment-intent", owed))
 
-    async def get_payment_intent(self, cart_id: str) -> PaymentIntent | None:
-        """Read the payment's state; None before the first PUT."""
+    async def put_checkout_session(self, cart: Cart, ui_mode: str, page: str) -> PaymentIntent:
+        """State what the cart owes, to be paid in a Checkout Session; it takes the place of what was open before.
+
+        `page` is where the shopper comes back to.
+        """
+        items = [
+            {"name": product.name, "unit_amount": product.unit_price, "quantity": cart.quantities[product.id]}
+            for product in PRODUCTS.values()
+            if cart.quantities[product.id]
+        ]
+        owed = {"line_items": items, "currency": CURRENCY, "cart_version": cart.version, "ui_mode": ui_mode}
+        places = {"return_url": f"{page}&returned=yes"} | ({"cancel_url": page} if ui_mode == "hosted_page" else {})
+        return PaymentIntent.model_validate(await self._call("PUT", cart.id, "checkout-session", owed | places))
+
+    async def create_checkout_token(self, cart_id: str) -> str:
+        """Make a token with which the shopper's browser may call the payments API about this cart."""
+        return str((await self._call("POST", cart_id, "checkout-token"))["token"])
+
+    async def get_payment_intent(self, cart_id: str, *, is_sync: bool = False) -> PaymentIntent | None:
+        """Read the payment's state, from Stripe if it is to be in sync; None before the first PUT."""
+        path = "payment-intent?sync=true" if is_sync else "payment-intent"
         try:
-            return PaymentIntent.model_validate(await self._call("GET", cart_id, "payment-intent"))
+            return PaymentIntent.model_validate(await self._call("GET", cart_id, path))
         except NoPaymentIntent:
             return None
 

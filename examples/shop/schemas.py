@@ -6,7 +6,7 @@ from typing import Annotated, Self
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from examples.shop.carts import CURRENCY, MAX_QUANTITY, PRODUCTS, Cart
-from examples.shop.payments_api import Attempt, PaymentIntent
+from examples.shop.payments_api import Attempt, Channel, NextAction, PaymentIntent
 
 
 class Params(BaseModel):
@@ -15,6 +15,7 @@ class Params(BaseModel):
 
 class CartChange(Params):
     quantities: dict[str, Annotated[int, Field(ge=0, le=MAX_QUANTITY)]]
+    channel: Channel = "payment_intent"
 
     @field_validator("quantities")
     @classmethod
@@ -27,6 +28,7 @@ class CartChange(Params):
 class PaymentStart(Params):
     version: int
     """The version of the cart that the shopper sees and agrees to pay for."""
+    channel: Channel = "payment_intent"
 
 
 class LineRead(BaseModel):
@@ -63,10 +65,13 @@ class PaymentRead(BaseModel):
     stripe_id: str | None
     status: str | None
     amount: int | None
+    next_action: NextAction | None
 
     @classmethod
     def of(cls, intent: PaymentIntent) -> Self:
-        return cls(stripe_id=intent.stripe_id, status=intent.status, amount=intent.amount)
+        return cls(
+            stripe_id=intent.stripe_id, status=intent.status, amount=intent.amount, next_action=intent.next_action
+        )
 
 
 class AttemptRead(BaseModel):
@@ -74,6 +79,7 @@ class AttemptRead(BaseModel):
     status: str
     amount: int
     currency: str
+    payment_method_type: str | None
     card_brand: str | None
     card_last4: str | None
     reason: str | None
@@ -88,14 +94,32 @@ class AttemptRead(BaseModel):
         return cls(**fields, reason=None if attempt.status == "succeeded" else reason)
 
 
-class CheckoutRead(BaseModel):
+class HistoryRead(BaseModel):
     cart: CartRead
     payment: PaymentRead | None
-
-
-class HistoryRead(CheckoutRead):
     attempts: list[AttemptRead]
 
 
-class PaymentStartRead(CheckoutRead):
+class CheckoutRead(BaseModel):
+    """What is owed, and what the browser needs to pay it: both are null when there is nothing left to pay."""
+
+    cart: CartRead
+    payment: PaymentRead
     client_secret: str | None
+    url: str | None
+    """Of Stripe's page."""
+
+    @classmethod
+    def of(cls, cart: Cart, intent: PaymentIntent) -> Self:
+        payable = intent.checkout or intent
+        url = intent.checkout.url if intent.checkout else None
+        return cls(
+            cart=CartRead.of(cart),
+            payment=PaymentRead.of(intent),
+            client_secret=payable.client_secret.get_secret_value() if payable.client_secret else None,
+            url=url.get_secret_value() if url else None,
+        )
+
+
+class CheckoutTokenRead(BaseModel):
+    token: str

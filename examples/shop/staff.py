@@ -14,7 +14,7 @@ from sse_starlette import EventSourceResponse, ServerSentEvent
 
 from examples.shop.checkout import PaymentsDependency
 from examples.shop.notifications import OrdersDependency
-from examples.shop.orders import Orders
+from examples.shop.orders import Orders, State
 from examples.shop.payments_api import PaymentIntent, Refund, TimelineEntry
 from examples.shop.schemas import Params
 
@@ -46,6 +46,7 @@ class RefundOrder(Params):
 class OrderRead(BaseModel):
     payment: PaymentIntent | None
     refunds: list[Refund]
+    state: State
     shipped_at: datetime | None
     timeline: list[TimelineEntry]
 
@@ -61,7 +62,8 @@ async def read_order(cart_id: str, payments: PaymentsDependency, orders: OrdersD
     intent, refunds, timeline = await asyncio.gather(
         payments.get_payment_intent(cart_id), payments.list_refunds(cart_id), payments.read_timeline(cart_id)
     )
-    return OrderRead(payment=intent, refunds=refunds, shipped_at=orders.shipped_at(cart_id), timeline=timeline)
+    order = orders.get(cart_id)
+    return OrderRead(payment=intent, refunds=refunds, state=order.state, shipped_at=order.shipped_at, timeline=timeline)
 
 
 @router.get("/api/staff/carts/{cart_id}/live")

@@ -1,6 +1,7 @@
 """The shop's checkout page in a browser, as a shopper uses it, and what the service and Stripe have of its cart."""
 
 from typing import Any
+from urllib.parse import urlsplit
 
 import httpx
 from playwright.async_api import Page, expect
@@ -18,13 +19,14 @@ class CheckoutPage:
         self.page = page
         self.pay_button = page.locator("#pay")
         self.attempts = page.locator(".attempt")
+        self.waiting = page.locator("#waiting")
         self.challenge = page.get_by_role("dialog", name="3D Secure authentication")
         self.api = api
         self.stripe = stripe
 
     @property
     def cart_id(self) -> str:
-        return self.page.url.rpartition("/")[2]
+        return urlsplit(self.page.url).path.rpartition("/")[2]
 
     # What the shopper does.
 
@@ -86,6 +88,23 @@ class CheckoutPage:
         found = await self.stripe.objects("payment_intents")
         [intent] = [intent for intent in found if intent["metadata"].get("reference_id") == self.cart_id]
         return intent
+
+    async def payable(self) -> list[int]:
+        """Return the amount of each PaymentIntent or Checkout Session of this cart that a shopper can pay."""
+        sessions = await self.stripe.objects("checkout.sessions")
+        open_sessions = [
+            each["amount_total"]
+            for each in sessions
+            if each["client_reference_id"] == self.cart_id and each["status"] == "open"
+        ]
+        of_sessions = {each["payment_intent"] for each in sessions}
+        return open_sessions + [
+            intent["amount"]
+            for intent in await self.stripe.objects("payment_intents")
+            if intent["metadata"].get("reference_id") == self.cart_id
+            and intent["id"] not in of_sessions
+            and intent["status"] in {"requires_payment_method", "requires_confirmation", "requires_action"}
+        ]
 
     async def charges(self) -> list[str]:
         """Give the statuses of all Charges of this cart, oldest first."""

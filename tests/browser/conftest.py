@@ -24,6 +24,10 @@ ARGUMENTS = (
 PATIENCE_MS = 10_000
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: "moves_the_clock" in item.keywords)
+
+
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
 async def browser() -> AsyncIterator[Browser]:
     executable = next(filter(None, map(shutil.which, NAMES)), None)
@@ -83,9 +87,9 @@ async def page(context: BrowserContext) -> Page:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def checkout(page: Page, api: httpx.AsyncClient, stripe: SandboxClient, stack: Stack) -> CheckoutPage:
-    """Give the page of a new cart, with one of each product, ready to be paid."""
+    """Give the page of a new cart, with one of each product, ready to be paid in the Card Element."""
     checkout = CheckoutPage(page, api, stripe)
-    await checkout.open(stack.shop_url)
+    await checkout.open(f"{stack.shop_url}/?with=card-element")
     return checkout
 
 

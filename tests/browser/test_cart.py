@@ -193,7 +193,7 @@ async def test_without_stripe_js_the_page_says_what_to_do(page: Page, stack: Sta
     await page.route("**/v3/", lambda route: route.abort())
     await page.goto(stack.shop_url)
 
-    await expect(page.locator("#card-error")).to_contain_text("could not be loaded")
+    await expect(page.locator("#form-error")).to_contain_text("could not be loaded")
     await expect(page.locator("#total")).to_have_text("€24.50")
     await expect(page.locator("#pay")).to_be_disabled()
 

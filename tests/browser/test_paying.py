@@ -92,7 +92,7 @@ async def test_a_payment_under_way_is_waited_for(checkout: CheckoutPage) -> None
     await checkout.page.route("**/api/carts/*", answer)
     await checkout.page.reload()
 
-    await checkout.says("Your payment is under way.")
+    await expect(checkout.waiting).to_contain_text("Your bank was asked for the money")
     await expect(checkout.pay_button).to_be_hidden()
     await checkout.shows_paid("€24.50")
     await expect(checkout.page.locator("#result")).to_be_empty()
@@ -162,6 +162,6 @@ async def test_the_secrets_stay_where_they_belong(checkout: CheckoutPage, stack:
         "[location.href, document.cookie, JSON.stringify(localStorage), JSON.stringify(sessionStorage),"
         " document.documentElement.outerHTML].join()"
     )
-    assert len([text for text in texts if secret in text]) == 1
+    assert len([text for text in texts if secret in text]) == 1  # the answer to the click
     assert secret not in "".join([kept, *addresses])
     assert stack.api_key not in "".join([kept, *addresses, *texts])

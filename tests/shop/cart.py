@@ -19,7 +19,11 @@ class Cart:
         return found
 
     async def change(self, **quantities: object) -> httpx.Response:
-        return await self._shop.patch(f"/api{self.path}", json={"quantities": quantities})
+        return await self.change_to("payment_intent", **quantities)
+
+    async def change_to(self, channel: str, **quantities: object) -> httpx.Response:
+        """Change quantities where the shopper pays by this channel."""
+        return await self._shop.patch(f"/api{self.path}", json={"quantities": quantities, "channel": channel})
 
     async def start_payment(self, version: int) -> httpx.Response:
         return await self._shop.post(f"/api{self.path}/payment", json={"version": version})

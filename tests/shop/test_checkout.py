@@ -114,7 +114,17 @@ async def test_attempts_are_told_as_shoppers_may_read_them(cart: Cart, stripe: S
     read = await cart.read()
     paid, declined = read["attempts"]
 
-    assert set(paid) == {"attempted_at", "status", "amount", "currency", "card_brand", "card_last4", "reason"}
+    shown = {
+        "attempted_at",
+        "status",
+        "amount",
+        "currency",
+        "payment_method_type",
+        "card_brand",
+        "card_last4",
+        "reason",
+    }
+    assert set(paid) == shown
     assert (declined["status"], declined["card_last4"]) == ("failed", "9979")
     assert declined["reason"] == "Your card was declined."
     assert (paid["status"], paid["card_brand"], paid["amount"], paid["reason"]) == (
@@ -126,6 +136,24 @@ async def test_attempts_are_told_as_shoppers_may_read_them(cart: Cart, stripe: S
     assert "stolen" not in str(read)
 
 
+async def test_a_checkout_session_has_the_carts_items_and_leads_back_to_it(
+    cart: Cart, stripe: SandboxClient, stack: Stack
+) -> None:
+    hosted = (await cart.change_to("hosted_page", mug=2)).json()
+    in_page = (await cart.change_to("elements", tea=0)).json()
+    sessions = [each for each in await stripe.objects("checkout.sessions") if each["client_reference_id"] == cart.id]
+
+    page = f"{stack.shop_url}{cart.path}?with=checkout-page"
+    assert (sessions[0]["cancel_url"], sessions[0]["success_url"]) == (page, f"{page}&returned=yes")
+    assert [(each["status"], each["amount_total"]) for each in sessions] == [
+        ("expired", 2 * MUG + TEA),
+        ("open", 2 * MUG),
+    ]
+    assert sessions[0]["id"] in hosted["url"]
+    assert hosted["client_secret"] is None
+    assert (in_page["url"], in_page["client_secret"]) == (None, sessions[1]["client_secret"])
+
+
 async def test_an_unknown_cart_starts_anew(shop: httpx.AsyncClient) -> None:
     page = await shop.get("/carts/of-yesterday")
     answer = await shop.get("/api/carts/of-yesterday")
@@ -134,15 +162,14 @@ async def test_an_unknown_cart_starts_anew(shop: httpx.AsyncClient) -> None:
     assert (answer.status_code, answer.json()) == (404, {"code": "cart_not_found"})
 
 
-async def test_only_a_started_payment_shows_the_client_secret_and_nothing_shows_the_key(
+async def test_only_what_is_to_be_paid_has_the_client_secret_and_nothing_has_the_key(
     cart: Cart, shop: httpx.AsyncClient, stack: Stack
 ) -> None:
     changed = await cart.change(mug=2)
     started = await cart.start_payment(changed.json()["cart"]["version"])
     await cart.pay()
-    assets = ("checkout.js", "page.js", "backend.js", "checkout.css")
+    assets = ("checkout.js", "ways.js", "page.js", "backend.js", "checkout.css")
     others = [
-        changed,
         await shop.get(cart.path),
         await shop.get(f"/api{cart.path}"),
         await cart.start_payment(1),
@@ -151,7 +178,9 @@ async def test_only_a_started_payment_shows_the_client_secret_and_nothing_shows_
 
     secret = started.json()["client_secret"]
     assert not [answer.url for answer in others if "_secret_" in answer.text]
-    assert not [answer.url for answer in [started, *others] if stack.api_key in f"{answer.headers} {answer.text}"]
+    assert not [
+        answer.url for answer in [changed, started, *others] if stack.api_key in f"{answer.headers} {answer.text}"
+    ]
     logged = (stack.logs / "shop.log").read_text()
     assert secret not in logged
     assert stack.api_key not in logged
@@ -167,5 +196,6 @@ async def test_the_page_is_told_where_stripe_js_is_and_may_load_nothing_else(
     assert f'content="{stack.publishable_key}"' in page.text
     policy = dict(part.split(" ", 1) for part in page.headers["content-security-policy"].split("; "))
     assert policy["default-src"] == policy["frame-ancestors"] == policy["form-action"] == "'none'"
-    assert policy["script-src"] == policy["connect-src"] == f"'self' {stack.sandbox_url}"
+    assert policy["script-src"] == f"'self' {stack.sandbox_url}"
+    assert policy["connect-src"] == f"'self' {stack.api_url} {stack.sandbox_url}"
     assert (policy["style-src"], policy["img-src"]) == ("'self'", "'self'")

@@ -11,6 +11,7 @@ import pytest
 
 from app.notifications.signing import signed_headers
 from examples.shop.app import create_app
+from examples.shop.orders import Orders
 from examples.shop.settings import Settings
 from tests.shop.cart import Cart
 from tests.stack import Stack
@@ -32,6 +33,7 @@ async def test_a_paid_order_is_shipped_and_its_page_is_told(cart: Cart, staff: h
     await cart.change()
     order: dict[str, Any] = (await staff.get(f"/api/staff{cart.path}")).json()
     assert (order["shipped_at"], [each["headline"] for each in order["timeline"]]) == (None, ["Payment begun"])
+    assert order["state"] == "to_pay"
     async with staff.stream("GET", f"/api/staff{cart.path}/live") as live:
         lines = live.aiter_lines()
         assert await anext(lines) == "event: changed"
@@ -45,7 +47,7 @@ async def test_a_paid_order_is_shipped_and_its_page_is_told(cart: Cart, staff: h
 
     await until(is_shipped, "the order is shipped", seconds=20)
     order = (await staff.get(f"/api/staff{cart.path}")).json()
-    assert order["timeline"][-1]["headline"] == "Paid"
+    assert (order["timeline"][-1]["headline"], order["state"]) == ("Paid", "paid")
 
 
 @pytest.fixture
@@ -63,30 +65,64 @@ async def _tell(shop: httpx.AsyncClient, event: dict[str, Any], secret: str = SE
     return (await shop.post(HOOK, content=body, headers=headers)).status_code
 
 
-def _paid(number: int) -> dict[str, Any]:
+def _event(number: int, kind: str = "payment.succeeded", sequence: int = 2) -> dict[str, Any]:
     reference = {"kind": "cart", "id": f"c{number}"}
-    return {"id": f"event_{number}_{os.getpid()}", "type": "payment.succeeded", "reference": reference}
+    identifier = f"event_{number}{sequence}_{os.getpid()}"
+    return {"id": identifier, "type": kind, "reference": reference, "sequence": sequence}
+
+
+def _orders(shop: httpx.AsyncClient) -> Orders:
+    orders: Orders = shop._transport.app.state.orders  # type: ignore[attr-defined] # the shop's memory
+    return orders
 
 
 async def test_what_nobody_signed_is_not_taken(own_shop: httpx.AsyncClient) -> None:
-    assert await _tell(own_shop, _paid(1), "whsec_c29tZWJvZHkgZWxzZSdzIGtleQ==") == 400
+    assert await _tell(own_shop, _event(1), "whsec_c29tZWJvZHkgZWxzZSdzIGtleQ==") == 400
     assert (await own_shop.post(HOOK, content=b"{}")).status_code == 400
-    app = own_shop._transport.app  # type: ignore[attr-defined] # the shop's memory
-    assert app.state.orders.shipped_at("c1") is None
+    assert _orders(own_shop).get("c1").shipped_at is None
 
 
 async def test_a_notification_is_taken_once(own_shop: httpx.AsyncClient) -> None:
-    orders = own_shop._transport.app.state.orders  # type: ignore[attr-defined] # as above
-    assert await _tell(own_shop, _paid(2)) == 204
-    shipped_at = orders.shipped_at("c2")
-    assert await _tell(own_shop, _paid(2)) == 204
-    assert await _tell(own_shop, _paid(2) | {"id": "event_9_9"}) == 204  # another event about what is shipped
-    assert orders.shipped_at("c2") == shipped_at is not None
+    orders = _orders(own_shop)
+    assert await _tell(own_shop, _event(2)) == 204
+    shipped_at = orders.get("c2").shipped_at
+    assert await _tell(own_shop, _event(2)) == 204
+    assert await _tell(own_shop, _event(2) | {"id": "event_9_9"}) == 204  # another event about what is shipped
+    assert orders.get("c2").shipped_at == shipped_at is not None
     assert await _tell(own_shop, {"id": "event_test_1", "type": "test", "data": {}}) == 204
+
+
+@pytest.mark.parametrize(
+    ("events", "state"),
+    [
+        (["payment.opened"], "to_pay"),
+        (["payment.opened", "payment.action_required"], "waiting"),
+        (["payment.processing"], "waiting"),
+        (["payment.processing", "attempt.failed"], "to_pay"),
+        (["payment.action_required", "attempt.failed", "payment.processing", "payment.succeeded"], "paid"),
+        (["payment.succeeded", "attempt.failed", "payment.canceled"], "paid"),
+        (["payment.processing", "payment.canceled", "payment.opened"], "to_pay"),
+    ],
+    ids=" ".join,
+)
+async def test_an_order_stands_as_the_newest_event_says(
+    own_shop: httpx.AsyncClient, events: list[str], state: str
+) -> None:
+    for sequence, kind in enumerate(events, start=1):
+        assert await _tell(own_shop, _event(4, kind, sequence)) == 204
+    assert _orders(own_shop).get("c4").state == state
+
+
+async def test_an_event_that_comes_late_does_not_undo_a_newer_one(own_shop: httpx.AsyncClient) -> None:
+    await _tell(own_shop, _event(5, "attempt.failed", 3))
+    await _tell(own_shop, _event(5, "payment.processing", 2))
+    assert _orders(own_shop).get("c5").state == "to_pay"
+    await _tell(own_shop, _event(5, "payment.succeeded", 1))
+    assert _orders(own_shop).get("c5").state == "paid"
 
 
 async def test_without_a_secret_there_is_nothing_to_tell(stack: Stack) -> None:
     settings = Settings(stack.api_url, "pay_x", "pk_test_x", f"{stack.sandbox_url}/v3/")
     transport = httpx.ASGITransport(create_app(settings))
     async with httpx.AsyncClient(transport=transport, base_url="http://shop") as shop:
-        assert await _tell(shop, _paid(3)) == 404
+        assert await _tell(shop, _event(3)) == 404

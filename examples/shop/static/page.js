@@ -16,9 +16,10 @@ export function render(state) {
   $("total").textContent = money(totalOf(state), cart.currency);
   $("reference").hidden = !payment?.stripe_id;
   $("payment-id").textContent = payment?.stripe_id ?? "";
-  $("pay-form").hidden = state.isOver;
+  $("pay-form").hidden = !state.isFormShown;
   $("pay").disabled = !state.canPay;
   $("pay").textContent = state.isPaying ? "Paying…" : `Pay ${money(totalOf(state), cart.currency)}`;
+  drawWaiting(state);
   drawPaid(payment?.status === "succeeded", payment, cart.currency);
   $("history").hidden = !state.attempts.length;
   $("attempts").replaceChildren(...state.attempts.map(drawAttempt));
@@ -35,8 +36,26 @@ export function notice(text) {
   $("notice").textContent = text;
 }
 
-export function sayCardError(text) {
-  $("card-error").textContent = text;
+export function sayFormError(text) {
+  $("form-error").textContent = text;
+}
+
+/** Link each way to pay to the same cart. */
+export function drawWays(ways, chosenName) {
+  for (const [name, { label }] of Object.entries(ways)) {
+    const item = document.createElement("li");
+    const link = document.createElement("a");
+    Object.assign(link, { href: `?with=${name}`, textContent: label });
+    if (name === chosenName) link.setAttribute("aria-current", "page");
+    item.append(link);
+    $("ways").append(item);
+  }
+  $("new-cart").href = `/?with=${chosenName}`;
+}
+
+/** Call back when the shopper would rather pay in another way than the one that is waited for. */
+export function onOtherWay(choose) {
+  $("other-way").addEventListener("click", choose);
 }
 
 /** Call back with the product and its new quantity. */
@@ -83,6 +102,22 @@ function addLine(line) {
   return item;
 }
 
+function drawWaiting({ isWaiting, isFormShown, isOver, payment, cart, howToPay }) {
+  $("waiting").hidden = !isWaiting || isFormShown;
+  if (!isWaiting) return;
+  $("waiting-text").textContent = waitingText(payment, cart.currency);
+  $("how-to-pay").hidden = !howToPay;
+  if (howToPay) $("how-to-pay").href = howToPay;
+  $("other-way").hidden = isOver;
+}
+
+function waitingText({ next_action: action, amount }, currency) {
+  const until = action?.expires_at ? ` by ${new Date(action.expires_at).toLocaleDateString("en-GB")}` : "";
+  if (action?.type === "display_bank_transfer_instructions") return `Please transfer ${money(action.amount_remaining, currency)}.`;
+  if (action?.type.endsWith("_display_details")) return `Please pay the voucher of ${money(amount, currency)}${until}.`;
+  return "Your bank was asked for the money, which may take some days.";
+}
+
 function drawPaid(isPaid, payment, currency) {
   const isNews = isPaid && $("paid").hidden;
   $("paid").hidden = !isPaid;
@@ -91,11 +126,13 @@ function drawPaid(isPaid, payment, currency) {
   if (isNews) $("paid").focus(); // the button that had the focus is gone
 }
 
+const METHODS = { card: "Card", ideal: "iDEAL", klarna: "Klarna", multibanco: "Multibanco", sepa_debit: "SEPA Direct Debit" };
 const RESULTS = { succeeded: "Paid", failed: "Failed", pending: "Pending" };
 
 function drawAttempt(attempt) {
   const item = $("attempt").content.cloneNode(true).firstElementChild;
-  const brand = attempt.card_brand ? attempt.card_brand[0].toUpperCase() + attempt.card_brand.slice(1) : "Card";
+  const type = METHODS[attempt.payment_method_type] ?? attempt.payment_method_type ?? "";
+  const brand = attempt.card_brand ? attempt.card_brand[0].toUpperCase() + attempt.card_brand.slice(1) : type;
   item.dataset.status = attempt.status;
   item.querySelector(".badge").textContent = RESULTS[attempt.status] ?? attempt.status;
   item.querySelector(".what strong").textContent = attempt.card_last4 ? `${brand} •••• ${attempt.card_last4}` : brand;

@@ -9,6 +9,7 @@ let key = null; // of the refund that is being asked for; a repeat of it carries
 let isTyped = false; // what somebody typed stays, whatever is told meanwhile
 
 const RESULTS = { succeeded: "Refunded", pending: "On its way", failed: "Failed", refused: "Refused" };
+const STATES = { to_pay: "To pay", waiting: "Waits for the shopper or the bank", paid: "Paid" };
 const REFUSALS = {
   refund_exceeds_payment: "That is more than is left.",
   stripe_refused: "Stripe refused it: the list tells why.",
@@ -34,6 +35,7 @@ function draw() {
   if (isPaid) $("amount").max = (payment.amount_refundable / 10 ** digits()).toFixed(digits());
   if (isPaid && !key && !isTyped) $("amount").value = $("amount").max;
   $("refunds").replaceChildren(...refunds.map(drawRefund));
+  $("order-state").textContent = STATES[order.state];
   $("shipped").textContent = order.shipped_at ? `Shipped ${when(order.shipped_at)}` : "Not shipped";
   $("timeline").replaceChildren(...timeline.map(drawEntry));
 }
