@@ -815,7 +815,7 @@
     .sandbox-stripe { display: flex; flex-wrap: wrap; gap: 8px; font: 16px/1.4 system-ui, sans-serif; }
     .sandbox-stripe input:not([type="radio"]) { flex: 4 1 13em; min-width: 13em; box-sizing: border-box; padding: 10px 12px; font: inherit; color: #1a1f36;
       background: #fff; border: 1px solid #cfd7df; border-radius: 6px; }
-    .sandbox-stripe input.sandbox-stripe-expiry, .sandbox-stripe input.sandbox-stripe-cvc { flex: 1 1 5em; min-width: 5em; }
+    .sandbox-stripe input.sandbox-stripe-expiry, .sandbox-stripe input.sandbox-stripe-cvc { flex: 1 1 5.6em; min-width: 5.6em; }
     .sandbox-stripe-amount { flex: 1 0 100%; margin: 0; font-weight: 600; }
     .sandbox-stripe-choice, .sandbox-stripe-form { display: flex; flex: 1 0 100%; flex-wrap: wrap; gap: 8px; }
     .sandbox-stripe-choice:empty { display: none; }

@@ -142,6 +142,7 @@ async function recover({ code }) {
 async function pay() {
   if (!state.canPay) return; // a second click, or Enter in the form's fields
   state.isPaying = true;
+  state.wantsOtherWay = false; // this is it
   say("");
   render(state);
   try {
@@ -182,9 +183,9 @@ async function awaitResult() {
   for (const ms of WATCH_MS) {
     await sleep(ms);
     await refresh().catch(() => {}); // the next one may get through
+    if (state.isOver || state.isWaiting) say(""); // whatever was said before
     if (state.attempts.length >= expectedAttempts && state.payment.status !== "processing") break;
   }
-  if (state.payment.status === "succeeded") say("");
 }
 
 // ----------------------------------------------------------------------------------------------------------- start

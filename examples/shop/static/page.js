@@ -16,6 +16,7 @@ export function render(state) {
   $("total").textContent = money(totalOf(state), cart.currency);
   $("reference").hidden = !payment?.stripe_id;
   $("payment-id").textContent = payment?.stripe_id ?? "";
+  $("choice").hidden = state.isOver;
   $("pay-form").hidden = !state.isFormShown;
   $("pay").disabled = !state.canPay;
   $("pay").textContent = state.isPaying ? "Paying…" : `Pay ${money(totalOf(state), cart.currency)}`;
