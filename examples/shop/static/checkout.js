@@ -15,6 +15,7 @@ const SORRY = "Something went wrong on our side. Nothing was charged; please try
 const SENTENCES = {
   cart_changed: "Your cart was changed in another window. Please look at the new total, then pay.",
   price_changed: "The price has changed meanwhile; nothing was charged. Please look at the new total, then pay.",
+  channel_changed: "Another window pays this cart in another way by now. To pay here instead, press the button.",
   not_confirmable: ENTER_AGAIN,
   payment_declined: FAILED,
   no_answer: "The shop does not answer just now. Nothing was charged; please try again in a moment.",
