@@ -12,7 +12,7 @@ import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import ExitStack, asynccontextmanager, nullcontext, suppress
 from datetime import timedelta
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import asyncpg
@@ -175,10 +175,15 @@ def settings_for(database_url: str, sandbox_url: str, **others: Any) -> Settings
     )
 
 
-@pytest.fixture(scope="session")
-def document() -> dict[str, Any]:
+@cache
+def openapi_document() -> dict[str, Any]:
     """Return the OpenAPI document, which takes half a second to make; nobody changes it."""
     return create_app(settings_for("postgresql://nobody@127.0.0.1/none", "http://127.0.0.1:9")).openapi()
+
+
+@pytest.fixture(scope="session")
+def document() -> dict[str, Any]:
+    return openapi_document()
 
 
 @pytest.fixture
@@ -234,7 +239,9 @@ def new_key(resources: Resources) -> NewKey:
 @asynccontextmanager
 async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the API on a listening socket, in this event loop."""
-    server = uvicorn.Server(server_config(create_app(settings), settings))
+    app = create_app(settings)
+    app.openapi_schema = openapi_document()  # else each test that sends a wrong request makes its own
+    server = uvicorn.Server(server_config(app, settings))
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
 
