@@ -54,6 +54,7 @@ SLOW_PARTS = {
     "tests/docs/test_examples.py": "stack",
     "tests/shop/": "stack",
     "tests/sandbox/test_browser.py": "Chromium",
+    "tests/sandbox/test_payment_element.py": "Chromium",
     "tests/faults/test_server.py": "PostgreSQL",
     "tests/db/test_migrations.py": "migrations",
     "tests/payment_intents/test_lists.py": "payments",

@@ -64,14 +64,15 @@ class Worker:
         return int(await self._database.value(query))
 
     async def seconds_for_jobs(self, payment_intent_id: Any) -> float:
-        """Return how long two jobs take, one after the other."""
+        """Return how long two jobs take, after a first one: that may come before the worker hears of jobs."""
         began, done = time.monotonic(), "SELECT count(*) = 0 FROM pgqueuer"
-        for _ in range(2):
+        for number in range(3):
             connection = await asyncpg.connect(self._database_url)
             async with connection.transaction():
                 await enqueue(connection, [job("recover", payment_intent_id=payment_intent_id)])
             await connection.close()
             await until(lambda: self._database.value(done), "the job is done", seconds=30)
+            began = time.monotonic() if number == 0 else began
         return time.monotonic() - began
 
 
