@@ -253,9 +253,10 @@ class QuickServer(uvicorn.Server):
             server.close()
         for listener in sockets or ():
             listener.close()
-        for connection in list(self.server_state.connections):
-            connection.shutdown()
-        await asyncio.sleep(0.005)  # until they have heard it
+        for _ in range(3):  # one may have been accepted just now
+            for connection in list(self.server_state.connections):
+                connection.shutdown()
+            await asyncio.sleep(0.005)
         await self._wait_tasks_to_complete()
         await self.lifespan.shutdown()
 

@@ -41,6 +41,8 @@ OUTCOME = {
     "gaps": "SELECT max(sequence) - count(*) AS missing FROM domain_events",
 }
 
+ARE_READABLE = "SELECT coalesce(bool_and(xid < pg_snapshot_xmin(pg_current_snapshot())), true) FROM domain_events"
+
 Row = dict[str, Any]
 
 
@@ -291,8 +293,7 @@ class Database:
 
     async def until_events_are_readable(self) -> None:
         """Return once every event can be read, which any transaction of the whole server that began before holds up."""
-        readable = "SELECT coalesce(bool_and(xid < pg_snapshot_xmin(pg_current_snapshot())), true) FROM domain_events"
-        await until(lambda: self.value(readable), "all events can be read", seconds=30)
+        await until(lambda: self.value(ARE_READABLE), "all events can be read", seconds=30)
 
     async def webhook_events(self, types: str = "%") -> list[Row]:
         return await self.fetch("SELECT * FROM webhook_events WHERE type LIKE $1", types)

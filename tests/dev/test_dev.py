@@ -190,7 +190,11 @@ def test_dotenv_is_read_and_the_environment_goes_before_it(dev: Dev) -> None:
 
 @pytest.mark.parametrize(
     "number",
-    [signal.SIGINT, signal.SIGTERM, pytest.param(signal.SIGHUP, marks=pytest.mark.slow)],
+    [
+        pytest.param(signal.SIGINT, marks=pytest.mark.slow),
+        signal.SIGTERM,
+        pytest.param(signal.SIGHUP, marks=pytest.mark.slow),
+    ],
     ids=["SIGINT", "SIGTERM", "SIGHUP"],
 )
 def test_a_signal_stops_every_child_within_five_seconds(make_dev: MakeDev, number: signal.Signals) -> None:

@@ -22,6 +22,7 @@ from app.settings import DatabaseSettings
 from tests import database as own_tables
 from tests.faults.test_server import restart
 from tests.stack import ROOT
+from tests.waiting import until
 
 LATE_SECONDS = 0.4
 
@@ -126,6 +127,7 @@ async def _follow_while_written(
                 with suppress(ProcessLookupError):
                     process.kill()
                 await process.wait()
+        await until(lambda: database.fetchval(own_tables.ARE_READABLE), "all events can be read", seconds=30)
         while await reader.read():
             pass
         written = await database.fetch("SELECT id, reference_id, sequence FROM domain_events")
