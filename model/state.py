@@ -11,7 +11,12 @@ from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 from app.payment_intents.protocol.checkout import CheckoutState
 from app.payment_intents.protocol.state import PaymentIntentState, ReferenceState
 from app.payment_intents.protocol.steps import Answer, Answered, Call, CancelCall, ConvergeRun, CreateCall, UpdateCall
-from app.payment_intents.protocol.terms import Kind, NextAction, PaymentTerms, created_with
+from app.payment_intents.protocol.stripe_params import created_with
+from app.payment_intents.protocol.terms import (
+    Kind,
+    NextAction,
+    PaymentTerms,
+)
 
 T = TypeVar("T", bound=Hashable)
 

@@ -14,10 +14,10 @@ from app.payment_intents.protocol.state import (
     PaymentIntentState,
     ReferenceState,
 )
+from app.payment_intents.protocol.stripe_params import create_params
 from app.payment_intents.protocol.terms import (
     PaymentIntentSnapshot,
     StripeMetadata,
-    create_params,
     revision_in,
     terms_in,
 )

@@ -33,11 +33,10 @@ from app.payment_intents.protocol.steps import (
     UpdateCall,
     Wait,
 )
+from app.payment_intents.protocol.stripe_params import created_with, update_params
 from app.payment_intents.protocol.terms import (
     AppliedTerms,
     StripeMetadata,
-    created_with,
-    update_params,
 )
 
 

@@ -10,7 +10,11 @@ from typing import Any, NamedTuple
 
 from app.payment_intents.protocol.checkout import CheckoutState
 from app.payment_intents.protocol.state import PaymentIntentState
-from app.payment_intents.protocol.terms import NextAction, PaymentIntentSnapshot, created_with
+from app.payment_intents.protocol.stripe_params import created_with
+from app.payment_intents.protocol.terms import (
+    NextAction,
+    PaymentIntentSnapshot,
+)
 
 
 class PaymentOfCheckout(NamedTuple):

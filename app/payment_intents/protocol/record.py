@@ -58,12 +58,12 @@ from app.payment_intents.protocol.steps import (
     Unknown,
     UpdateCall,
 )
+from app.payment_intents.protocol.stripe_params import created_with
 from app.payment_intents.protocol.terms import (
     FIELDS,
     FIELDS_NEVER_UNSET,
     AppliedTerms,
     PaymentIntentSnapshot,
-    created_with,
     reference_in,
     revision_in,
     terms_in,

@@ -15,13 +15,13 @@ from app.payment_intents.protocol.events import (
     PaymentOpened,
     PaymentUnflagged,
 )
+from app.payment_intents.protocol.stripe_params import create_params
 from app.payment_intents.protocol.terms import (
     AppliedTerms,
     NextAction,
     PaymentTerms,
     Reference,
     StripeMetadata,
-    create_params,
 )
 
 # Stripe's words for a PaymentIntent's status.

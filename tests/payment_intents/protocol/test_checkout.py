@@ -17,7 +17,12 @@ from app.payment_intents.protocol.steps import (
     Step,
     UpdateCall,
 )
-from app.payment_intents.protocol.terms import AppliedTerms, PaymentTerms, StripeMetadata, create_params
+from app.payment_intents.protocol.stripe_params import create_params
+from app.payment_intents.protocol.terms import (
+    AppliedTerms,
+    PaymentTerms,
+    StripeMetadata,
+)
 from app.stripe_gateway import CheckoutSessionSnapshot
 from tests.payment_intents.protocol.values import ACTOR, AGREED, CART, CONTEXT, ID, NOW, RUN, SECOND, TEN, TOKEN
 

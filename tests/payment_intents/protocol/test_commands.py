@@ -32,12 +32,12 @@ from app.payment_intents.protocol.steps import (
     UpdateCall,
     Wait,
 )
+from app.payment_intents.protocol.stripe_params import create_params
 from app.payment_intents.protocol.terms import (
     AppliedTerms,
     PaymentTerms,
     Reference,
     StripeMetadata,
-    create_params,
 )
 from tests.payment_intents.protocol.values import (
     ACTOR,

@@ -26,12 +26,12 @@ from app.payment_intents.protocol.steps import (
     RetrieveCall,
     UpdateCall,
 )
+from app.payment_intents.protocol.stripe_params import create_params
 from app.payment_intents.protocol.terms import (
     AppliedTerms,
     PaymentTerms,
     Reference,
     StripeMetadata,
-    create_params,
 )
 from app.stripe_gateway import PaymentIntentSnapshot
 
