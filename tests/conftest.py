@@ -238,7 +238,7 @@ def new_key(resources: Resources) -> NewKey:
 
 
 class QuickServer(uvicorn.Server):
-    """Stops as soon as it is told to: uvicorn's own looks ten times a second, and gives its clients another tenth."""
+    """Begins to stop as soon as it is told to: uvicorn's own looks ten times a second."""
 
     def __init__(self, config: uvicorn.Config) -> None:
         super().__init__(config)
@@ -247,18 +247,6 @@ class QuickServer(uvicorn.Server):
     async def main_loop(self) -> None:
         await self.on_tick(0)
         await self.is_over.wait()
-
-    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        for server in self.servers:
-            server.close()
-        for listener in sockets or ():
-            listener.close()
-        for _ in range(3):  # one may have been accepted just now
-            for connection in list(self.server_state.connections):
-                connection.shutdown()
-            await asyncio.sleep(0.005)
-        await self._wait_tasks_to_complete()
-        await self.lifespan.shutdown()
 
 
 @asynccontextmanager

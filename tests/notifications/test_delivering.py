@@ -222,8 +222,9 @@ async def test_an_event_that_failed_for_three_days_is_set_aside_and_the_next_goe
     await database.age_notifications(timedelta(days=3, hours=1))
     receiver.statuses = [500] if receiver.told()[0][0] == "c1" else []
     await deliver()
-    await database.age_notifications(timedelta(hours=5))
-    await deliver()
+    for _ in range(3):  # on a busy machine one may be too slow to be taken
+        await database.age_notifications(timedelta(hours=5))
+        await deliver()
     states = {(each["reference"]["id"], each["sequence"]): each["state"] for each in await _deliveries(admin, made)}
     assert "set_aside" in states.values()
     assert states["c1", 2] == "delivered"
