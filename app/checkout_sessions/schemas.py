@@ -1,5 +1,6 @@
 """The bodies of requests and responses about a Checkout Session."""
 
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import ConfigDict, Field, StringConstraints, model_validator
@@ -79,8 +80,7 @@ class CheckoutSessionPut(PaymentRequest):
             items = (LineItem((self.description or f"Order {reference_id}")[:250], self.amount),)
         checkout = CheckoutTerms(self.ui_mode, self.return_url, items, self.cancel_url)
         values = self.model_dump(exclude={"line_items", "ui_mode", "return_url", "cancel_url", *self.not_terms})
-        terms = terms_of(values | {"amount": self._sum()})
-        return PaymentTerms(**{name: getattr(terms, name) for name in terms.__slots__} | {"checkout": checkout})
+        return replace(terms_of(values | {"amount": self._sum()}), checkout=checkout)
 
 
 PAYABLE_EXAMPLE: dict[str, Any] = CHECKOUT_EXAMPLE | {

@@ -87,7 +87,7 @@ async def page(context: BrowserContext) -> Page:
 
 @pytest_asyncio.fixture(loop_scope="session")
 async def checkout(page: Page, api: httpx.AsyncClient, stripe: SandboxClient, stack: Stack) -> CheckoutPage:
-    """Give the page of a new cart, with one of each product, ready to be paid in the Card Element."""
+    """Return the page of a new cart, with one of each product, ready to be paid in the Card Element."""
     checkout = CheckoutPage(page, api, stripe)
     await checkout.open(f"{stack.shop_url}/?with=card-element")
     return checkout

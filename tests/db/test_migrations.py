@@ -185,7 +185,7 @@ Release = Callable[[str], Awaitable[str]]
 
 @pytest.fixture(scope="module")
 def releases(server: EmbeddedPostgres) -> Release:
-    """Give a copy of the database at a release with its data; each is asked for after those before it."""
+    """Return what copies the database at a release, with its data; later releases are asked for later."""
     url, later = server.url("releases"), iter(RELEASES)
 
     async def at(release: str) -> str:

@@ -18,6 +18,7 @@ from tests.checkout import Checkout
 from tests.conftest import SECRET_KEY, WEBHOOK_SECRET, Jobs, NewKey
 from tests.database import Database
 from tests.sandbox.running import running
+from tests.stripe_calls import customer
 
 # Other values of the switches that have more than a few.
 VALUES: dict[str, tuple[object, ...]] = {
@@ -102,10 +103,7 @@ class Shop:
         return Cart(self.api, self.sandbox, self.database, f"/v1/{kind}/{name}")
 
     async def customer(self) -> str:
-        async with httpx.AsyncClient(base_url=self.sandbox.url, trust_env=False) as stripe:
-            created = await stripe.post("/v1/customers", headers={"Authorization": f"Bearer {SECRET_KEY}"})
-        customer: str = created.json()["id"]
-        return customer
+        return await customer(self.sandbox)
 
     async def live(self, name: str) -> list[str]:
         intents = await self.sandbox.objects("payment_intents")

@@ -6,7 +6,7 @@ when the shopper confirms. What would change the sum behind our back stays off: 
 """
 
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
@@ -92,7 +92,3 @@ def checkout_of(values: Mapping[str, Any] | None) -> CheckoutTerms | None:
     if values is None:
         return None
     return CheckoutTerms(**{**values, "line_items": tuple(LineItem(**each) for each in values["line_items"])})
-
-
-def plain(terms: CheckoutTerms) -> dict[str, Any]:
-    return asdict(terms)

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
@@ -12,7 +12,6 @@ from app.payment_intents.protocol.checkout import (
     CheckoutTerms,
     checkout_in,
     items_param,
-    plain,
     urls_param,
 )
 from app.payment_intents.protocol.terms import (
@@ -80,8 +79,9 @@ def created_with(params: str) -> AppliedTerms:
     ours = {"metadata": without_ours(metadata), "cart_version": None if version is None else int(version)}
     values = {name: sent.get(name) for name in FIELDS}
     if "line_items" in sent:
-        values |= sent["payment_intent_data"] | {"checkout": plain(checkout_in(sent)), **_price_of(sent["line_items"])}
-    return AppliedTerms(terms_of(values | ours), int(metadata["revision"]))
+        values |= sent["payment_intent_data"] | _price_of(sent["line_items"])
+    checkout = checkout_in(sent) if "line_items" in sent else None
+    return AppliedTerms(replace(terms_of(values | ours), checkout=checkout), int(metadata["revision"]))
 
 
 def _price_of(items: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
