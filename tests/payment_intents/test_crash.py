@@ -22,6 +22,7 @@ from sandbox.client import SandboxClient
 from tests.conftest import Jobs, NewKey
 from tests.database import LAST_ACTIVITY, LEASE, Database
 from tests.processes import api_process, worker_process
+from tests.stripe_calls import confirmation_token
 from tests.waiting import until_held
 
 CART = "/v1/carts/c1/payment-intent"
@@ -203,6 +204,23 @@ async def test_killed_at_any_point_the_same_again_ends_right(
         assert again.is_success, again.text
     await sandbox.wait_idle()
     await _ends_right(command, api, sandbox)
+
+
+async def test_killed_while_it_confirms_the_same_again_is_the_same_attempt(
+    sandbox: SandboxClient, api: httpx.AsyncClient, new_key: NewKey, resources: Resources, database: Database
+) -> None:
+    confirm = {"confirmation_token": await confirmation_token(sandbox), "amount": 1000, "return_url": MUG["return_url"]}
+    command = Command("confirm", "POST", f"{CART}/confirm", "/v1/payment_intents/*/confirm", confirm)
+    await _prepare(command, api, sandbox, resources, database)
+    await sandbox.lose_webhooks()
+    await _arm(command, "after the call", sandbox)
+    key = await new_key("payments:read", "payments:write")
+    async with asyncio.timeout(60), _sent(command, resources.settings, key) as process:
+        await Stage(sandbox, database).kill(process, "after the call")
+    await _expire_its_lease_and_job(database)
+    again = await api.post(command.path, json=confirm)
+    assert (again.status_code, again.json()["status"]) == (200, "succeeded")
+    assert len(await sandbox.objects("charge")) == 1
 
 
 async def _expire_its_lease_and_job(database: Database) -> None:
