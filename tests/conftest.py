@@ -237,24 +237,12 @@ def new_key(resources: Resources) -> NewKey:
     return create
 
 
-class QuickServer(uvicorn.Server):
-    """Begins to stop as soon as it is told to: uvicorn's own looks ten times a second."""
-
-    def __init__(self, config: uvicorn.Config) -> None:
-        super().__init__(config)
-        self.is_over = asyncio.Event()
-
-    async def main_loop(self) -> None:
-        await self.on_tick(0)
-        await self.is_over.wait()
-
-
 @asynccontextmanager
 async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[None]:
     """Serve the API on a listening socket, in this event loop."""
     app = create_app(settings)
     app.openapi_schema = openapi_document()  # else each test that sends a wrong request makes its own
-    server = QuickServer(server_config(app, settings))
+    server = uvicorn.Server(server_config(app, settings))
     server.capture_signals = nullcontext  # type: ignore[method-assign,assignment] # the signals are pytest's
     task = asyncio.create_task(server.serve(sockets=[listener.dup()]))
 
@@ -264,7 +252,7 @@ async def serving(settings: Settings, listener: socket.socket) -> AsyncIterator[
     await until(is_up, "the API starts")
     assert not task.done(), "the API did not start"
     yield
-    server.is_over.set()
+    server.should_exit = True
     await task
 
 
